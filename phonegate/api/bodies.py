@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-import attrs
 import trio
 
 from phonegate.api.body_budget import BodyBudget
@@ -30,22 +29,15 @@ class Bodies:
         self._budget = BodyBudget(limits.bounds.bodies_bytes, lambda: limits.note("bodies"))
         self._large_bodies = services.large_bodies
 
-    async def receive(self, exchange: Exchange, sent: bytes | ReadBody, deadline: float) -> None:
-        """Puts the body, which may yet have to come, into the request of an exchange.
+    async def receive(self, exchange: Exchange, sent: ReadBody, deadline: float) -> bytes:
+        """Returns a body that may yet have to come.
 
         Raises:
             Busy: it had to make room for others.
             BodyTimeout: it did not come in time.
         """
-        request = exchange.request
-        if sent is request.body:
-            return
-        if isinstance(sent, bytes):
-            exchange.request = attrs.evolve(request, body=sent)
-            return
         with self._budget.arriving(deadline, exchange.owner) as arriving:
-            exchange.request = attrs.evolve(request, body=await sent(arriving.grew))
-            return
+            return await sent(arriving.grew)
         if arriving.given_up:
             raise Busy(TOO_MANY)
         raise BodyTimeout("The body did not arrive in time.")
@@ -59,7 +51,7 @@ class Bodies:
             trio.TooSlowError: its turn did not come in time.
         """
         endpoint, request = exchange.endpoint, exchange.request
-        body = request.body
+        body = exchange.sent
         if endpoint.raw_limit is not None and len(body) > endpoint.raw_limit:
             raise TooLarge(endpoint.raw_limit)
         if endpoint.body is None:
@@ -89,4 +81,4 @@ class Bodies:
         """
         known = exchange.known
         org = UNKNOWN if known is None else known.principal.org
-        return await self._large_bodies.read(read, len(exchange.request.body), org)
+        return await self._large_bodies.read(read, len(exchange.sent), org)

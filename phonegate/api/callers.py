@@ -12,13 +12,13 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.endpoint import Endpoint
-from phonegate.api.exchange import Exchange, KnownCaller
+from phonegate.api.exchange import Exchange
+from phonegate.api.known_head import KnownCaller, ShownCredential
 from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.http.credentials import find_credential
-from phonegate.http.origins import Origins
 from phonegate.model.principal import OwnerScope, Principal, Scope
 from phonegate.model.refusals import FieldProblem, RateExceeded, Refused, Unauthorized
 from phonegate.typed_json.fields import fields_of
@@ -38,10 +38,31 @@ _BODY_ORG: Final = re.compile(rb'"org_id"\s*+:\s*+"([A-Za-z0-9_-]{3,50})"')
 class Callers:
     """Tells known callers from others, and counts the requests of both."""
 
-    def __init__(self, services: Services, origins: Origins) -> None:
+    def __init__(self, services: Services) -> None:
         self._authentication = services.authentication
         self._rate_limits: RateLimits = services.rate_limits
-        self._origins = origins
+
+    def remembered(self, exchange: Exchange) -> KnownCaller | None:
+        """Finds out whom the head of a request speaks for, where it spoke for the same lately.
+
+        Returns:
+            The caller, or None where `by_head` has to be asked.
+
+        Raises:
+            RateExceeded: the org has made too many requests.
+        """
+        head = exchange.head
+        shown = head.shown
+        if shown is None:
+            return None
+        principal = self._authentication.remembered(shown.mark, shown.org, shown.scope)
+        if principal is None:
+            return None
+        self.note(principal, exchange)
+        known = head.caller
+        if known is None or known.principal is not principal:
+            known = head.caller = KnownCaller(principal, shown.credential)
+        return known
 
     async def by_head(self, exchange: Exchange) -> KnownCaller | None:
         """Finds out whom the head of a request speaks for.
@@ -78,6 +99,15 @@ class Callers:
         final = first and (org is not None or not takes_org_id(endpoint))
         scope = endpoint.needed_scope if final else None
         principal = await self._authenticate(exchange, credential, org, scope)
+        if final:
+            mark = self._authentication.mark(
+                credential,
+                org,
+                request.client,
+                relayed=request.relayed,
+                foreign_host=exchange.head.foreign_host,
+            )
+            exchange.head.shown = ShownCredential(credential, org, scope, mark)
         self.note(principal, exchange)
         return KnownCaller(principal, credential if final else None)
 
@@ -92,7 +122,7 @@ class Callers:
             Unauthorized, Throttled, BadInput: as `Authentication.authenticate`.
         """
         request = exchange.request
-        exchange.body_bytes = size = len(request.body)
+        exchange.body_bytes = size = len(exchange.sent)
         if exchange.endpoint.scope is None:
             return None
         credential = exchange.credential()
@@ -107,11 +137,11 @@ class Callers:
             else:
                 exchange.counted = True
                 return None
-        found = _BODY_ORG.search(request.body)
+        found = _BODY_ORG.search(exchange.sent)
         org = None if found is None else found[1].decode()
         forms = exchange.endpoint.forms
         if org is None and forms is not None:
-            org = forms.find_org(request.body, request.headers, exchange.query)
+            org = forms.find_org(exchange.sent, request.headers, exchange.query)
         principal = await self._authenticate(exchange, credential, org, None)
         self.note(principal, exchange)
         return KnownCaller(principal, None)
@@ -190,7 +220,7 @@ class Callers:
             scope=scope,
             create=create,
             relayed=request.relayed,
-            foreign_host=self._origins.is_foreign_host(request.headers),
+            foreign_host=exchange.head.foreign_host,
         )
 
 

@@ -3,8 +3,9 @@
 The problems of a request are collected, each under the name of its field, `messages[2].to`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -23,7 +24,7 @@ from phonegate.api.reported_types import Reports
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.fields import Rule, Wrong, WrongEntries, json_name, rule_of
 from phonegate.typed_json.rules import Several
-from phonegate.typed_json.writer import JsonWriter
+from phonegate.typed_json.writer import JsonWriter, Source
 
 T = TypeVar("T")
 
@@ -70,9 +71,23 @@ class Converter:
             raise refusal(found)
         return read, unknown.ignored
 
+    def text(self, answer: object) -> str:
+        """Writes an answer as JSON text."""
+        return self._json_writer.text(answer)
+
+    def of_values(
+        self,
+        cls: type,
+        parameters: Sequence[str],
+        sources: Mapping[str, Source],
+        used: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Callable[..., str]:
+        """Makes a function that writes an answer without making it (see `JsonWriter.of_values`)."""
+        return self._json_writer.of_values(cls, parameters, sources, used)
+
     def encode(self, answer: object) -> bytes:
         """Writes an answer as JSON text in UTF-8."""
-        text = self._json_writer.text(answer)
+        text = self.text(answer)
         # Half a surrogate pair is not UTF-8; no stored text has one, a carrier's words might.
         return text.encode("utf-8", "replace")
 

@@ -6,6 +6,7 @@ pages for people and agents, the tests) works from these, so they can't disagree
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 import attrs
@@ -13,7 +14,12 @@ import attrs
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
 from phonegate.http.body_stream import Produce
-from phonegate.http.credentials import CREDENTIAL_PLACES, SECRET_FIELD, CredentialPlace
+from phonegate.http.credentials import (
+    CREDENTIAL_PLACES,
+    IN_HEADERS,
+    SECRET_FIELD,
+    CredentialPlace,
+)
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.principal import OwnerScope, Principal, Scope
@@ -208,6 +214,11 @@ class Endpoint:
         if not any("{secret}" in path for path in self.paths):
             without.add("path")
         return tuple(place for place in CREDENTIAL_PLACES if place not in without)
+
+    @cached_property
+    def first_credential_places(self) -> tuple[CredentialPlace, ...]:
+        """Those of them in headers, before all others: what stands there counts in any case."""
+        return tuple(takewhile(IN_HEADERS.__contains__, self.credential_places))
 
 
 @attrs.frozen(kw_only=True)

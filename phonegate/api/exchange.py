@@ -8,6 +8,7 @@ import attrs
 
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.endpoint import Endpoint, Request
+from phonegate.api.known_head import KnownCaller, KnownHead
 from phonegate.api.table import Match
 from phonegate.domain.client_network import client_network
 from phonegate.http.credentials import find_credential
@@ -17,23 +18,16 @@ from phonegate.rates import Standing
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@attrs.frozen
-class KnownCaller:
-    """Whom a request speaks for, as far as that is known before its body is parsed."""
-
-    principal: Principal
-    credential: str | None = attrs.field(repr=False)
-    """What proves it. None where another credential may turn out to be the one that counts."""
-
-
-@attrs.define
+@attrs.define(eq=False)
 class Exchange:
     """A request and what the pipeline has found out about it."""
 
-    request: Request
+    head: KnownHead
     began: float
     """The monotonic time at which it came, in seconds."""
     match: Match | None = None
+    sent: bytes = attrs.field(default=b"", repr=False)
+    """Its body as it came, where its endpoint takes one."""
     query: Mapping[str, Sequence[str]] = attrs.field(default=_NOTHING, repr=False)
     """The parameters of its query, each with all the values that it was given."""
     body: Mapping[str, Any] = attrs.field(default=_NOTHING, repr=False)
@@ -54,6 +48,11 @@ class Exchange:
     """The fields of its body that mean nothing here."""
     standing: Standing | None = None
     """How its org stands, where that is near its limit."""
+
+    @property
+    def request(self) -> Request:
+        """The request, without its body."""
+        return self.head.request
 
     @property
     def endpoint(self) -> Endpoint:
@@ -79,9 +78,9 @@ class Exchange:
         Raises:
             BadInput: as `find_credential`.
         """
-        return find_credential(
+        return self.head.credential or find_credential(
             self.endpoint.credential_places,
-            self.request.headers,
+            self.head.request.headers,
             path=self.path,
             query=self.query,
             body=self.body,

@@ -31,6 +31,7 @@ from phonegate.api.flat_message import (
 )
 from phonegate.api.idempotency_key import once
 from phonegate.api.media_api import media_address
+from phonegate.api.message_text import page_text
 from phonegate.api.messages_types import (
     CancelAnswer,
     DecisionAnswer,
@@ -119,13 +120,22 @@ async def send(call: Call) -> Answer:
 
 async def messages(call: Call) -> Answer:
     """Reads a page of the org's messages."""
-    return Answer(content=await read_page(call, CONVERTER.encode))
+    caller, media = call.caller, media_address(call)
+    online = call.services.switchboard.online(caller.org)
+
+    def show(found: Sequence[MessageView], known: KnownSims) -> bytes:
+        return page_text(caller.org_name, found, online, known, media=media)
+
+    return Answer(content=await read_page(call, show))
 
 
 async def read_page(
-    call: Call, shown: Callable[[MessagesAnswer], T], *, most_bytes: int = PAGE_BYTES
+    call: Call,
+    show: Callable[[Sequence[MessageView], KnownSims], T],
+    *,
+    most_bytes: int = PAGE_BYTES,
 ) -> T:
-    """Returns what `shown` makes of a page, which has `most_bytes` of JSON at most."""
+    """Returns what `show` makes of a page, which has `most_bytes` of JSON at most."""
     query: MessagesQuery = call.query
     caller = call.caller
     if query.q is not None and not has_words(query.q):
@@ -143,14 +153,6 @@ async def read_page(
         key=query.key,
         most_bytes=most_bytes,
     )
-    online = call.services.switchboard.online(caller.org)
-    media = media_address(call)
-
-    def show(found: Sequence[MessageView], known: KnownSims) -> T:
-        messages = tuple(message_json(one, online, known, media=media) for one in found)
-        answer = MessagesAnswer(org_id=caller.org_name, count=len(messages), messages=messages)
-        return shown(answer)
-
     return await call.services.messages.page(caller, page, show)
 
 

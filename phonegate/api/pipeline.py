@@ -18,22 +18,21 @@ from phonegate.api.answer_budget import Reader, UnsentAnswer
 from phonegate.api.bodies import Bodies, ReadBody
 from phonegate.api.callers import ORG_FIELD, Callers
 from phonegate.api.convert import CONVERTER, refusal
-from phonegate.api.endpoint import Answer, Call, Endpoint, Request
+from phonegate.api.endpoint import Answer, Call, Request
 from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
+from phonegate.api.known_head import KnownHead
 from phonegate.api.parameters import read_parameters
-from phonegate.api.query import parse_query
 from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
 from phonegate.api.request_log import RequestLog
 from phonegate.api.services import Services
 from phonegate.api.table import Table
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
-from phonegate.http.credentials import SECRET_FIELD
+from phonegate.http.credentials import SECRET_FIELD, find_credential
 from phonegate.http.origins import ForeignPage, Origins
-from phonegate.http.plain_request import PlainRequest
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import FieldProblem, NotFound
+from phonegate.model.refusals import FieldProblem, NotFound, Refused
 
 READING: Final = ("GET", "HEAD")
 """Methods by which a link leads somewhere, and which change nothing."""
@@ -75,24 +74,10 @@ class Pipeline:
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
         """What all answers have, unless they say otherwise."""
         self.log = RequestLog(table, services.requests, logged)
-        self._callers = Callers(services, self._origins)
+        self._callers = Callers(services)
         self._bodies = Bodies(services)
 
-    def takes(self, method: str, path: str) -> bool:
-        """Tells whether a request is for an endpoint that the fast path answers too."""
-        return self.table.on_fast_path(method, path)
-
-    def begin(
-        self, request: PlainRequest, body: bytes, client: str, reply: Callable[[Reply], None]
-    ) -> bool:
-        """Begins a request whose answer needs no task that waits for it. So far that is none."""
-        del request, body, client, reply
-        return False
-
-    def expire(self) -> None:
-        """Answers the requests that were begun and take too long."""
-
-    async def answer(
+    def find(
         self,
         *,
         method: str,
@@ -103,29 +88,43 @@ class Pipeline:
         relayed: bool = False,
         secure: bool = False,
         prefix: str = "",
-        body: bytes | ReadBody,
-    ) -> Reply:
-        """Answers a request of the fast path, as `reply` does."""
-        request = Request(
-            method=method,
-            path=path,
-            query=query,
-            headers=headers,
-            client=client,
-            relayed=relayed,
-            secure=secure or self._encrypted,
-            prefix=prefix,
-            body=body if isinstance(body, bytes) else b"",
+    ) -> KnownHead | None:
+        """Looks at a head. Returns what is known of it if the fast path answers its endpoint."""
+        if not self.table.on_fast_path(method, path):
+            return None
+        return self._know(
+            Request(
+                method=method,
+                path=path,
+                query=query,
+                headers=headers,
+                client=client,
+                relayed=relayed,
+                secure=secure or self._encrypted,
+                prefix=prefix,
+            )
         )
-        return await self.reply(request, body)
+
+    def begin(self, head: KnownHead, body: bytes, reply: Callable[[Reply], None]) -> bool:
+        """Begins a request whose answer needs no task that waits for it. So far that is none."""
+        del head, body, reply
+        return False
+
+    def expire(self) -> None:
+        """Answers the requests that were begun and take too long."""
 
     async def reply(self, request: Request, body: bytes | ReadBody) -> Reply:
+        """Answers a request of which nothing is known yet, as `answer` does."""
+        return await self.answer(self._know(request), body)
+
+    async def answer(self, head: KnownHead, body: bytes | ReadBody) -> Reply:
         """Answers a request. Raises nothing but a cancellation.
 
         `body` is the whole body or reads it, which is done only when the endpoint takes one.
         """
-        exchange = Exchange(request, perf_counter())
-        head, status, code = request.method == "HEAD", CLIENT_GONE, None
+        exchange = Exchange(head, perf_counter(), head.match)
+        request = head.request
+        bare, status, code = request.method == "HEAD", CLIENT_GONE, None
         streams = False
         try:
             try:
@@ -134,17 +133,17 @@ class Pipeline:
                     rate = self._services.rate_limits.org_rate
                     answer = with_standing(answer, rate, exchange.standing)
                 reader = exchange.reader
-                reply = render(answer, self.base_headers, head=head, owner=reader)
+                reply = render(answer, self.base_headers, head=bare, owner=reader)
                 if request.method == "GET":
                     self.require_room(reader, len(reply.body))
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer = _worded(answer_for(self._callers.count_refusal(error, exchange)), exchange)
-                reply = render(answer, self.base_headers, head=head)
+                reply = render(answer, self.base_headers, head=bare)
             code = code_of(answer)
             if self._origins.shared:
                 reply = attrs.evolve(reply, headers=(*reply.headers, *self.sharing(request)))
             status = reply.status
-            if answer.stream is not None and not head:
+            if answer.stream is not None and not bare:
                 stream = self._streamed(answer.stream, exchange, status)
                 reply, streams = attrs.evolve(reply, stream=stream), True
             return reply
@@ -152,10 +151,28 @@ class Pipeline:
             if not streams:
                 self._note(exchange, status, code)
 
+    def _know(self, request: Request) -> KnownHead:
+        """Finds what follows from a head alone."""
+        try:
+            match = self.table.match(request.method, request.path)
+        except Refused:
+            match = None  # which is raised where its request is answered
+        endpoint = None if match is None else match.endpoint
+        needs_none = endpoint is not None and endpoint.scope is None
+        return KnownHead(
+            request=request,
+            match=match,
+            foreign=self._is_foreign(request, navigable=needs_none and request.method in READING),
+            foreign_host=self._origins.is_foreign_host(request.headers),
+            credential=None
+            if endpoint is None
+            else find_credential(endpoint.first_credential_places, request.headers),
+        )
+
     def _streamed(self, produce: Produce, exchange: Exchange, status: int) -> BodyStream:
         """Returns the body of an answer whose request ends, and is logged, when it was all sent."""
         # Both hold the request's body, and would for as long.
-        exchange.request = attrs.evolve(exchange.request, body=b"")
+        exchange.sent = b""
         exchange.body = {}
         return BodyStream(
             produce, lambda failed: self._note(exchange, FAILED if failed else status, None)
@@ -174,7 +191,8 @@ class Pipeline:
             ForeignPage: a page of another site may have made it, by other means than a link.
         """
         self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
-        self._refuse_page(request, navigable=request.method in READING)
+        if self._is_foreign(request, navigable=request.method in READING):
+            raise ForeignPage
 
     def require_room(self, reader: Reader, size: int) -> None:
         """Makes sure that there is room for an answer of so many bytes.
@@ -197,24 +215,38 @@ class Pipeline:
         return self._origins.fields(request.method, request.headers)
 
     async def _answer(self, exchange: Exchange, sent: bytes | ReadBody) -> Answer:
-        request = exchange.request
-        match = exchange.match = self.table.match(request.method, request.path)
+        head = exchange.head
+        match = exchange.match
+        if match is None:
+            match = exchange.match = self.table.match(head.request.method, head.request.path)
         endpoint = match.endpoint
-        self._expect_no_page(endpoint, request)
+        if head.foreign:
+            # A page of another site, before anything of what it may have sent counts.
+            raise ForeignPage
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             exchange.counted = True
-            self._services.rate_limits.count_unauthenticated(request.client, exchange.began)
+            self._services.rate_limits.count_unauthenticated(head.request.client, exchange.began)
         if endpoint is None:
             return Answer(status=204, headers=(("Allow", ", ".join(match.allowed)),))
         deadline = trio.current_time() + self._timeout_s
-        exchange.query = parse_query(request.query)
-        exchange.known = await self._callers.by_head(exchange)
+        exchange.query = head.query
+        exchange.known = self._callers.remembered(exchange)
+        if exchange.known is None:
+            exchange.known = await self._callers.by_head(exchange)
         if endpoint.body is not None or endpoint.raw_limit is not None:
-            await self._bodies.receive(exchange, sent, deadline)
+            if isinstance(sent, bytes):
+                exchange.sent = sent
+            else:
+                exchange.sent = await self._bodies.receive(exchange, sent, deadline)
             if exchange.known is None:
                 exchange.known = await self._callers.by_body(exchange)
             exchange.body = await self._bodies.parse(exchange, deadline)
-        answer = None
+        answer = await self._handled(exchange, deadline)
+        return answer if not exchange.ignored else _naming(answer, exchange.ignored)
+
+    async def _handled(self, exchange: Exchange, deadline: float) -> Answer:
+        """Returns what the handler answers, once the caller and the request are understood."""
+        endpoint, answer = exchange.endpoint, None
         # Not fail_at, a generator inside another: each costs what reading the head costs.
         with trio.CancelScope(deadline=deadline):
             call = await self._call(exchange)
@@ -226,22 +258,16 @@ class Pipeline:
                     answer = await endpoint.handler(call)
         if answer is None:
             raise trio.TooSlowError
-        return answer if not exchange.ignored else _naming(answer, exchange.ignored)
+        return answer
 
-    def _expect_no_page(self, endpoint: Endpoint | None, request: Request) -> None:
-        """Refuses what a page of another site may have sent, before anything of it counts.
+    def _is_foreign(self, request: Request, *, navigable: bool) -> bool:
+        """Tells whether a page of a site that is not let in may have sent a request.
 
-        Raises:
-            ForeignPage: it may have, by other means than a link to what needs no secret.
+        A link to what needs no secret (`navigable`) may stand on any page.
         """
-        needs_none = endpoint is not None and endpoint.scope is None
-        self._refuse_page(request, navigable=needs_none and request.method in READING)
-
-    def _refuse_page(self, request: Request, *, navigable: bool) -> None:
-        if self._origins.is_foreign(
+        return self._origins.is_foreign(
             request.headers, navigable=navigable, secure=request.secure or self._encrypted
-        ):
-            raise ForeignPage
+        )
 
     async def _call(self, exchange: Exchange) -> Call:
         """Returns the request as its handler gets it.
@@ -257,9 +283,12 @@ class Pipeline:
         else:
             principal = await self._identify(exchange)
             asked, body = await self._understand(exchange)
+        request = exchange.request
+        if exchange.endpoint.raw_limit is not None:
+            request = attrs.evolve(request, body=exchange.sent)
         return Call(
             services=self._services,
-            request=exchange.request,
+            request=request,
             principal=principal,
             path=exchange.path,
             query=asked,

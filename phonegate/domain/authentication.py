@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 import trio
 
 from phonegate import log
-from phonegate.domain.credential_cache import CredentialCache
+from phonegate.domain.credential_cache import CachedCredential, CredentialCache
 from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, is_void
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
@@ -64,6 +64,22 @@ class Authenticator(Protocol):
         foreign_host: bool = False,
     ) -> Principal:
         """Returns whom a credential speaks for, see `Authentication.authenticate`."""
+
+    def mark(
+        self,
+        credential: str,
+        org_name: str | None,
+        address: str,
+        *,
+        relayed: bool,
+        foreign_host: bool = False,
+    ) -> bytes:
+        """Returns what `remembered` knows a credential by, see `Authentication.mark`."""
+
+    def remembered(
+        self, mark: bytes, org_name: str | None, scope: Scope | OwnerScope | None
+    ) -> Principal | None:
+        """Returns whom a credential speaks for, see `Authentication.remembered`."""
 
     def is_current(self, principal: Principal) -> bool:
         """Tells whether a principal would still be let in, see `Authentication.is_current`."""
@@ -157,6 +173,46 @@ class Authentication:
             await self._touch(mark)
         return principal
 
+    def mark(
+        self,
+        credential: str,
+        org_name: str | None,
+        address: str,
+        *,
+        relayed: bool,
+        foreign_host: bool = False,
+    ) -> bytes:
+        """Returns what `remembered` knows a credential by. Its arguments are `authenticate`'s."""
+        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
+        return self._mark(credential, org_name, caller)
+
+    def remembered(
+        self, mark: bytes, org_name: str | None, scope: Scope | OwnerScope | None
+    ) -> Principal | None:
+        """Returns whom a credential speaks for, where `authenticate` would just remember that.
+
+        Args:
+            mark: That of the credential, as `mark` returns it.
+            org_name: As for `authenticate`.
+            scope: As for `authenticate`.
+
+        Returns:
+            The principal. None where there is more to do than to remember it: to check the
+            credential, to refuse it, or to note that it was used.
+        """
+        now = self._now_ms()
+        known = self._cache.recall(mark, now)
+        if known is None:
+            return None
+        principal = known.principal
+        if scope is not None and scope not in principal.scopes:
+            return None
+        if principal.key_id is not None and (
+            org_name not in (None, principal.org_name) or _is_touch_due(known, now)
+        ):
+            return None
+        return principal
+
     async def of_key(
         self, find: Callable[[Tables], T], key_of: Callable[[T], str | None]
     ) -> tuple[T, Principal | None]:
@@ -181,8 +237,7 @@ class Authentication:
         foreign_host: bool = False,
     ) -> bool:
         """Tells whether a credential was right when it was last checked. Checks nothing now."""
-        caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
-        mark = self._mark(credential, org_name, caller)
+        mark = self.mark(credential, org_name, address, relayed=relayed, foreign_host=foreign_host)
         return self._cache.was_right(mark)
 
     def _mark(self, credential: str, org_name: str | None, caller: Caller) -> bytes:
@@ -226,7 +281,7 @@ class Authentication:
         known, now = self._cache.recall(mark, self._now_ms()), self._now_ms()
         if known is None or known.principal.key_id is None:
             return
-        if known.used_at is not None and abs(now - known.used_at) < _TOUCH_MS:
+        if not _is_touch_due(known, now):
             return
         known.used_at = now  # before the write, so that only one request a minute writes
         key_id = known.principal.key_id
@@ -235,3 +290,8 @@ class Authentication:
                 await self._database.write(lambda tx: tx.keys.touch(key_id, now))
             except Exception as error:  # noqa: BLE001 - a request never fails because this could not be noted
                 _log.warning("key_use_not_noted", key=key_id, error=type(error).__name__)
+
+
+def _is_touch_due(known: CachedCredential, now: int) -> bool:
+    """Tells whether the use of a key is to be noted once more."""
+    return known.used_at is None or abs(now - known.used_at) >= _TOUCH_MS

@@ -90,7 +90,7 @@ def acknowledge_all(tx: Tables, org: int, phone: int, ids: Sequence[int], now: i
 
     False where it isn't of some, which `acknowledge` then has to say why.
     """
-    return tx.phone_queue.acknowledge(org, phone, ids, now) == len(ids)
+    return all(tx.phone_queue.acknowledge_all([(id_, org, phone) for id_ in ids], now))
 
 
 def apply_sent_results(
@@ -101,7 +101,8 @@ def apply_sent_results(
     Returns False where some were not awaited of this phone. Those are as they were, and
     `apply_result` has to say why. Asked of the others too, it changes nothing.
     """
-    return tx.phone_queue.store_sent(org, phone, results, now) == len(results)
+    rows = [(id_, org, phone, segments) for id_, segments in results]
+    return all(tx.phone_queue.store_sent_all(rows, now))
 
 
 def apply_result(

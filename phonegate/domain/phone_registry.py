@@ -37,6 +37,8 @@ class Start:
     """The messages that this phone acknowledged before, and whose results are awaited."""
     in_doubt: bool = False
     """It may be a phone that is known by its name or number, and has sent neither yet."""
+    something_waits: bool = True
+    """A message of its org is queued that may leave now."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,6 +65,20 @@ class Description:
     acks: bool
     window: int | None = None
     """How many messages it takes at once. None: it does not say."""
+
+
+@attrs.frozen(kw_only=True)
+class ReportedSims:
+    """What is known once a phone's SIMs are stored, all of it as of that moment."""
+
+    sims: Sequence[Sim]
+    """The SIMs, some with the number that their owner gave them."""
+    losers: Collection[int]
+    """The other phones that had one of the reported numbers until now."""
+    awaited: Collection[int]
+    """The messages whose result is awaited of the phone."""
+    something_waits: bool
+    """A message of its org is queued that may leave now."""
 
 
 @attrs.frozen
@@ -129,17 +145,25 @@ class PhoneRegistry:
                 has_unacknowledged=any(message.acked_at is None for message in awaited),
                 acknowledged=tuple(m.id for m in awaited if m.acked_at is not None),
                 in_doubt=row.device_id is None and tx.phones.has_known(org),
+                something_waits=tx.phone_queue.any_ready(org),
             )
 
         with self._org_full("org_phones", "phones"):
             return await self._database.write(start)
 
-    async def describe(self, phone: int, said: Description) -> None:
-        """Stores what a phone says of itself."""
+    async def describe(self, phone: int, said: Description) -> Collection[int]:
+        """Stores what a phone says of itself.
+
+        Returns:
+            The messages whose result is awaited of it.
+        """
         now = self._now_ms()
-        await self._database.write(
-            lambda tx: tx.phones.describe(phone, now=now, **attrs.asdict(said))
-        )
+
+        def describe(tx: Tables) -> Collection[int]:
+            tx.phones.describe(phone, now=now, **attrs.asdict(said))
+            return tx.phone_queue.awaited(phone)
+
+        return await self._database.write(describe)
 
     async def seen(self, phone: int, health: Health | None = None) -> None:
         """Notes that the phone was there just now, and how it was if that is news."""
@@ -249,28 +273,27 @@ class PhoneRegistry:
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(recognise)
 
-    async def report_sims(
-        self, org: int, phone: int, sims: Sequence[Sim]
-    ) -> tuple[Sequence[Sim], set[int]]:
+    async def report_sims(self, org: int, phone: int, sims: Sequence[Sim]) -> ReportedSims:
         """Stores the SIMs that a phone has now.
-
-        Returns:
-            These SIMs, some with the number that their owner gave them, and the other phones that
-            had one of the reported numbers until now.
 
         Raises:
             OrgFull: The org's phones would have more SIMs than they may.
         """
         now, most = self._now_ms(), self._rate_limits.bounds.org_sims
 
-        def report(tx: Tables) -> tuple[Sequence[Sim], set[int]]:
+        def report(tx: Tables) -> ReportedSims:
             before = {sim.phone for sim in tx.phones.holding(org, forms_of(sims))}
             known = _report(tx, org, phone, sims, now, most=most)
             others = {row for row in before if row is not None and row != phone}
             for other in others:
                 # It has lost a number by this.
                 phone_events.record(tx, "phone.sims", other, now)
-            return known, others
+            return ReportedSims(
+                sims=known,
+                losers=others,
+                awaited=tx.phone_queue.awaited(phone),
+                something_waits=tx.phone_queue.any_ready(org),
+            )
 
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(report)

@@ -18,6 +18,9 @@ CREDENTIAL_PLACES: Final[tuple[CredentialPlace, ...]] = (
 )
 """Where a credential may stand, in the order of looking: the first one found counts."""
 
+IN_HEADERS: Final[frozenset[CredentialPlace]] = frozenset({"header", "bearer"})
+"""Those of them that are fields of the head."""
+
 _NONE: Final[Mapping[str, Any]] = {}
 
 

@@ -16,17 +16,21 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+THOUSANDTHS: Final = tuple(f".{number:03}Z" for number in range(1000))
+"""How the text of a time ends, by its milliseconds. To look them up is faster than to format."""
+
+
 def iso(ms: int) -> str:
     """Returns a time in UTC with milliseconds, such as `2026-11-21T08:00:00.000Z`."""
-    seconds, rest = divmod(ms, 1000)
-    return f"{_second(seconds)}.{rest:03}Z"
+    return f"{second(ms // 1000)}{THOUSANDTHS[ms % 1000]}"
 
 
 def iso_seconds(ms: int) -> str:
     """Returns a time in UTC to the second that it is in, such as `2026-11-21T08:00:00Z`."""
-    return f"{_second(ms // 1000)}Z"
+    return f"{second(ms // 1000)}Z"
 
 
 @lru_cache(maxsize=4096)  # readers ask for the newest messages again and again
-def _second(seconds: int) -> str:
+def second(seconds: int) -> str:
+    """Returns how the text of a time in UTC begins, from whole seconds since 1970."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from phonegate.api.counted_send import send_stream
+from phonegate.api.endpoint import Request
 from phonegate.api.pipeline import Pipeline
 from phonegate.http.refusals import TooLarge
 
@@ -40,7 +41,7 @@ class OperatorApp:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = scope.get("client")
-        reply = await self._pipeline.answer(
+        request = Request(
             method=scope["method"],
             path=scope["raw_path"].decode("latin-1"),
             query=scope["query_string"].decode("latin-1"),
@@ -49,8 +50,8 @@ class OperatorApp:
                 **self._headers,
             },
             client=client[0] if client else "",
-            body=partial(_read_body, receive),
         )
+        reply = await self._pipeline.reply(request, partial(_read_body, receive))
         headers = [(name.lower().encode(), value.encode()) for name, value in reply.headers]
         start = {"type": "http.response.start", "status": reply.status, "headers": headers}
         if reply.stream is not None:

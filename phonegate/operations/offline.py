@@ -6,6 +6,7 @@ from typing import Any
 
 import trio
 
+from phonegate.api.endpoint import Request
 from phonegate.api.pipeline import Pipeline
 from phonegate.assembly import Core
 from phonegate.config.settings import Settings
@@ -93,14 +94,14 @@ async def _answer_owner(
 ) -> tuple[int, bytes]:
     """Returns the status and the body of an answer, of a streamed one its last line."""
     path, _, query = request.target.partition("?")
-    reply = await owner.answer(
+    asked = Request(
         method=request.method,
         path=path,
         query=query,
         headers={"authorization": AUTHORIZATION, "content-type": "application/json"},
         client="127.0.0.1",
-        body=request.content,
     )
+    reply = await owner.reply(asked, request.content)
     if reply.stream is None:
         return reply.status, reply.body
     last = b""

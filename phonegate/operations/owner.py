@@ -58,6 +58,26 @@ class OwnerAuthentication:
         org = await self._orgs.named(org_name)
         return Principal(org=org.id, org_name=org.name, scopes=SCOPES)
 
+    def mark(
+        self,
+        credential: str,
+        org_name: str | None,
+        address: str,
+        *,
+        relayed: bool,
+        foreign_host: bool = False,
+    ) -> bytes:
+        """Returns nothing: there is nothing to remember the owner by."""
+        del credential, org_name, address, relayed, foreign_host
+        return b""
+
+    def remembered(
+        self, mark: bytes, org_name: str | None, scope: Scope | OwnerScope | None
+    ) -> Principal | None:
+        """Returns None: see `mark`."""
+        del mark, org_name, scope
+        return None
+
     def is_current(self, principal: Principal) -> bool:  # noqa: ARG002 - it is always so
         """Tells that the owner stays the owner."""
         return True

@@ -50,6 +50,8 @@ class Admitted:
 
     principal: Principal
     start: Start
+    last_woken: int
+    """See `Switchboard.last_woken`: of before the start."""
 
     @property
     def org(self) -> int:
@@ -92,6 +94,7 @@ class Admission:
             StoreError: It can't be stored.
         """
         while True:
+            last_woken = self.switchboard.last_woken(principal.org)
             try:
                 start = await self._try_row(principal, arrival)
             except BaseException:
@@ -101,7 +104,7 @@ class Admission:
             if arrival.says.device_id is not None or self.switchboard.claim(start.row.id, arrival):
                 if start.row.first_seen == start.row.last_seen:
                     _log.info("phone_added", org=principal.org_name, phone=start.row.id)
-                return Admitted(principal=principal, start=start)
+                return Admitted(principal=principal, start=start, last_woken=last_woken)
 
     def withdraw(self, arrival: Arrival) -> None:
         """Ends the claim of a phone that does not come in after all."""

@@ -95,6 +95,10 @@ class Feeder:
         self._order.fall_behind()
         self.worker.call()
 
+    def caught_up(self) -> None:
+        """Notes that nothing waits for any SIM, as was seen elsewhere: it needs no look."""
+        self._order.behind = set()
+
     def use_room(self) -> None:
         """Looks for messages if any may wait, now that the window has more room."""
         if not (self._order.behind or self._order.left_open):

@@ -121,7 +121,7 @@ class Identification:
                 await self._name(given)
             except OrgFull as full:
                 await self._say_full(full, "device_id")
-        phone = state.phone
+        phone, is_alone = state.phone, self.switchboard.is_alone(self.station)
         said = Description(
             name=hello.name,
             model=hello.model,
@@ -129,7 +129,7 @@ class Identification:
             acks=ACK in hello.features,
             window=hello.window,
         )
-        await self.retry(lambda: self.registry.describe(phone, said))
+        self._settle(is_alone, await self.retry(lambda: self.registry.describe(phone, said)))
         name = state.online.name if hello.name is None else hello.name
         online = attrs.evolve(state.online, name=name, features=hello.features)
         self.switchboard.rename(self.station, online)
@@ -192,19 +192,17 @@ class Identification:
             await self._take(tuple(sim for sim in sims if sim.form not in elsewhere))
 
     async def _take(self, sims: tuple[Sim, ...]) -> None:
-        gained = False
+        is_fed = False
         try:
-            gained = await self._take_sims(sims)
+            is_fed = await self._take_sims(sims)
         except OrgFull as full:
             await self._say_full(full, "sims")
         self.state.identified = True
-        if gained:
-            # Something may have waited for just this SIM.
-            self.state.resume_again()
-        self.feeder.wake()
+        if not is_fed:
+            self.feeder.wake()
 
     async def _take_sims(self, sims: tuple[Sim, ...]) -> bool:
-        """Stores the SIMs of the row that the phone has by them. Returns whether it gained one.
+        """Stores the SIMs of the row that the phone has by them. Returns whether nothing waits.
 
         Raises:
             OrgFull: The org's phones would have more than they may.
@@ -218,15 +216,22 @@ class Identification:
             forms = forms_of(sims)
             had = forms_of(state.online.sims)
             row = await self._recognise(sims)
-            known, losers = await self.retry(
-                lambda: self.registry.report_sims(state.org, row, sims)
-            )
-            self._become(attrs.evolve(state.online, phone=row, sims=tuple(known)))
+            is_alone = switchboard.is_alone(station)
+            last_woken = switchboard.last_woken(state.org)
+            report = await self.retry(lambda: self.registry.report_sims(state.org, row, sims))
+            is_fed = not report.something_waits
+            is_fed &= switchboard.last_woken(state.org) == last_woken
+            self._become(attrs.evolve(state.online, phone=row, sims=tuple(report.sims)))
             if state.online.device_id is None and forms:
                 state.has_numbers = True
             switchboard.take(station, forms)
-            await self._forget(losers)
-        return bool(forms_of(known) - had)
+            if is_fed:
+                self.feeder.caught_up()
+            if not self._settle(is_alone, report.awaited) and forms_of(report.sims) - had:
+                # Something may have waited for just this SIM.
+                state.resume_again()
+            await self._forget(report.losers)
+        return is_fed
 
     async def _recognise(self, sims: Sequence[Sim]) -> int:
         """Finds the row of a phone that reports these SIMs. Messages pushed to it come along.
@@ -289,6 +294,21 @@ class Identification:
         """Removes rows that no phone can come back to: unnamed, and without their numbers now."""
         if vacant := [row for row in rows if self.switchboard.is_vacant(row)]:
             await self.retry(lambda: self.registry.forget(self.state.org, vacant))
+
+    def _settle(self, is_alone: bool, awaited: Collection[int]) -> bool:  # noqa: FBT001 - of one caller each
+        """Notes that no earlier link left anything open, if that is so. Returns whether it is.
+
+        What the phone was given besides, it was given over this link: where no earlier link of it
+        was ending any more, no lease of one could be stored after it was asked.
+
+        Args:
+            is_alone: There was none, before it was asked what is awaited.
+            awaited: The messages whose result is awaited of the phone.
+        """
+        if not (is_alone and all(map(self.state.window.knows, awaited))):
+            return False
+        self.state.owes_nothing()
+        return True
 
     async def _say_full(self, full: OrgFull, field: str) -> None:
         """Tells the phone that its org has as many of something as it may."""

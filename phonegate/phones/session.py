@@ -27,6 +27,7 @@ class Session:
     """Runs one connected phone. It implements `heartbeat.Timed`."""
 
     __slots__ = (
+        "_last_woken",
         "_nursery",
         "_read_on_at",
         "_services",
@@ -41,6 +42,8 @@ class Session:
         self._state = self.station.state
         self._transport = transport
         self._services = services
+        self._last_woken = None if phone.start.something_waits else phone.last_woken
+        """When its org's phones were woken last, if nothing waited as it was let in."""
         self._read_on_at = trio.current_time()
         self._stalled = False
         """It is not read from just now."""
@@ -105,11 +108,19 @@ class Session:
             crowded_out=lambda: station.close(TRY_AGAIN, "too many large frames come at once"),
         )
         station.begin(nursery.cancel_scope)
-        self._services.switchboard.join(station)
+        switchboard = self._services.switchboard
+        switchboard.join(station)
         _log.info("phone_connected", org=self._state.org_name, phone=self._state.phone)
         if not self._state.parting:
-            station.feeder.worker.call()
+            self._first_look()
         return self._services.heartbeat.watch(self)
+
+    def _first_look(self) -> None:
+        """Looks for messages, unless nothing waited as the phone was let in, nor has since."""
+        if self._services.switchboard.last_woken(self._state.org) == self._last_woken:
+            self.station.feeder.caught_up()
+        else:
+            self.station.feeder.worker.call()
 
     async def _read(self) -> None:
         state, limits = self._state, self._services.rate_limits

@@ -357,6 +357,10 @@ class PhoneState:
         self._resumed = True
         return True
 
+    def owes_nothing(self) -> None:
+        """Notes that no earlier link left anything open, so that nothing is to be pushed again."""
+        self._resumed = True
+
     def resume_again(self) -> None:
         """Notes that an earlier link may have left more open than was pushed again so far."""
         self._resumed = False
@@ -395,7 +399,8 @@ class PhoneState:
             effects.append(Record(news))
         if not self.grace_over and now >= self._grace_until:
             self.grace_over = True
-            effects.append(Record(GraceOver()))
+            if not (self.identified and self._resumed):
+                effects.append(Record(GraceOver()))
         if self._asked_at is not None:
             if now >= self._asked_at + self._patience.pong_timeout_s:
                 effects.append(Dead())

@@ -27,6 +27,9 @@ GOODBYE_S: Final = 2.5
 """How long `close_all` waits for phones to answer their close frames before it drops the rest.
 The gateway gives the whole step three seconds."""
 
+MOST_WOKEN: Final = 10_000
+"""Orgs of which it is known when their phones were woken last."""
+
 _log = log.get("phones")
 
 
@@ -38,6 +41,8 @@ class Switchboard:
         # Dicts for their order, which is that of connection. The values ascend with it.
         self._by_org: dict[int, dict[Station, int]] = {}
         self._turns = count()
+        self._woken: dict[int, int] = {}
+        self._wakings = self._forgotten_wakings = 0
         self._numbers = NumbersOnline()
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
         self._rows = RowsInUse()
@@ -90,6 +95,11 @@ class Switchboard:
 
         In an org of many phones only those that serve one of the queues then look.
         """
+        self._wakings += 1
+        if len(self._woken) >= MOST_WOKEN:
+            self._woken.clear()
+            self._forgotten_wakings = self._wakings
+        self._woken[org] = self._wakings
         for station in self._by_org.get(org, ()):
             if queues is None or any(station.serves(queue) for queue in queues):
                 station.wake()
@@ -326,6 +336,19 @@ class Switchboard:
     def unclaim(self, by: object) -> None:
         """Ends the claims of a connection that is not made after all."""
         self._rows.unclaim(by)
+
+    def last_woken(self, org: int) -> int:
+        """Returns a number that is another one once the phones of an org were woken again.
+
+        Where it is the same before and after an operation which saw that nothing waits, nothing
+        has come to wait since.
+        """
+        return self._woken.get(org, self._forgotten_wakings)
+
+    def is_alone(self, station: Station) -> bool:
+        """Tells whether a connection is its phone's, and no earlier one of it is still ending."""
+        phone = station.online.phone
+        return self._by_phone.get(phone) is station and len(self._rows.seated(phone)) == 1
 
     async def predecessors_ended(self, station: Station) -> None:
         """Waits until earlier connections of this phone have recorded all that came over them."""

@@ -66,6 +66,10 @@ class Window:
         """The ids that have a place: pushed over this link, and not yet answered or given up."""
         return self._flight.keys()
 
+    def knows(self, message_id: int) -> bool:
+        """Tells whether a message was given over this link."""
+        return message_id in self._flight or message_id in self._answered
+
     def bound(self, width: int, had: Iterable[int] = ()) -> None:
         """Keeps to so many messages, of which each has its place until its result is here.
 

@@ -165,8 +165,10 @@ class ConnectionHandler:
         stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
         request, arrival.request = arrival.request, None
         if isinstance(request, PlainRequest):
-            if self._fast_path is not None and self._fast_path.takes(request):
-                return await self._fast_path.serve(arrival.connection, stream, peer, request, rest)
+            fast_path = self._fast_path
+            known = None if fast_path is None else fast_path.find(request, peer)
+            if fast_path is not None and known is not None:
+                return await fast_path.serve(arrival.connection, stream, peer, known, rest)
             request = head_of(request)
         if request is not None and self._is_for_phones(request) and wants_websocket(request):
             check_handshake(request)

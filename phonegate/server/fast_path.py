@@ -11,7 +11,9 @@ waits for the next request meanwhile.
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
+import attrs
 import trio
 
 from phonegate import log
@@ -19,9 +21,9 @@ from phonegate.config.settings import HttpSettings
 from phonegate.http.plain_request import PlainRequest
 from phonegate.http.prefix import without_prefix
 
-from .canonical import read_plain
+from .canonical import HeadMemory, read_plain
 from .fast_answers import FastAnswers
-from .fast_pipeline import FastPipeline, ReadRest, Reply
+from .fast_pipeline import FastPipeline, Reply
 from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .redacted_trace import redacted
@@ -53,8 +55,6 @@ class FastPath:
         """What ends each connection that has no request, and since when it has none. The one that
         idles longest is first."""
         self.answers = FastAnswers(pipeline.hold, settings.peer_timeout_s)
-        self._begins = not (trusted or settings.prefix)
-        """Whether a request is just as it came: nothing before the gateway may have changed it."""
         self.draining = False
         self._running = trio.CancelScope()
         self.unsent: trio.Nursery | None = None
@@ -93,20 +93,39 @@ class FastPath:
         for end in self.idle:
             end()
 
-    def takes(self, request: PlainRequest) -> bool:
-        """Tells whether a request can be served here."""
-        if self._settings.prefix and "x-forwarded-prefix" in request.headers:
-            return False  # it may have been taken off: the ASGI shell knows who says so
-        return request.length <= self._settings.max_body_bytes and self._pipeline.takes(
-            request.method, without_prefix(request.path, self._settings.prefix)
+    def find(self, request: PlainRequest, peer: SocketPeer) -> "FastRequest | None":
+        """Looks at the head of a request. Returns `None` if it can't be served here."""
+        settings, headers = self._settings, request.headers
+        if settings.prefix and "x-forwarded-prefix" in headers:
+            return None  # it may have been taken off: the ASGI shell knows who says so
+        if request.length > settings.max_body_bytes:
+            return None
+        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
+        relayed = secure = False
+        prefix = settings.prefix
+        if self._trusted or any(map(is_proxy_field, headers)):
+            told = true_peer(client, "http", tuple(headers.items()), self._trusted)
+            client, relayed, secure = told.address, told.relayed, told.scheme == "https"
+            prefix = told.prefix or prefix
+        known = self._pipeline.find(
+            method=request.method,
+            path=without_prefix(request.path, settings.prefix),
+            query=request.query,
+            # But for what is each request's own: all others of it are the same in the next.
+            headers={name: headers[name] for name in headers if name != "content-length"},
+            client=client,
+            relayed=relayed,
+            secure=secure,
+            prefix=prefix,
         )
+        return None if known is None else FastRequest(known, request.length, request.stays)
 
     async def serve(
         self,
         connection: Connection,
         stream: trio.abc.Stream,
         peer: SocketPeer,
-        request: PlainRequest,
+        request: "FastRequest",
         data: bytes,
     ) -> bytes | None:
         """Serves a request and the plain ones that follow it.
@@ -115,7 +134,7 @@ class FastPath:
             connection: The connection.
             stream: What is spoken on it: itself, or TLS.
             peer: Its other end.
-            request: The first request, one that this `takes`.
+            request: The first request, which `find` has returned.
             data: What was read after its head.
 
         Returns:
@@ -131,78 +150,84 @@ class FastPath:
         return None
 
     async def _serve(
-        self, turns: "_Turns", peer: SocketPeer, request: PlainRequest, data: bytes
+        self, turns: "_Turns", peer: SocketPeer, request: "FastRequest", data: bytes
     ) -> bytes | None:
-        client = true_peer(peer.address, peer.scheme, (), self._trusted).address
-        stream = turns.stream
+        heads = HeadMemory()
         while True:
-            body: bytes | _Body
             if len(data) >= request.length:
                 body, data = data[: request.length], data[request.length :]
-                if self._begun(turns, request, body, client):
-                    stays = True  # or its answer will end the connection
-                else:
-                    reply = await self._answer(request, client, body)
-                    stays = await turns.answer(reply, stays=request.stays)
-                    del reply
+                stays = self._begun(turns, request, body) or await turns.answer(
+                    await self._pipeline.answer(request.known, body), stays=request.stays
+                )
+                del body  # or a connection that idles would keep it
             else:
-                body = _Body(stream, data, request.length)
-                with body.gone:
-                    reply = await self._answer(request, client, body.read)
-                if body.gone.cancelled_caught:
-                    return None
-                data = body.after
-                # A body that was not read to its end: where the next request begins is still
-                # to come, and not worth waiting for.
-                stays = await turns.answer(reply, stays=body.whole and request.stays)
-                del reply
+                coming = _Body(turns.stream, data, request.length)
+                stays = await self._answer_coming(turns, request, coming)
+                data = coming.after
+                del coming
             if not stays:
                 return None
-            del body  # as its answer was, or a connection that idles would keep both
             data = await turns.next(data)
             if data.startswith(_EMPTY_LINE):
                 data = await turns.next(data[after_empty_lines(data) :])
             if not data:
                 return None
-            following, end = None, data.find(_END) + len(_END)
-            if len(_END) <= end <= self._settings.max_head_bytes:
-                following = read_plain(data[:end])
-            if following is None or not self.takes(following):
+            end = self._next(request, heads, data, peer)
+            if not end:
                 return data
-            request, data = following, data[end:]
+            data = data[end:]
 
-    def _begun(self, turns: "_Turns", request: PlainRequest, body: bytes, client: str) -> bool:
+    def _begun(self, turns: "_Turns", request: "FastRequest", body: bytes) -> bool:
         """Tells whether the pipeline has begun a request, whose answer it gives to `turns`."""
-        if (
-            self._begins
-            and request.stays
-            and turns.bare
-            and not any(map(is_proxy_field, request.headers))
-            and self._pipeline.begin(request, body, client, turns.reply)
-        ):
+        begins = turns.bare and request.stays
+        if begins and self._pipeline.begin(request.known, body, turns.reply):
             turns.pending = True
-            return True
-        return False
+        return turns.pending
 
-    async def _answer(self, request: PlainRequest, client: str, body: bytes | ReadRest) -> Reply:
-        relayed = secure = False
-        prefix = self._settings.prefix
-        if self._trusted or any(map(is_proxy_field, request.headers)):
-            headers = tuple(request.headers.items())
-            peer = true_peer(client, "http", headers, self._trusted)
-            client, relayed, secure = peer.address, peer.relayed, peer.scheme == "https"
-            prefix = peer.prefix or prefix
-        return await self._pipeline.answer(
-            method=request.method,
-            path=without_prefix(request.path, self._settings.prefix),
-            query=request.query,
-            headers=request.headers,
-            client=client,
-            relayed=relayed,
-            secure=secure,
-            prefix=prefix,
-            body=body,
-        )
+    async def _answer_coming(self, turns: "_Turns", request: "FastRequest", body: "_Body") -> bool:
+        """Answers a request whose body is still to come. Returns whether another may follow."""
+        with body.gone:
+            reply = await self._pipeline.answer(request.known, body.read)
+        if body.gone.cancelled_caught:
+            return False
+        # A body that was not read to its end: where the next request begins is still to come, and
+        # not worth waiting for.
+        return await turns.answer(reply, stays=body.whole and request.stays)
+
+    def _next(
+        self, request: "FastRequest", heads: HeadMemory, data: bytes, peer: SocketPeer
+    ) -> int:
+        """Makes a request the one whose head `data` begins with.
+
+        Returns:
+            Where that head ends. 0 if it is not served here.
+        """
+        again = heads.find(data, self._settings.max_head_bytes)
+        if again is not None and again[1] <= self._settings.max_body_bytes:
+            end, request.length = again
+            return end
+        end = data.find(_END) + len(_END)
+        if not len(_END) <= end <= self._settings.max_head_bytes:
+            return 0
+        plain = read_plain(data[:end])
+        found = None if plain is None else self.find(plain, peer)
+        if found is None:
+            return 0
+        heads.keep(data[:end])
+        request.known, request.length, request.stays = found.known, found.length, found.stays
+        return end
+
+
+@attrs.define(eq=False)
+class FastRequest:
+    """A request of the fast path."""
+
+    known: Any
+    """What the pipeline knows of its head."""
+    length: int
+    """Bytes of its body."""
+    stays: bool
+    """Whether its client wants to use the connection again."""
 
 
 class _Turns:

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from phonegate.http.body_stream import BodyStream
-from phonegate.http.plain_request import PlainRequest
 
 ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the rest of a body. Calls its argument with the size of each piece that has come."""
@@ -45,29 +44,7 @@ class UnsentAnswer(Protocol):
 class FastPipeline(Protocol):
     """Answers the busy endpoints, for the fast path and for the application alike."""
 
-    def takes(self, method: str, path: str) -> bool:
-        """Tells whether a request (its path as sent, undecoded) is for a busy endpoint."""
-
-    def begin(
-        self, request: PlainRequest, body: bytes, client: str, reply: Callable[[Reply], None]
-    ) -> bool:
-        """Begins a request whose answer can come without a task that waits for it. Never raises.
-
-        Args:
-            request: The head. It came straight from the client, under no path prefix.
-            body: The whole body.
-            client: The client's address.
-            reply: To be called once, on the event loop and not before this returns, with an
-                answer that is no stream. It never raises.
-
-        Returns:
-            Whether it has. If not, nothing was done, and `answer` is asked.
-        """
-
-    def expire(self) -> None:
-        """Answers the requests that were begun and take too long. Called every second or so."""
-
-    async def answer(
+    def find(
         self,
         *,
         method: str,
@@ -78,19 +55,45 @@ class FastPipeline(Protocol):
         relayed: bool,
         secure: bool,
         prefix: str,
-        body: bytes | ReadRest,
-    ) -> Reply:
-        """Answers a request. Raises nothing but cancellation.
+    ) -> Any | None:
+        """Looks at the head of a request.
 
         Args:
             method: The method.
             path: The path as sent, undecoded.
             query: The query as sent, undecoded.
-            headers: By lower-case name.
+            headers: By lower-case name, without `Content-Length`.
             client: The client's address.
             relayed: Whether a proxy that is not trusted passed it on.
             secure: Whether a proxy that is trusted took it by HTTPS.
             prefix: The path prefix that stood before the path.
+
+        Returns:
+            What is known of all requests with this head, for `begin` and `answer`. `None` if it
+            is for no busy endpoint.
+        """
+
+    def begin(self, head: Any, body: bytes, reply: Callable[[Reply], None]) -> bool:
+        """Begins a request whose answer can come without a task that waits for it. Never raises.
+
+        Args:
+            head: What `find` returned.
+            body: The whole body.
+            reply: To be called once, on the event loop and not before this returns, with an
+                answer that is no stream. It never raises.
+
+        Returns:
+            Whether it has. If not, nothing was done, and `answer` is asked.
+        """
+
+    def expire(self) -> None:
+        """Answers the requests that were begun and take too long. Called every second or so."""
+
+    async def answer(self, head: Any, body: bytes | ReadRest) -> Reply:
+        """Answers a request. Raises nothing but cancellation.
+
+        Args:
+            head: What `find` returned.
             body: The whole body, or what reads it.
         """
 

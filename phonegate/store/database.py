@@ -14,8 +14,10 @@ import trio
 
 from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StoreClosed
+from phonegate.model.times import now_ms
 from phonegate.store import backup, data_file, migrations
 from phonegate.store.data_file import Space
+from phonegate.store.group_commit import GroupCommit
 from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WRITER_TIMINGS, Writer, WriterStatistics, WriterTimings
@@ -74,8 +76,12 @@ class Database:
         self._writing = writing
         self._held = held
         self._writer = Writer(
-            writing,
-            is_there=partial(data_file.is_there, path, held),
+            GroupCommit(
+                writing,
+                is_there=partial(data_file.is_there, path, held),
+                batch_s=timings.batch_s,
+                now_ms=now_ms,
+            ),
             publish=publish,
             timings=timings,
         )
@@ -158,19 +164,50 @@ class Database:
         """Commits writes. Ends when `stop_writing` was called and nothing waits."""
         await self._writer.run(task_status=task_status)
 
-    async def write(self, op: Callable[[Tables], T], *, patient: bool = False) -> T:
-        """Runs *op* in the writer's thread and returns its result once it is durable.
+    async def write(
+        self, op: Callable[[Tables], T], *, patient: bool = False, size: int | None = None
+    ) -> T:
+        """Has the writer run *op* and returns its result once it is durable.
 
         *op* shares its transaction with others; what it raises undoes it alone and is raised
         here. Cancelling the wait doesn't undo what was queued: it is committed all the same.
-        A *patient* one may wait up to 20 ms for others to share a commit with.
+
+        Args:
+            op: Runs in the writer's thread, or on the event loop. It has nothing to do with trio,
+                and with nothing that others change meanwhile.
+            patient: It may wait up to 20 ms for others to share a commit with.
+            size: About how many rows it reads or writes. None where they may be many.
 
         Raises:
             StorageUnavailable: It could not be made durable; nothing of it was kept.
             ConstraintBroken: *op* broke a rule of the schema.
             StoreClosed: The store is going down; *op* was not run.
         """
-        return await self._writer.write(op, patient=patient)
+        return await self._writer.write(op, patient=patient, size=size)
+
+    def submit(
+        self,
+        op: Callable[[Tables], T],
+        done: Callable[[T | None, Exception | None], None],
+        *,
+        patient: bool = False,
+        size: int | None = None,
+    ) -> None:
+        """Has the writer run *op*, as `write` does, without a task that waits for it.
+
+        Args:
+            op: As for `write`.
+            done: Called on the event loop with the result or the error that `write` would have
+                returned or raised, once that is durable: in the order in which operations came,
+                and before what they changed is published. It must be quick and never raise.
+            patient: As for `write`.
+            size: As for `write`.
+
+        Raises:
+            WouldBlock: Too many wait already. `write` stands in line.
+            StoreClosed: The store is going down; *op* is not run.
+        """
+        self._writer.submit(op, done, patient=patient, size=size)
 
     async def read(self, op: Callable[[Tables], T]) -> T:
         """Runs *op* on one state of the database, in a thread. Cancelling stops the query.

@@ -2,8 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from phonegate.model.bounds import MAX_ID, MAX_SLOT
 from phonegate.model.facts import Changed, Fact
@@ -18,6 +18,11 @@ CANDIDATES: Final = """
     WHERE status = 'queued' AND held_until IS NULL AND org = ? AND sim_selector = ? AND phone IS ?
         AND priority >= ?
     ORDER BY priority DESC, id LIMIT ?
+"""
+
+ANY_READY: Final = """
+    SELECT 1 FROM messages INDEXED BY messages_ready
+    WHERE status = 'queued' AND held_until IS NULL AND org = ? LIMIT 1
 """
 
 WAITING: Final = """
@@ -39,17 +44,49 @@ LEASE: Final = f"""
     RETURNING {SELECTED}
 """  # noqa: S608 - constants
 
-ACKNOWLEDGE: Final = """
-    UPDATE messages SET acked_at = ?
-    WHERE id = ? AND org = ? AND phone = ? AND attempts > 0 AND acked_at IS NULL
-"""
+_NOT_NOTED: Final = "attempts > 0 AND acked_at IS NULL"
+ACKNOWLEDGE: Final = f"""
+    UPDATE messages SET acked_at = ? WHERE id = ? AND org = ? AND phone = ? AND {_NOT_NOTED}
+"""  # noqa: S608 - constants
 
 _SENT, _TO_SEND = bulk_change(SENDING, Cause.RADIOED)
+_STORED_SENT: Final = f"{_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL"
 STORE_SENT: Final = f"""
-    UPDATE messages SET {_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL,
-        segments = coalesce(?, segments)
+    UPDATE messages SET {_STORED_SENT}, segments = coalesce(?, segments)
     WHERE id = ? AND org = ? AND phone = ? AND {_TO_SEND}
 """  # noqa: S608 - constants
+
+_OF_REPORTS: Final = """
+    FROM report
+    WHERE messages.id = report.id AND messages.org = report.org AND messages.phone = report.phone
+"""
+_CHANGED: Final = "RETURNING messages.id, messages.org, messages.phone"
+
+AT_ONCE: Final = (64, 32, 16, 8)
+"""Reports of one statement. In groups of 32 they cost four fifths of 32 by themselves, and give
+Python's lock away once; fewer than 8 cost more."""
+
+ACKNOWLEDGE_TOGETHER: Final = {
+    count: f"""
+        WITH report (id, org, phone) AS (VALUES {", ".join(["(?, ?, ?)"] * count)})
+        UPDATE messages SET acked_at = ? {_OF_REPORTS} AND {_NOT_NOTED} {_CHANGED}
+    """  # noqa: S608 - constants
+    for count in AT_ONCE
+}
+
+STORE_SENT_TOGETHER: Final = {
+    count: f"""
+        WITH report (id, org, phone, segments)
+            AS (VALUES {", ".join(["(?, ?, ?, ?)"] * count)})
+        UPDATE messages SET {_STORED_SENT}, segments = coalesce(report.segments, messages.segments)
+        {_OF_REPORTS} AND {_TO_SEND} {_CHANGED}
+    """  # noqa: S608 - constants
+    for count in AT_ONCE
+}
+
+AWAITED: Final = """
+    SELECT id FROM messages INDEXED BY messages_unsettled WHERE status = 'sending' AND phone = ?
+"""
 
 AWAITING_RESULT: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_unsettled
@@ -93,6 +130,8 @@ SLOTS: Final = json.dumps([str(slot) for slot in range(MAX_SLOT + 1)])
 LEAST_PRIORITY: Final = -MAX_ID
 """Below that of every message."""
 
+_Row = TypeVar("_Row", bound=tuple[int | None, ...])
+
 
 class PhoneQueue:
     """The messages that wait for phones, and those that phones have and whose result is awaited.
@@ -119,6 +158,10 @@ class PhoneQueue:
         """
         rows = self._connection.execute(CANDIDATES, (org, sim_selector, phone, priority, limit))
         return [Candidate(id=row[0], segments=row[1], priority=row[2]) for row in rows]
+
+    def any_ready(self, org: int) -> bool:
+        """Tells whether any message of an org is queued that may leave now."""
+        return self._connection.execute(ANY_READY, (org,)).fetchone() is not None
 
     def waiting_segments(
         self,
@@ -155,34 +198,77 @@ class PhoneQueue:
         self._facts += [Changed(one.id, one.org, QUEUED, one.status, one) for one in leased]
         return leased
 
-    def acknowledge(self, org: int, phone: int, ids: Sequence[int], now: int) -> int:
-        """Notes the messages that a phone said it has. Returns how many were not noted yet."""
-        rows = [(now, id_, org, phone) for id_ in ids]
-        return self._connection.executemany(ACKNOWLEDGE, rows).rowcount
+    def acknowledge_all(self, rows: Sequence[tuple[int, int, int]], now: int) -> list[bool]:
+        """Notes messages that phones said they have: ids, with their orgs and the phones.
 
-    def store_sent(
-        self, org: int, phone: int, results: Sequence[tuple[int, int | None]], now: int
-    ) -> int:
-        """Notes that a phone has sent messages whose results were awaited of it.
+        Returns of which of the rows that was not noted yet.
+        """
+        changed: set[tuple[int, ...]] = set()
+        left = self._together(ACKNOWLEDGE_TOGETHER, rows, (now,), changed)
+        for row in left:
+            if self._connection.execute(ACKNOWLEDGE, (now, *row)).rowcount:
+                changed.add(row)
+        return _first_of(changed, rows)
+
+    def store_sent_all(
+        self, rows: Sequence[tuple[int, int, int, int | None]], now: int
+    ) -> list[bool]:
+        """Notes that phones have sent messages whose results were awaited of them.
 
         Args:
-            org: Whose messages they are.
-            phone: Which has sent them.
-            results: Their ids and, where it is known, the number of segments.
+            rows: The ids of the messages, whose they are, which phone has sent each and, where it
+                is known, its number of segments.
             now: When they were sent, in ms.
 
         Returns:
-            How many of them were awaited.
+            Which of the rows were awaited. Of two for the same message only the first was.
         """
-        execute, before = self._connection.cursor().execute, len(self._facts)
-        for id_, segments in results:
-            if execute(STORE_SENT, (now, now, segments, id_, org, phone)).rowcount:
-                self._facts.append(Changed(id_, org, SENDING, SENT))
-        return len(self._facts) - before
+        changed: set[tuple[int, ...]] = set()
+        left = self._together(STORE_SENT_TOGETHER, rows, (now, now), changed)
+        for id_, org, phone, segments in left:
+            values = (now, now, segments, id_, org, phone)
+            if self._connection.execute(STORE_SENT, values).rowcount:
+                changed.add((id_, org, phone))
+        found = _first_of(changed, rows)
+        self._facts += [
+            Changed(row[0], row[1], SENDING, SENT)
+            for row, is_new in zip(rows, found, strict=True)
+            if is_new
+        ]
+        return found
+
+    def _together(
+        self,
+        statements: Mapping[int, str],
+        rows: Sequence[_Row],
+        values: tuple[int, ...],
+        changed: set[tuple[int, ...]],
+    ) -> Sequence[_Row]:
+        """Changes the messages of as many rows as it can at once, and returns the others.
+
+        Adds to *changed* those whose message was changed, without what comes after the phone.
+        """
+        if len(rows) < AT_ONCE[-1]:
+            return rows
+        # Of several rows for a message a statement takes any: it is to be the first.
+        unique: dict[tuple[int | None, ...], _Row] = {}
+        for row in rows:
+            unique.setdefault(row[:3], row)
+        left = list(unique.values())
+        for count in AT_ONCE:
+            while len(left) >= count:
+                given = [value for row in left[:count] for value in row]
+                changed.update(self._connection.execute(statements[count], (*given, *values)))
+                del left[:count]
+        return left
 
     def awaiting_result(self, phone: int) -> list[Message]:
         """Returns the messages that were pushed to this phone and have no result, by id."""
         return [message(row) for row in self._connection.execute(AWAITING_RESULT, (phone,))]
+
+    def awaited(self, phone: int) -> list[int]:
+        """Returns the ids of what `awaiting_result` returns, in no order."""
+        return [row[0] for row in self._connection.execute(AWAITED, (phone,))]
 
     def count_given(self, phone: int) -> int:
         """Returns how many messages were pushed to this phone and have no result."""
@@ -213,3 +299,14 @@ class PhoneQueue:
         rows = self._connection.execute(WITHDRAW, (error, json.dumps(found))).fetchall()
         self._facts += [Changed(row[0], org, QUEUED, CANCELLED) for row in rows]
         return len(rows)
+
+
+def _first_of(changed: set[tuple[int, ...]], rows: Sequence[tuple[int | None, ...]]) -> list[bool]:
+    """Returns which rows are the first of one that has changed a message."""
+    if len(changed) == len(rows):
+        return [True] * len(rows)
+    found = []
+    for row in rows:
+        found.append(row[:3] in changed)
+        changed.discard(row[:3])
+    return found

@@ -39,6 +39,7 @@ _UNSET: Final = tuple(field.default for field in _LATER)
 _MEDIA: Final = COLUMNS.index("media_urls")
 _RECEIVED_MEDIA: Final = INSERTED_INBOUND.index("media_urls")
 _VIEW_MEDIA: Final = MessageView._fields.index("media_urls")
+_new: Final = tuple.__new__
 
 # Made as `attrs` makes an `__init__`: an `attrgetter` of so many names takes six times as long.
 _values: Final[Callable[[NewMessage], tuple[Any, ...]]] = eval(  # noqa: S307 - the model's own names
@@ -87,7 +88,8 @@ def stored(new: NewMessage, id: int) -> Message:  # noqa: A002 - the model's nam
 
 def view(row: tuple[Any, ...]) -> MessageView:
     """Returns what a reader is shown of a row of the columns of a `MessageView`."""
-    return MessageView._make(row if row[_VIEW_MEDIA] is None else _decoded(row, _VIEW_MEDIA))
+    # `_make` is a function around this.
+    return _new(MessageView, row if row[_VIEW_MEDIA] is None else _decoded(row, _VIEW_MEDIA))
 
 
 def _decoded(row: tuple[Any, ...], at: int) -> tuple[Any, ...]:

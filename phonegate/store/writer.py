@@ -1,16 +1,19 @@
-"""The one writer: everything that waits goes into one transaction, answered after its commit.
+"""The one writer: what waits at the end of a turn of the event loop shares a commit.
 
-A commit costs a flush of the disk, which takes the time of hundreds of inserts; writers that
-arrive while one is under way share the next. Each operation has its own savepoint, so that
-one that fails is undone alone.
+It has a thread of its own, and one group of operations is under way at a time. What comes
+meanwhile waits for the next: the more comes, the larger the groups, and the fewer flushes of the
+disk each operation costs. The thread never takes operations by itself, which would make the groups
+small.
 """
 
 import contextlib
-import sqlite3
+import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final, TypeVar
 
 import attrs
 import trio
@@ -19,9 +22,10 @@ from phonegate import log
 from phonegate.histogram import Histogram
 from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
-from phonegate.model.times import now_ms
-from phonegate.store.sqlite_errors import of_storage, translated
+from phonegate.store.group_commit import INDEX_AT, GroupCommit, Order, Outcome
+from phonegate.store.joint import Joint
 from phonegate.store.tables import Tables
+from phonegate.turn_end import at_turn_end
 
 T = TypeVar("T")
 
@@ -33,22 +37,13 @@ MAX_BATCH: Final = 256
 """Operations of one commit. Beyond it a flush is a small part of the cost already (47,000
 inserts a second with 256 a commit, 25,000 with 32), and only the latency would grow."""
 
-INDEX_AT: Final = 500
-"""Messages missing in the index of words that are reason enough to add them under load.
-Added in such groups they cost a third; a search looks through the missing ones itself."""
-
-INDEX_AT_ONCE: Final = 1000
-"""Messages added to the index in one go, and fewer of long ones (see `word_index.INDEXED_AT_ONCE`):
-20 ms, which is what others may have to wait."""
-
 COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0)
 """From a flush that an SSD takes to one of a card that is wearing out."""
 
 GROUP_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
 
-GONE: Final = "the database file was deleted, moved or replaced"
-"""Why nothing is written any more: SQLite goes on with the open file, which ends with the
-process."""
+CHORES_EVERY: Final = 16
+"""Commits after which removed orgs are cleared away, though operations wait."""
 
 _log = log.get("store")
 
@@ -84,110 +79,125 @@ class WriterStatistics:
     """Whether the last one could not."""
 
 
-class _Order:
-    """An operation that waits, and what came of it."""
-
-    __slots__ = ("done", "error", "op", "result")
-
-    def __init__(self, op: Callable[[Tables], Any]) -> None:
-        self.op = op
-        self.done = trio.Event()
-        self.result: Any = None
-        self.error: Exception | None = None
-
-
 class Writer:
-    """Owns the connection that writes. `run` is its task; `write` is for everybody else."""
+    """Hands operations over to the connection that writes, and what came of them back.
+
+    `run` is its task; `submit` and `write` are for everybody else.
+    """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        group_commit: GroupCommit,
         *,
-        is_there: Callable[[], bool] = lambda: True,
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
-        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         """Takes over a connection.
 
         Args:
-            connection: The one that writes.
-            is_there: Tells whether the file is at its path. What is written to another is lost.
+            group_commit: The one that writes.
             publish: Called with what a transaction has changed, once it is committed.
             timings: How long it waits for what.
-            now_ms: The wall clock, by which changes are recorded.
         """
-        self._is_there = is_there
+        self._group_commit = group_commit
         self._publish = publish
         self._timings = timings
-        self._now_ms = now_ms
-        self._connection = connection
-        self._tables = Tables(connection)
-        # Until looked: what the last run left undone.
-        self._tables.word_index.missing = INDEX_AT
-        self._send, self._receive = trio.open_memory_channel[_Order](MAX_WAITING)
-        self._left: list[_Order] = []
-        self._patient: list[_Order] = []
-        self._patient_until = 0.0
-        self._stopped = False
-        self._rest = trio.CancelScope()
-        # A thread of the writer's own: trio's default limit of 40 is shared with DNS look-ups.
-        self._thread = trio.CapacityLimiter(1)
+        self._waiting: deque[Order] = deque()
+        self._line: dict[Order, None] = {}
+        """Those for which there was no room among the ones that wait."""
+        self._patient: list[Order] = []
+        self._patient_until = self._idle_until = 0.0
+        self._asked = False
+        """Whether the end of this turn looks for something to do already."""
+        self._busy = False
+        """Whether the connection was handed over. All else is for the event loop alone."""
+        self._token: trio.lowlevel.TrioToken | None = None
+        self._handed: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._under_way: Sequence[Order] = ()
         self._using = threading.Lock()
-        self._ended = self._failing = False
+        self._stopped = self._ended = self._failing = self._chores_next = False
+        self._fault: BaseException | None = None
+        """What only a fault of this program explains. It ends `run`."""
+        self._woken = trio.Event()
+        self._rest = trio.CancelScope()
+        self._rounds = 0
         self._commit_seconds = Histogram(COMMIT_BOUNDS_S)
         self._group_sizes = Histogram(GROUP_BOUNDS)
         self._failures = 0
 
-    async def write(self, op: Callable[[Tables], T], *, patient: bool = False) -> T:
+    # -- for those who write
+
+    async def write(
+        self, op: Callable[[Tables], T], *, patient: bool = False, size: int | None = None
+    ) -> T:
         """See `Database.write`."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        order = _Order(op)
-        if patient and not self._stopped and len(self._patient) < MAX_BATCH:
-            self._wait_for_company(order)
+        order = Order(op, partial(_wake, trio.lowlevel.current_task()), _size_of(op, size))
+        if self._has_room(patient=patient):
+            self._add(order, patient=patient)
         else:
-            try:
-                self._send.send_nowait(order)
-            except trio.WouldBlock:
-                await self._stand_in_line(order)
-            except (trio.ClosedResourceError, trio.BrokenResourceError):
-                raise StoreClosed from None
-        await order.done.wait()
+            self._line[order] = None
+
+        def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._line.pop(order, None)
+            order.done = _unheard
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(leave)
         if order.error is not None:
             try:
                 raise order.error
             finally:
-                del order  # Breaks the cycle of the error, its traceback and this frame.
+                del order, leave  # Breaks the cycle of the error, its traceback and this frame.
         result: T = order.result
         return result
 
-    def _wait_for_company(self, order: _Order) -> None:
-        if not self._patient:
-            self._patient_until = trio.current_time() + self._timings.patience_s
-            self._rest.deadline = min(self._rest.deadline, self._patient_until)
-        self._patient.append(order)
+    def submit(
+        self,
+        op: Callable[[Tables], T],
+        done: Callable[[T | None, Exception | None], None],
+        *,
+        patient: bool = False,
+        size: int | None = None,
+    ) -> None:
+        """See `Database.submit`."""
+        if not self._has_room(patient=patient):
+            raise trio.WouldBlock
+        self._add(Order(op, done, _size_of(op, size)), patient=patient)
 
-    async def _stand_in_line(self, order: _Order) -> None:
-        try:
-            await self._send.send(order)
-        except (trio.ClosedResourceError, trio.BrokenResourceError):
-            raise StoreClosed from None
+    def _has_room(self, *, patient: bool) -> bool:
+        if self._stopped:
+            raise StoreClosed
+        if patient and len(self._patient) < MAX_BATCH:
+            return True
+        return len(self._waiting) < MAX_WAITING and not self._line
+
+    def _add(self, order: Order, *, patient: bool) -> None:
+        if patient and len(self._patient) < MAX_BATCH:
+            if not self._patient:
+                self._patient_until = trio.current_time() + self._timings.patience_s
+                self._rest.deadline = min(self._rest.deadline, self._patient_until)
+            self._patient.append(order)
+        else:
+            self._waiting.append(order)
+            self._look()
 
     def statistics(self) -> WriterStatistics:
         """Returns what it has done since it was made, and what waits now."""
-        channel = self._receive.statistics()
         return WriterStatistics(
-            waiting=channel.current_buffer_used + channel.tasks_waiting_send + len(self._patient),
+            waiting=len(self._waiting) + len(self._line) + len(self._patient),
             commit_seconds=self._commit_seconds.copy(),
             group_sizes=self._group_sizes.copy(),
             failures=self._failures,
             failing=self._failing,
         )
 
+    # -- running
+
     def stop(self) -> None:
         """Takes no more operations. `run` ends when those that wait are done."""
         self._stopped = True
-        self._send.close()
+        self._woken.set()
 
     def end(self) -> None:
         """Leaves the connection to the caller, after a transaction under way. For good."""
@@ -201,82 +211,137 @@ class Writer:
         Cancelled, it answers everyone who waits with `StoreClosed`; what a commit under way
         still brings in is answered as ever.
         """
-        batch: list[_Order] = []
-        rounds = 0
+        token = self._token = trio.lowlevel.current_trio_token()
+        thread = threading.Thread(target=self._serve, args=(token,), name="writer", daemon=True)
+        thread.start()
+        self._idle_until = trio.current_time() + self._timings.idle_s
         try:
             task_status.started()
-            while True:
-                batch = await self._next_batch()
-                if batch:
-                    begun = time.perf_counter()
-                    ran = await self._in_thread(self._commit, batch)
-                    self._commit_seconds.note(time.perf_counter() - begun)
-                    self._group_sizes.note(ran)
-                    for order in batch[:ran]:
-                        order.done.set()
-                    self._left.extend(batch[ran:])
-                    self._note(batch[:ran])
-                    self._publish_facts()
-                rounds += 1
-                # Under load chores get a turn now and then, else whenever nothing waits.
-                if self._chores_due(idle=not batch, turn=rounds % 16 == 0):
-                    await self._in_thread(self._do_chores)
-                    self._publish_facts()
-        except (trio.EndOfChannel, StoreClosed):
-            pass
+            await trio.lowlevel.checkpoint_if_cancelled()
+            while not self._is_over():
+                self._look()
+                with trio.CancelScope(deadline=self._rest_until()) as self._rest:
+                    await self._woken.wait()
+                self._woken = trio.Event()
+            if self._fault is not None:
+                raise self._fault
         finally:
-            # In this order: who waits in line is sent away before the line is emptied.
             self.stop()
-            with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
-                while True:
-                    self._left.append(self._receive.receive_nowait())
-            self._receive.close()
-            self._refuse([*batch, *self._left, *self._patient])
+            self._token = None
+            # Without a deadline: while the disk hangs, nothing else may have the connection.
+            with trio.CancelScope(shield=True):
+                while self._busy:
+                    self._woken = trio.Event()
+                    await self._woken.wait()
+            left = [*self._under_way, *self._patient, *self._waiting, *self._line]
+            self._under_way = ()
+            for waiting in (self._patient, self._waiting, self._line):
+                waiting.clear()
+            self._refuse(left)
+            self._handed.put(None)
+            thread.join()
 
-    async def _next_batch(self) -> list[_Order]:
-        """Returns what waits, or nothing where only chores are due."""
-        batch, self._left = self._left, []
-        if not self._take_waiting(batch) and not batch:
-            deadline = self._rest_until()
-            with trio.CancelScope(deadline=deadline) as self._rest:
-                try:
-                    batch.append(await self._receive.receive())
-                except trio.EndOfChannel:
-                    if not self._patient:
-                        raise
-            self._take_waiting(batch)
-        if batch or self._stopped or trio.current_time() >= self._patient_until:
-            # Those that were patient came first.
-            batch[:0], self._patient = self._patient, []
-        return batch
+    def _is_over(self) -> bool:
+        if self._fault is not None or self._ended:
+            return True
+        return self._stopped and not (self._busy or self._waiting or self._patient)
 
     def _rest_until(self) -> float:
         """Returns when there is something to do, though no operation may come."""
-        word_index, orgs = self._tables.word_index, self._tables.orgs
+        if self._busy or self._waiting or self._stopped:
+            return float("inf")
         until = self._patient_until if self._patient else float("inf")
-        if self._failing or not (word_index.missing or orgs.removed):
-            return until
-        now = trio.current_time()
-        return min(until, now if orgs.removed else now + self._timings.idle_s)
-
-    def _take_waiting(self, batch: list[_Order]) -> bool:
-        """Takes what waits, up to a whole batch. Returns whether there was anything."""
-        took = len(batch)
-        with contextlib.suppress(trio.WouldBlock, trio.EndOfChannel):
-            while len(batch) < MAX_BATCH:
-                batch.append(self._receive.receive_nowait())
-        return len(batch) > took
-
-    def _chores_due(self, *, idle: bool, turn: bool) -> bool:
         if self._failing:
-            return False
-        if self._tables.word_index.missing >= INDEX_AT:
-            return True
-        return (idle and self._tables.word_index.missing > 0) or (
-            (idle or turn) and self._tables.orgs.removed
-        )
+            return until
+        if self._group_commit.has_removed:
+            return trio.current_time()
+        return min(until, self._idle_until) if self._group_commit.unindexed else until
 
-    def _note(self, ran: Sequence[_Order]) -> None:
+    def _look(self) -> None:
+        """Has the end of this turn hand over what waits by then."""
+        if not (self._asked or self._busy):
+            self._asked = True
+            at_turn_end(self._hand_over)
+
+    def _hand_over(self) -> None:
+        self._asked = False
+        if self._busy or self._token is None:
+            return
+        work = self._next_work()
+        if work is not None:
+            self._busy = True
+            self._handed.put(work)
+
+    def _next_work(self) -> "_Work | None":
+        """Returns what is to be done by the connection now, and what with the outcome."""
+        if not self._chores_next:
+            if batch := self._next_batch():
+                self._under_way = batch
+                commit = partial(self._group_commit.commit, batch)
+                return commit, partial(self._committed, time.perf_counter())
+            if self._rest_until() > trio.current_time():
+                return None
+        self._chores_next = False
+        return self._group_commit.do_chores, self._chores_done
+
+    def _next_batch(self) -> list[Order]:
+        batch: list[Order] = []
+        if self._waiting or self._stopped or trio.current_time() >= self._patient_until:
+            # Those that were patient came first.
+            batch, self._patient = self._patient, []
+        waiting, line = self._waiting, self._line
+        for _ in range(min(len(waiting), MAX_BATCH)):
+            batch.append(waiting.popleft())
+        while line and len(waiting) < MAX_WAITING:
+            order = next(iter(line))
+            del line[order]
+            waiting.append(order)
+        return batch
+
+    # -- what came of it
+
+    def _landed(self, take: "Callable[[Outcome], None]", made: "Outcome | BaseException") -> None:
+        self._busy = False
+        if isinstance(made, Outcome):
+            try:
+                take(made)
+            except Exception as fault:  # noqa: BLE001 - `run` raises it
+                self._fault = fault
+        elif not isinstance(made, StoreClosed):
+            self._fault = made
+        # `run` refuses what `end` has come before.
+        if self._stopped or self._fault is not None:
+            self._woken.set()
+        if self._waiting or self._chores_next:
+            self._look()
+        elif (until := self._rest_until()) < self._rest.deadline:
+            self._rest.deadline = until
+
+    def _committed(self, begun: float, made: Outcome) -> None:
+        batch, self._under_way = self._under_way, ()
+        ran = [order for order in batch if order.ran]
+        self._commit_seconds.note(time.perf_counter() - begun)
+        self._group_sizes.note(len(ran))
+        self._waiting.extendleft(order for order in reversed(batch) if not order.ran)
+        _tell(ran)
+        self._note(ran)
+        if made.facts:
+            self._publish(made.facts)
+        self._rounds += 1
+        # Under load chores get a turn now and then, else whenever nothing waits.
+        turn = self._rounds % CHORES_EVERY == 0 and self._group_commit.has_removed
+        much = self._group_commit.unindexed >= INDEX_AT
+        self._chores_next = (turn or much) and not self._failing
+        self._idle_until = trio.current_time() + self._timings.idle_s
+
+    def _chores_done(self, made: Outcome) -> None:
+        # After a failure chores rest until an operation has been committed again.
+        self._failing = made.failed
+        self._idle_until = trio.current_time() + self._timings.idle_s
+        if made.facts:
+            self._publish(made.facts)
+
+    def _note(self, ran: Sequence[Order]) -> None:
         """Says once that the storage fails, and once that it is back."""
         failed = next((o.error for o in ran if isinstance(o.error, StorageUnavailable)), None)
         self._failures += failed is not None
@@ -286,115 +351,51 @@ class Writer:
             _log.info("storage_recovered")
         self._failing = failed is not None
 
-    def _publish_facts(self) -> None:
-        """Tells what was committed. Of what was undone there is nothing left to tell."""
-        if facts := self._tables.facts:
-            committed = tuple(facts)
-            facts.clear()
-            self._publish(committed)
-
-    def _refuse(self, orders: Sequence[_Order]) -> None:
+    def _refuse(self, orders: Sequence[Order]) -> None:
         for order in orders:
-            if not order.done.is_set():
-                order.error = StoreClosed()
-                order.done.set()
-
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
-        return await trio.to_thread.run_sync(self._use, work, *arguments, limiter=self._thread)
+            order.error = StoreClosed()
+        _tell(orders)
 
     # -- in the writer's thread
 
-    def _use(self, work: Callable[..., T], *arguments: object) -> T:
+    def _serve(self, token: trio.lowlevel.TrioToken) -> None:
+        while (handed := self._handed.get()) is not None:
+            work, take = handed
+            made: Outcome | BaseException
+            try:
+                made = self._use(work)
+            except BaseException as error:  # noqa: BLE001 - it is raised on the loop
+                made = error
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(self._landed, take, made)
+            del handed, work, take, made  # While it waits, it holds no message.
+
+    def _use(self, work: Callable[[], Outcome]) -> Outcome:
         with self._using:
             if self._ended:
                 raise StoreClosed
-            return work(*arguments)
+            return work()
 
-    def _commit(self, batch: Sequence[_Order]) -> int:
-        """Runs operations in one transaction and commits it. Returns how many of *batch* ran."""
-        ran = 0
-        if not self._is_there():
-            return self._undo(batch, sqlite3.OperationalError(GONE))
+
+_Work = tuple[Callable[[], Outcome], Callable[[Outcome], None]]
+"""What is done with the connection, and what takes the outcome on the event loop."""
+
+
+def _size_of(op: object, size: int | None) -> int | None:
+    return op.size if isinstance(op, Joint) else size
+
+
+def _wake(task: trio.lowlevel.Task, _result: object, _error: object) -> None:
+    trio.lowlevel.reschedule(task)
+
+
+def _unheard(_result: object, _error: object) -> None:
+    """Tells a result to no waiter: it has left."""
+
+
+def _tell(orders: Iterable[Order]) -> None:
+    for order in orders:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            until = time.perf_counter() + self._timings.batch_s
-            for order in batch:
-                ran += 1
-                self._attempt(order)
-                if time.perf_counter() > until:
-                    break
-            self._tables.complete(self._now_ms())
-            self._connection.execute("COMMIT")
-            self._tables.committed()
-        except _TransactionFailed as failure:
-            return self._undo(batch, failure.cause)
-        except (sqlite3.Error, MemoryError) as error:
-            return self._undo(batch, error)
-        return ran
-
-    def _attempt(self, order: _Order) -> None:
-        mark = self._tables.mark()
-        self._connection.execute("SAVEPOINT op")
-        try:
-            order.result = order.op(self._tables)
-        except Exception as error:
-            # A full disk can roll back the whole transaction, with what others did in it.
-            if of_storage(error) or not self._connection.in_transaction:
-                raise _TransactionFailed(error) from error
-            self._connection.execute("ROLLBACK TO op")
-            self._tables.undo(mark)
-            order.error = translated(error)
-        if not self._connection.in_transaction:
-            raise _TransactionFailed(sqlite3.OperationalError("the transaction was lost"))
-        self._connection.execute("RELEASE op")
-
-    def _undo(self, batch: Sequence[_Order], error: BaseException) -> int:
-        """Undoes the transaction and tells everyone in it."""
-        self._roll_back()
-        reason = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
-        for order in batch:
-            order.result = None
-            order.error = StorageUnavailable(reason)
-        return len(batch)
-
-    def _roll_back(self) -> None:
-        self._tables.undone()
-        # A rollback that fails leaves the transaction to the next BEGIN, which then fails too
-        # and comes here again.
-        with contextlib.suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-
-    def _do_chores(self) -> None:
-        """Brings the index of words up to date and clears removed orgs away, one slice of each.
-
-        A failure undoes the slice and leaves it to a later turn, since no caller waits for it.
-        """
-        word_index, orgs = self._tables.word_index, self._tables.orgs
-        try:
-            if word_index.missing:
-                known = word_index.missing
-                self._connection.execute("BEGIN IMMEDIATE")
-                added, complete = word_index.add_missing(INDEX_AT_ONCE)
-                self._connection.execute("COMMIT")
-                word_index.missing = 0 if complete else max(known - added, INDEX_AT)
-            if orgs.removed:
-                self._connection.execute("BEGIN IMMEDIATE")
-                self._tables.clear_slice()
-                self._tables.complete(self._now_ms())
-                self._connection.execute("COMMIT")
-                self._tables.committed()
-        except (sqlite3.Error, MemoryError) as error:
-            self._roll_back()
-            # Chores rest until an operation has been committed again.
-            self._failing = True
-            reason = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
-            _log.error("chores_failed", reason=reason)
-
-
-class _TransactionFailed(Exception):
-    """An operation met a failure of the storage; nothing of the transaction can be kept."""
-
-    def __init__(self, cause: BaseException) -> None:
-        self.cause = cause
-        super().__init__(str(cause))
+            order.done(order.result, order.error)
+        except Exception:  # noqa: BLE001 - whatever it is, the others are answered
+            _log.exception("answer_failed")

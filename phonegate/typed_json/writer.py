@@ -6,7 +6,7 @@ of it, and a page has up to a thousand objects.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
@@ -19,6 +19,17 @@ Write = Callable[[Any], str]
 
 _DIGITS: Final[Write] = int.__repr__
 """Refuses what is no int, and writes True as 1: whatever it gives is a JSON number."""
+
+
+@attrs.frozen
+class Source:
+    """Where the value of an attribute comes from that is written without its object."""
+
+    parameter: str
+    """The parameter that has it."""
+    text: str | None = None
+    """How its JSON is written of a parameter that is not None, as a part of an f-string without a
+    backslash. None: as the attribute's type says."""
 
 
 class JsonWriter:
@@ -76,13 +87,42 @@ class JsonWriter:
             return lambda it: f"{{{inner(it)[1:]}}}"
         return _compiled(f"{{{{{members}}}}}", names)
 
+    def of_values(
+        self,
+        cls: type,
+        parameters: Sequence[str],
+        sources: Mapping[str, Source] = MappingProxyType({}),
+        used: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Callable[..., str]:
+        """Makes a function that writes what an object of a type would have, without making one.
+
+        Args:
+            cls: The type. None of its attributes may be left out of what is written.
+            parameters: What the function takes, in order. None where more have no value.
+            sources: Where attributes come from that no parameter bears the name of, or that are
+                written otherwise than their type says.
+            used: What the texts of sources refer to beside parameters.
+        """
+        names: dict[str, Any] = {"null": "null", **used}
+        members = []
+        for a in attrs.fields(cls):
+            source = sources.get(a.name, Source(a.name))
+            if source.text is None:
+                text = f"{{{self._expression(a.type, source.parameter, names)}}}"
+            elif _is_optional(a.type):
+                text = f"{{null if {source.parameter} is None else f'{source.text}'}}"
+            else:
+                text = source.text
+            members.append(f'"{json_name(a.name)}":{text}')
+        return _compiled(f"{{{{{','.join(members)}}}}}", names, ", ".join(parameters))
+
     def _member(self, a: "attrs.Attribute[Any]", names: dict[str, Any]) -> str:
         return f'"{json_name(a.name)}":{{{self._expression(a.type, f"it.{a.name}", names)}}}'
 
     def _expression(self, type_: Any, value: str, names: dict[str, Any]) -> str:
         """Returns the Python expression for the JSON text of another expression's value."""
         bare = _bare(type_)
-        if get_origin(bare) in {Union, UnionType} and NoneType in get_args(bare):
+        if _is_optional(bare):
             left = [one for one in get_args(bare) if one is not NoneType]
             if len(left) == 1:
                 there = self._expression(left[0], value, names)
@@ -111,6 +151,11 @@ def _bare(type_: Any) -> Any:
     return get_args(type_)[0] if get_origin(type_) is Annotated else type_
 
 
+def _is_optional(type_: Any) -> bool:
+    bare = _bare(type_)
+    return get_origin(bare) in {Union, UnionType} and NoneType in get_args(bare)
+
+
 def _list(write: Write, items: tuple[Any, ...]) -> str:
     return f"[{','.join(map(write, items))}]"
 
@@ -121,7 +166,7 @@ def _named(value: Any, names: dict[str, Any]) -> str:
     return name
 
 
-def _compiled(text: str, names: dict[str, Any]) -> Write:
+def _compiled(text: str, names: dict[str, Any], parameters: str = "it") -> Callable[..., str]:
     # The source is made of attributes' names, and of nothing that comes from outside.
-    write: Write = eval(f"lambda it: f'''{text}'''", names)  # noqa: S307
+    write: Callable[..., str] = eval(f"lambda {parameters}: f'''{text}'''", names)  # noqa: S307
     return write

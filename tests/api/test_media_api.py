@@ -110,15 +110,16 @@ async def test_without_a_public_address_parts_are_where_the_caller_asks(
     headers = {"x-secret-key": SECRET, "host": "gate.lan:8080"}
 
     async def urls(prefix: str, host: str) -> list[str]:
-        reply = await pipeline.answer(
+        head = pipeline.find(
             method="GET",
             path=f"/messages/{ORG}",
             query="",
             headers=headers | {"host": host},
             client=CLIENT,
             prefix=prefix,
-            body=b"",
         )
+        assert head is not None
+        reply = await pipeline.answer(head, b"")
         found: list[str] = json.loads(reply.body)["messages"][0]["media_urls"]
         return found
 

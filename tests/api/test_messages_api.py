@@ -10,8 +10,8 @@ import trio
 import trio.testing
 
 from phonegate.api import messages_examples
-from phonegate.api.convert import CONVERTER
 from phonegate.api.endpoint import Example
+from phonegate.api.message_text import page_text
 from phonegate.api.messages_types import CancelAnswer
 from phonegate.api.openapi.schema import schema_of
 from phonegate.domain import delivery
@@ -649,13 +649,12 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
 ) -> None:
     await web.call("POST", "/webhook", webhook(), secret=None)
     written: list[int] = []
-    encode = CONVERTER.encode
 
-    def noting(answer: object) -> bytes:
+    def noting(*page: Any, media: str) -> bytes:
         written.append(threading.get_ident())
-        return encode(answer)
+        return page_text(*page, media=media)
 
-    monkeypatch.setattr(CONVERTER, "encode", noting)
+    monkeypatch.setattr("phonegate.api.messages_api.page_text", noting)
     reply = await web.call("GET", f"/messages/{ORG}")
     assert (reply.status, reply.json["count"]) == (200, 1)
     assert len(written) == 1

@@ -111,9 +111,10 @@ async def test_what_a_stuck_disk_kept_waiting_is_not_stored_later(
     acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW, commit_deadline_s=0.05)
     new = made(acceptance, owner(org))
     stuck, freed = trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def hold(_: Tables) -> None:
-        trio.from_thread.run_sync(stuck.set)
+        token.run_sync_soon(stuck.set)
         assert freed.wait(30)
 
     nursery.start_soon(database.write, hold)

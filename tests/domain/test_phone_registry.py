@@ -60,7 +60,7 @@ async def test_an_unnamed_phone_is_paced_by_the_likely_one_and_may_be_known(
     registry, org = registry_of(database), await org_of(database)
     likely = (await begin(registry, org, named(None))).row.id
     sim = Sim(slot=0, number=NUMBER)
-    assert (await registry.report_sims(org, likely, [sim]))[1] == set()
+    assert (await registry.report_sims(org, likely, [sim])).losers == set()
     start = await begin(registry, org, named(None), likely=likely)
     assert start.row.id != likely
     assert (start.is_new, start.in_doubt, start.has_unacknowledged) == (True, True, False)
@@ -68,7 +68,7 @@ async def test_an_unnamed_phone_is_paced_by_the_likely_one_and_may_be_known(
     assert start.usual_sim.number == NUMBER
     assert await registry.known_by(org, [sim]) == (likely, [likely])
     # The number is the other's now, and so the likely row goes.
-    assert (await registry.report_sims(org, start.row.id, [sim]))[1] == {likely}
+    assert (await registry.report_sims(org, start.row.id, [sim])).losers == {likely}
     await registry.forget(org, [likely])
     assert await row_of(database, likely) is None
 
@@ -128,7 +128,7 @@ async def test_a_phone_is_not_known_by_a_number_that_its_owner_gave(database: Da
     row = (await begin(registry, org, named(None))).row.id
     await registry.report_sims(org, row, [Sim(slot=0)])
     await database.write(lambda tx: tx.phones.give_number(org, row, 0, NUMBER))
-    sims, _ = await registry.report_sims(org, row, [Sim(slot=0)])
+    sims = (await registry.report_sims(org, row, [Sim(slot=0)])).sims
     assert [(sim.number, sim.given) for sim in sims] == [(NUMBER, True)]
     # Another phone that has the number may not take its row, only the number.
     assert await registry.known_by(org, [Sim(slot=0, number=NUMBER)]) == (None, [row])

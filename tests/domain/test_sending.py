@@ -214,9 +214,10 @@ async def test_a_send_that_a_stuck_disk_kept_waiting_is_not_stored_later(
     scene = await build_scene(database, commit_deadline_s=0.05)
     scene.connect(SIM)
     stuck, freed = trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def hold(_: Tables) -> None:
-        trio.from_thread.run_sync(stuck.set)
+        token.run_sync_soon(stuck.set)
         assert freed.wait(30)
 
     nursery.start_soon(scene.database.write, hold)

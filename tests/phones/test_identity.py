@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonegate.config.settings import Settings
+from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
@@ -669,3 +670,119 @@ async def test_no_order_of_events_gives_a_phone_what_is_anothers(
         check()
 
     await trio.to_thread.run_sync(check_all)
+
+
+# --- a phone to which nothing is owed
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the looks that are taken for phones, as they are taken."""
+    taken: list[str] = []
+    for name in ("waiting", "resume"):
+        look = getattr(PhoneDelivery, name)
+
+        async def noted(*args: Any, name: str = name, look: Any = look, **how: Any) -> Any:
+            taken.append(name)
+            return await look(*args, **how)
+
+        monkeypatch.setattr(PhoneDelivery, name, noted)
+    return taken
+
+
+@pytest.mark.parametrize("features", [[], ["ack"]])
+async def test_nothing_is_looked_for_where_nothing_waits_and_nothing_was_left_open(
+    start: Start, looks: list[str], features: list[str]
+) -> None:
+    site = await start(PATIENT)
+    for _ in range(2):
+        async with site.phone(device_id="a") as phone:
+            await phone.hello(*features)
+            await phone.sims(NUMBER)
+            await site.until_fed()
+            assert looks == []
+            # The message that it is given over this link is not one that was left open.
+            push = (await site.send("hi", sim_selector=NUMBER)).results[0]
+            assert await bodies(phone, 1) == ["hi"]
+            await phone.sims(NUMBER, OTHER)
+            await phone.say("send_result", id=push.id, success=True)
+            assert await phone.settled() == []
+            assert looks == []
+        await site.until_online(0)
+
+
+async def test_what_was_queued_while_the_sims_were_stored_is_looked_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch, looks: list[str]
+) -> None:
+    site = await start(HASTY)
+    gate = Gate(site, monkeypatch, committed=True)
+    async with site.phone(device_id="a") as phone:
+        await site.until_fed()
+        gate.shut()
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        await gate.held.wait()
+        # It is not known yet that this phone has the SIM, so that nothing wakes it.
+        (result,) = (await site.send("hi", sim_selector=NUMBER)).results
+        assert result.status == "queued"
+        gate.open.set()
+        assert await bodies(phone, 1) == ["hi"]
+        assert "waiting" in looks
+
+
+async def test_what_was_queued_while_a_phone_was_let_in_is_looked_for(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start(PATIENT)
+    async with site.phone(device_id="a"):
+        await site.until_online(1)
+    await site.until_online(0)
+    await site.attendance.write()
+    gate = Gate(site, monkeypatch, committed=True)
+    gate.shut()
+    async with trio.open_nursery() as nursery:
+
+        async def connect() -> None:
+            async with site.phone(device_id="a") as phone:
+                assert await bodies(phone, 1) == ["hi"]
+
+        nursery.start_soon(connect)
+        await gate.held.wait()
+        assert (await site.send("hi")).results[0].status == "queued"
+        gate.open.set()
+
+
+async def test_a_phone_whose_earlier_link_was_ending_still_is_looked_after(
+    site: Site, monkeypatch: pytest.MonkeyPatch, looks: list[str]
+) -> None:
+    async with site.phone(device_id="a") as old:
+        await old.sims(NUMBER)
+        await site.until_fed()
+        gate = Gate(site, monkeypatch)
+        gate.shut()
+        await old.say("delivery_report", id=1, delivered=True)
+        await gate.held.wait()
+        async with site.phone(device_id="a") as new:
+            await new.sims(NUMBER)
+            gate.open.set()
+            session = site.sessions()[-1]
+            await site.switchboard.predecessors_ended(session.station)
+            assert looks == []
+            session.station.state._grace_until = trio.current_time()
+            session.tick()
+            await new.settled()
+            assert looks == ["resume", "waiting"]
+
+
+async def test_what_an_earlier_link_left_open_is_pushed_again(
+    start: Start, looks: list[str]
+) -> None:
+    site = await start(HASTY)
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER)
+        await site.until_fed()
+        await site.send("hi", sim_selector=NUMBER)
+        assert await bodies(phone, 1) == ["hi"]
+    async with site.phone(device_id="a") as phone:
+        await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        assert await bodies(phone, 1) == ["hi"]
+        assert "resume" in looks

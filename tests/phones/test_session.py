@@ -643,6 +643,7 @@ async def test_what_is_about_to_be_pushed_is_not_taken_for_left_open(
             await gate.held.wait()
             # The grace ends between the commit of a message and its push.
             station.state._grace_until = trio.current_time()
+            station.state.resume_again()
             session.tick()
             await trio.testing.wait_all_tasks_blocked()
             assert station.state.grace_over

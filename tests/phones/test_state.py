@@ -233,6 +233,15 @@ def test_others_resume_after_the_grace() -> None:
     assert state.due == 20
 
 
+@pytest.mark.parametrize("identified", [True, False])
+def test_the_end_of_the_grace_is_nothing_to_a_phone_that_owes_nothing(*, identified: bool) -> None:
+    state = link(identified=identified)
+    state.owes_nothing()
+    assert state.tick(GRACE_S) == ([] if identified else [Record(GraceOver())])
+    assert state.grace_over
+    assert not state.take_resume()
+
+
 def test_a_silent_phone_is_found_dead() -> None:
     state = link()
     state.tick(GRACE_S)

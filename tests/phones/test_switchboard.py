@@ -15,6 +15,7 @@ from phonegate.domain.managed_phones import Signs
 from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import Sim
+from phonegate.phones import switchboard
 from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.switchboard_station import Station
@@ -198,6 +199,35 @@ async def test_wake_reaches_those_who_serve(board: Switchboard) -> None:
     assert (one.told, two.told, other.told) == (["wake"], ["wake"], [])
     board.wake(1)
     assert (one.told, two.told, other.told) == (["wake"] * 2, ["wake"] * 2, [])
+
+
+async def test_it_is_known_whether_an_org_was_woken_since(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switchboard, "MOST_WOKEN", 3)
+    before = {org: board.last_woken(org) for org in range(9)}
+    for org in (1, 2, 1, 3, 4):
+        board.wake(org, [])
+        assert board.last_woken(org) != before[org]
+        before[org] = board.last_woken(org)
+    # Those that were forgotten meanwhile look once too often.
+    assert board.last_woken(1) != before[1]
+    assert board.last_woken(4) == before[4]
+    assert len(board._woken) <= 3
+
+
+async def test_a_connection_is_alone_once_earlier_ones_have_ended(board: Switchboard) -> None:
+    old, new = fake(1), fake(1)
+    assert not board.is_alone(old)
+    board.join(old)
+    assert board.is_alone(old)
+    board.join(new)
+    assert not board.is_alone(old)
+    assert not board.is_alone(new)
+    board.done(old)
+    assert board.is_alone(new)
+    board.leave(new)
+    assert not board.is_alone(new)
 
 
 async def test_the_outlook_is_that_of_the_phone(board: Switchboard) -> None:

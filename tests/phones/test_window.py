@@ -22,6 +22,14 @@ def test_places_are_taken_pushed_answered_and_given_back() -> None:
     assert window.free == 1
 
 
+def test_it_knows_what_was_given_over_the_link() -> None:
+    window = Window(2, now=0.0)
+    push(window, 1)
+    push(window, 2)
+    window.answer(2)
+    assert [window.knows(message) for message in (1, 2, 3)] == [True, True, False]
+
+
 def answer(window: Window, first: int, count: int, now: float) -> None:
     """Pushes messages that the phone answers at once."""
     for number in range(first, first + count):

@@ -18,7 +18,6 @@ from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping, TextMessage
 from wsproto.utilities import RemoteProtocolError
 
-from phonegate.http.plain_request import PlainRequest
 from phonegate.server import Peer, RequestHead, Server
 
 PATIENCE_S = 15
@@ -205,20 +204,13 @@ class FastSite:
             yield self
         self.leaving_now.remove((owner, size))
 
-    def takes(self, method: str, path: str) -> bool:
-        return path.startswith("/fast/")
+    def find(self, *, path: str, **asked: Any) -> dict[str, Any] | None:
+        return {"path": path, **asked} if path.startswith("/fast/") else None
 
-    def begin(
-        self,
-        request: PlainRequest,
-        body: bytes,
-        client: str,
-        reply: Callable[[HotReply], None],
-    ) -> bool:
-        assert client == "127.0.0.1"
-        if not request.path.startswith("/fast/later"):
+    def begin(self, head: dict[str, Any], body: bytes, reply: Callable[[HotReply], None]) -> bool:
+        if not head["path"].startswith("/fast/later"):
             return False
-        self.begun.append((request.path, body, reply))
+        self.begun.append((head["path"], body, reply))
         return True
 
     def expire(self) -> None:
@@ -229,9 +221,9 @@ class FastSite:
         _, sent, reply = self.begun.pop(0)
         reply(HotReply.of(sent if body is None else body))
 
-    async def answer(self, *, body: Any, **asked: Any) -> HotReply:
+    async def answer(self, head: dict[str, Any], body: Any) -> HotReply:
         try:
-            return await self._answer(body, **asked)
+            return await self._answer(body, **head)
         except trio.Cancelled:
             self.left += 1
             raise

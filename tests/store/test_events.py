@@ -96,7 +96,7 @@ def test_what_was_changed_in_bulk_is_read_with_the_status_that_each_change_had(
     tables.events.listen(org.id, NOW)
     phone = tables.phones.connect(org.id, "pixel", 1).id
     id_ = tables.messages.insert(outbound(org.id, phone=phone, status=SENDING))
-    tables.phone_queue.store_sent(org.id, phone, [(id_, 2)], 2000)
+    tables.phone_queue.store_sent_all([(id_, org.id, phone, 2)], 2000)
     sent = tables.messages.find(org.id, id_)
     assert sent is not None
     # In the same transaction: what is read at its end has been delivered by then.
@@ -333,7 +333,7 @@ async def test_a_transaction_that_fails_leaves_no_events_and_no_id_is_skipped(
 ) -> None:
     org = (await store.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
     await store.write(lambda tx: tx.events.listen(org, NOW))
-    tables = store._writer._tables
+    tables = store._writer._group_commit._tables
     good = tables.events.write
 
     def full(now: int) -> None:
@@ -466,7 +466,7 @@ def take(tables: Tables, orgs: list[int], phone: int, step: Step) -> None:
     if what == "move" and cause is not None and found.direction == "out":
         tables.messages.transition(found, cause)
     elif what == "sent":
-        tables.phone_queue.store_sent(found.org, phone, [(found.id, 1)], 5000)
+        tables.phone_queue.store_sent_all([(found.id, found.org, phone, 1)], 5000)
     elif what == "withdraw":
         tables.messages.withdraw("k1", 1, error="withdrawn")
     elif what == "approve" and found.approval == "asked" and found.status == QUEUED:

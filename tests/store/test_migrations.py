@@ -283,7 +283,7 @@ def test_a_file_from_before_there_were_events(empty: sqlite3.Connection) -> None
     tables.events.listen(1, 99)
     assert tables.events.page(1, 0, 10) == []
     assert tables.phones.set_online(7, True)
-    tables.phone_queue.store_sent(1, 7, [(3, 1)], 8)
+    tables.phone_queue.store_sent_all([(3, 1, 7, 1)], 8)
     tables.complete(1)
     (event,) = tables.events.page(1, 0, 10)
     assert (event.type, event.phone, event.id) == ("message.sent", 7, 2)

@@ -551,3 +551,18 @@ def test_a_page_is_bounded_by_what_it_has_as_json(
         assert len(page) == 10
     text = json.dumps([one._asdict() for one in page], ensure_ascii=False)
     assert len(text.encode()) <= most
+
+
+@given(
+    texts=st.lists(st.text(max_size=12) | st.integers(0, 90).map("x".__mul__), max_size=12),
+    odd=st.integers(0, 12),
+    most=st.integers(1, 12 * ROW_BYTES),
+)
+def test_what_surely_fits_ends_no_page_elsewhere(texts: list[str], odd: int, most: int) -> None:
+    base = dict.fromkeys(MessageView._fields) | {"parts": 0}
+    found = [MessageView(**base | {"body": text}) for text in texts]  # type: ignore[arg-type]
+    if odd < len(found):
+        found[odd] = found[odd]._replace(error="é" * 40, parts=1, media_urls=("u" * 9,))
+    sums = list(itertools.accumulate(map(pages._bytes_of, found)))
+    fitting = max(1, sum(one <= most for one in sums))
+    assert pages._bounded(found, PageQuery(most_bytes=most)) == found[:fitting]

@@ -2,12 +2,14 @@ import sqlite3
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from phonegate.model.messages import Candidate, Message, PageQuery, Queue
 from phonegate.model.orgs import Org
 from phonegate.store import carrier_queue, due_messages, phone_queue
 from phonegate.store.tables import Tables
-from tests.store.conftest import outbound
+from tests.store.conftest import memory, outbound
 
 
 def _found(tables: Tables, org: Org, message: int) -> Message:
@@ -50,6 +52,7 @@ def test_candidates_by_priority_then_age(tables: Tables, org: Org, other: Org) -
 
     assert ids(phone=None, sim_selector="") == [urgent, first, second, low]
     assert ids(2, phone=None, sim_selector="") == [urgent, first]
+    assert tables.phone_queue.any_ready(org.id)
     assert ids(phone=8, sim_selector="0") == [pinned]
     assert ids(phone=None, sim_selector="0") == []
     assert tables.phone_queue.candidates(org.id, phone=None, sim_selector="", limit=2)[
@@ -72,6 +75,15 @@ def test_messages_awaiting_a_result_are_by_id_and_of_the_phone(tables: Tables, o
         for phone in (1, 2, 1)
     ]
     assert [m.id for m in tables.phone_queue.awaiting_result(1)] == [numbers[0], numbers[2]]
+    assert set(tables.phone_queue.awaited(1)) == {numbers[0], numbers[2]}
+
+
+def test_what_is_held_or_another_orgs_is_not_ready(tables: Tables, org: Org, other: Org) -> None:
+    tables.messages.insert(outbound(org.id, held_until=5))
+    tables.messages.insert(outbound(org.id, status="sending", phone=1))
+    tables.messages.insert(outbound(other.id))
+    assert not tables.phone_queue.any_ready(org.id)
+    assert tables.phone_queue.any_ready(other.id)
 
 
 def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
@@ -98,6 +110,8 @@ def test_what_is_late_is_not_leased(tables: Tables, org: Org) -> None:
         (due_messages.OVERDUE, (1, 1, "[1]", 1, 9)),
         (due_messages.OLDEST_PUSH, ()),
         (phone_queue.LEASE, (1, 0, "", 1, "[9]", 1)),
+        (phone_queue.ACKNOWLEDGE_TOGETHER[8], (1,) * 25),
+        (phone_queue.STORE_SENT_TOGETHER[64], (1,) * 258),
     ],
 )
 def test_queue_queries_run_from_an_index(
@@ -171,3 +185,54 @@ def test_what_waits_for_a_phone_is_counted_and_cancelled(tables: Tables, org: Or
     assert [(found[id_].status, found[id_].error) for id_ in theirs] == [("cancelled", "gone")] * 4
     assert {found[id_].status for id_ in others} == {"queued"}
     assert found[given].status == "sending"
+
+
+ORGS = 3
+PHONES = 4
+REPORTS = st.lists(
+    st.tuples(
+        st.integers(1, 100),
+        st.integers(1, ORGS),
+        st.integers(1, PHONES),
+        st.none() | st.integers(1, 9),
+    ),
+    max_size=150,
+)
+
+
+def _sending() -> Tables:
+    """Returns 90 messages of orgs and phones in turn, of which every seventh is sent already."""
+    tables = Tables(memory())
+    for number in range(1, ORGS + 1):
+        tables.orgs.add(f"org{number}", "hash", 1)
+    for n in range(1, 91):
+        status = "sent" if n % 7 == 0 else "sending"
+        new = outbound(1 + n % ORGS, status=status, phone=1 + n % PHONES)
+        assert tables.messages.insert(new) == n
+    tables.facts.clear()
+    return tables
+
+
+def _of(tables: Tables) -> tuple[object, ...]:
+    rows = tables.messages._connection.execute("SELECT * FROM messages ORDER BY id").fetchall()
+    return rows, tables.facts
+
+
+@given(REPORTS)
+@example([(n, 1 + n % ORGS, 1 + n % PHONES, n % 3 or None) for n in range(1, 91)])
+@example([(5, 3, 1, 1), *((n, 1 + n % 3, 1 + n % 4, m) for m, n in enumerate((5, 1, *range(9))))])
+def test_reports_of_many_phones_come_to_what_each_comes_to_alone(
+    reports: list[tuple[int, int, int, int | None]],
+) -> None:
+    together, alone = _sending(), _sending()
+    found = together.phone_queue.store_sent_all(reports, 50)
+    each = [alone.phone_queue.store_sent_all([one], 50) for one in reports]
+    assert found == [is_new for (is_new,) in each]
+    assert _of(together) == _of(alone)
+
+    together, alone = _sending(), _sending()
+    acks = [one[:3] for one in reports]
+    found = together.phone_queue.acknowledge_all(acks, 50)
+    each = [alone.phone_queue.acknowledge_all([one], 50) for one in acks]
+    assert found == [is_new for (is_new,) in each]
+    assert _of(together) == _of(alone)

@@ -20,6 +20,7 @@ from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable, StoreClosed
 from phonegate.store import writer
 from phonegate.store.database import Database
+from phonegate.store.group_commit import INDEX_AT
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WriterTimings
 from tests.captured_logs import capture_logs
@@ -100,9 +101,10 @@ async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Databa
 async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> None:
     org = await _org(store)
     entered, may_go = trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def slow(_tx: Tables) -> None:
-        trio.from_thread.run_sync(entered.set)
+        token.run_sync_soon(entered.set)
         may_go.wait(LIMIT_S)
 
     with trio.fail_after(LIMIT_S):
@@ -126,9 +128,10 @@ async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> 
 
 async def test_the_line_is_bounded(store: Database) -> None:
     entered, may_go = trio.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
 
     def slow(_tx: Tables) -> None:
-        trio.from_thread.run_sync(entered.set)
+        token.run_sync_soon(entered.set)
         may_go.wait(LIMIT_S)
 
     with trio.fail_after(LIMIT_S):
@@ -138,10 +141,78 @@ async def test_the_line_is_bounded(store: Database) -> None:
             for _ in range(writer.MAX_WAITING + 50):
                 nursery.start_soon(store.write, lambda _: None)
             await trio.testing.wait_all_tasks_blocked()
-            waiting = store._writer._send.statistics()
-            assert waiting.current_buffer_used == writer.MAX_WAITING
-            assert waiting.tasks_waiting_send == 50
+            assert len(store._writer._waiting) == writer.MAX_WAITING
+            assert len(store._writer._line) == 50
+            assert store.statistics().waiting == writer.MAX_WAITING + 50
+            with pytest.raises(trio.WouldBlock):
+                store.submit(lambda _: None, lambda _result, _error: None)
             may_go.set()
+
+
+async def test_what_is_submitted_is_answered_in_order_once_it_is_durable(store: Database) -> None:
+    org = await _org(store)
+    told: list[object] = []
+    all_done = trio.Event()
+    store._writer._publish = told.append
+
+    def done(result: object, error: Exception | None) -> None:
+        reader = sqlite3.connect(store.path)
+        (count,) = reader.execute("SELECT count(*) FROM messages").fetchone()
+        reader.close()
+        assert count == 3
+        told.append(result if error is None else type(error))
+        if len(told) == 2:
+            raise ValueError("whatever it is, the others are answered")
+        if len(told) == 4:
+            all_done.set()
+
+    for owner in (org, 999, org, org):
+        store.submit(partial(_store, outbound(owner)), done, size=1)
+    with trio.fail_after(LIMIT_S):
+        with capture_logs() as lines:
+            await all_done.wait()
+        await store.write(lambda _: None)
+    first = told[0]
+    assert isinstance(first, int)
+    assert told[:4] == [first, ConstraintBroken, first + 1, first + 2]
+    assert len(told) == 5, "what has changed is published after them"
+    assert [line["event"] for line in lines] == ["answer_failed"]
+
+
+async def test_what_is_submitted_by_an_answer_has_the_next_commit(store: Database) -> None:
+    answers: list[object] = []
+    over = trio.Event()
+
+    def again(_result: object, _error: object) -> None:
+        answers.append(_result)
+        if len(answers) < 10:
+            store.submit(lambda _: len(answers), again)
+        else:
+            over.set()
+
+    store.submit(lambda _: 0, again)
+    with trio.fail_after(LIMIT_S):
+        await over.wait()
+    assert answers == list(range(10))
+
+
+async def test_a_fault_of_the_program_ends_the_writer_and_sends_everybody_away(
+    tmp_path: Path,
+) -> None:
+    store = Database.open(tmp_path / "phonegate.db")
+
+    def break_down(_orders: object) -> None:
+        raise KeyError("a fault")
+
+    store._writer._group_commit.commit = break_down  # type: ignore[method-assign, assignment]
+    with trio.fail_after(LIMIT_S), pytest.RaisesGroup(pytest.RaisesExc(KeyError)):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.run_writer)
+            with pytest.raises(StoreClosed):
+                await store.write(lambda _: None)
+            with pytest.raises(StoreClosed):
+                store.submit(lambda _: None, lambda _result, _error: None)
+    store.close()
 
 
 @pytest.mark.parametrize("store", [WriterTimings(batch_s=0)], indirect=True)
@@ -224,7 +295,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_writer_lives_on(
 ) -> None:
     org = await _org(store)
     faulty = _Faulty(store._writing, statement)
-    store._writer._connection = faulty  # type: ignore[assignment]
+    store._writer._group_commit._connection = faulty  # type: ignore[assignment]
     refused = 0
 
     async def write(op: Callable[[Tables], Any]) -> None:
@@ -272,7 +343,7 @@ async def test_received_messages_are_told_of_once_they_are_committed(
 
     store._writer._publish = listen
     faulty = _Faulty(store._writing, statement or "nothing")
-    store._writer._connection = faulty  # type: ignore[assignment]
+    store._writer._group_commit._connection = faulty  # type: ignore[assignment]
     with trio.fail_after(LIMIT_S):
         if statement is not None:
             with pytest.raises(StorageUnavailable):
@@ -308,7 +379,7 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
 
     store._writer._publish = log_undelivered
     faulty = _Faulty(store._writing, statement or "nothing")
-    store._writer._connection = faulty  # type: ignore[assignment]
+    store._writer._group_commit._connection = faulty  # type: ignore[assignment]
     with trio.fail_after(LIMIT_S), capture_logs() as lines:
         if statement is not None:
             with pytest.raises(StorageUnavailable):
@@ -459,9 +530,9 @@ async def test_chores_that_fail_cost_nothing_else(store: Database) -> None:
     with trio.fail_after(LIMIT_S):
         for _ in range(3):
             await store.write(
-                lambda tx: [tx.messages.insert(outbound(org)) for _ in range(writer.INDEX_AT)]
+                lambda tx: [tx.messages.insert(outbound(org)) for _ in range(INDEX_AT)]
             )
-    assert len(await _everything(store, org)) == 3 * writer.INDEX_AT
+    assert len(await _everything(store, org)) == 3 * INDEX_AT
 
 
 # -- kill -9

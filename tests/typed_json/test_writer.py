@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from phonegate.api.convert import Converter
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import OneOf
-from phonegate.typed_json.writer import JsonWriter
+from phonegate.typed_json.writer import JsonWriter, Source
 
 
 @attrs.frozen(kw_only=True)
@@ -97,3 +97,39 @@ def test_all_may_be_missing() -> None:
     assert writer.text(Rare(one=1)) == '{"one":1}'
     assert writer.text(Rare(other="{x}")) == '{"other":"{x}"}'
     assert writer.text(Rare(one=1, other="é")) == '{"one":1,"other":"é"}'
+
+
+@given(OUTERS.map(lambda outer: attrs.evolve(outer, perhaps=None)))
+def test_values_are_written_as_their_object(outer: Outer) -> None:
+    @attrs.frozen(kw_only=True)
+    class Whole:
+        ok: bool = field("ok")
+        id: int = field("id")
+        state: str | None = field("state")
+        body: str = field("body")
+        names: tuple[str, ...] | None = field("names")
+
+    names = ("ok", "id", "state", "body", "names")
+    chosen = {name: getattr(outer, name) for name in names}
+    writer = JsonWriter()
+    write = writer.of_values(Whole, (*names, "more=None"))
+    assert write(*chosen.values()) == writer.text(Whole(**chosen))
+
+
+def test_a_source_is_written_as_it_says() -> None:
+    @attrs.frozen(kw_only=True)
+    class Timed:
+        at: str = field("at")
+        until: str | None = field("until")
+        way: str = field("way")
+
+    sources = {
+        "at": Source("begun", '"{shown(begun)}"'),
+        "until": Source("ended", '"{shown(ended)}"'),
+        "way": Source("direction"),
+    }
+    write = JsonWriter().of_values(
+        Timed, ("begun", "ended", "direction"), sources, {"shown": lambda value: f"{value:03}"}
+    )
+    assert write(7, 8, 'i"n') == '{"at":"007","until":"008","way":"i\\"n"}'
+    assert write(7, None, "in") == '{"at":"007","until":null,"way":"in"}'

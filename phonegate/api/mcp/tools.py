@@ -6,7 +6,7 @@ and errors are the same either way.
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -36,10 +36,11 @@ from phonegate.api.mcp.tool_types import (
 )
 from phonegate.api.mcp.untrusted import NOTICE, SIMS_NOTICE
 from phonegate.api.media_api import media_address
-from phonegate.api.messages_types import MessagesAnswer, MessagesQuery, Send
+from phonegate.api.messages_types import MessagesQuery, Send
 from phonegate.api.openapi.schema import Components, schema_of
 from phonegate.api.presenters import message_json
-from phonegate.model.messages import ROW_BYTES
+from phonegate.domain.message_access import KnownSims
+from phonegate.model.messages import ROW_BYTES, MessageView
 from phonegate.model.principal import Scope
 from phonegate.model.refusals import Unauthorized
 
@@ -93,19 +94,17 @@ class Tool:
 async def _get_messages(call: Call, asked: GetMessages) -> Json:
     names = attrs.fields_dict(MessagesQuery)
     query = MessagesQuery(**{name: getattr(asked, name) for name in names})
-    read = partial(messages_api.read_page, shown=_page, most_bytes=TOOL_PAGE_BYTES)
+    caller, media = call.caller, media_address(call)
+    online = call.services.switchboard.online(caller.org)
+
+    def show(found: Sequence[MessageView], known: KnownSims) -> Json:
+        messages = [dict(vars(message_json(one, online, known, media=media))) for one in found]
+        return {"org_id": caller.org_name, "count": len(messages), "messages": messages}
+
+    read = partial(messages_api.read_page, show=show, most_bytes=TOOL_PAGE_BYTES)
     page = await _through(call, _ENDPOINTS["get_messages"], query=query, handler=read)
     _require_room(call, sum(ROW_BYTES + len(one["body"]) for one in page["messages"]))
     return {**page, "notice": NOTICE}
-
-
-def _page(answer: MessagesAnswer) -> Json:
-    """Makes plain data of a page, in the thread that reads it."""
-    return {
-        "org_id": answer.org_id,
-        "count": answer.count,
-        "messages": [dict(vars(message)) for message in answer.messages],
-    }
 
 
 async def _get_message(call: Call, asked: GetMessage) -> Json:

@@ -1,6 +1,7 @@
 """Frames over a phone's websocket: read from its text, and sent from a bounded outbox.
 
-What waits is sent in one write, by a worker that comes when there is something to send.
+What waits is sent in one write, at the end of the event loop's turn. A worker comes for what the
+connection does not take at once.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from phonegate.phones.link.frame_reader import read
 from phonegate.phones.link.websocket import PhoneWebsocket
 from phonegate.phones.transport import FrameTooLarge, Heard, Incoming, LinkLost
 from phonegate.phones.worker import FOREVER, Worker
+from phonegate.turn_end import at_turn_end
 
 ANSWERS: Final = 64
 """Frames that the outbox takes beside a full window of pushes: answers, errors and pings."""
@@ -30,6 +32,7 @@ class WebsocketTransport:
 
     __slots__ = (
         "_answers_bytes",
+        "_asked",
         "_ended",
         "_finished",
         "_frames_limit",
@@ -56,6 +59,8 @@ class WebsocketTransport:
         self._frames_limit = window + ANSWERS
         self._outbox: list[bytes] = []
         self._answers_bytes = 0
+        self._asked = False
+        """`_flush` comes at the end of this turn."""
         self._relief: trio.Event | None = None
         self._finished = False
         self._reply = b""
@@ -80,7 +85,7 @@ class WebsocketTransport:
         self._lost = lost
         self._websocket.on_give_up = crowded_out
         self._writer = Worker(nursery, self._write)
-        self._writer.call()
+        self._ask()
 
     async def receive(self, sparing: Callable[[], bool]) -> Heard:
         """Reads what comes next, once what answers the last read is in the outbox.
@@ -111,28 +116,33 @@ class WebsocketTransport:
         if len(self._outbox) >= self._frames_limit:
             raise trio.WouldBlock
         self._outbox.append(data)
-        self._call_writer()
+        self._ask()
 
     def probe(self) -> None:
         """Sends a ping."""
         self._websocket.refresh()
         # Whatever room there is: one in a quarter of a minute, before all that waits.
-        # Nearly no phone has its writer there, which a ping is not worth calling.
-        if left := self._websocket.send_now(self._websocket.ping()):
-            self._outbox.insert(0, left)
+        ping = self._websocket.ping()
+        taken = self._websocket.send_now(ping)
+        if not taken:
+            self._outbox.insert(0, ping)
+        if not taken or self._websocket.has_unsent:
             self._call_writer()
 
     def close(self, code: int, reason: str) -> None:
         """Sends a close frame, after all that waits."""
         self._outbox.append(self._websocket.goodbye(code, reason))
         self._relieve()
-        self._call_writer()
+        self._ask()
 
     def finish(self) -> None:
         """Lets the writer end once the outbox is empty."""
         self._finished = True
         self._relieve()
         if self._writer is not None:
+            if self._outbox or self._websocket.has_unsent:
+                # The connection may be closed before this turn ends.
+                self._writer.call()
             self._writer.dismiss()
 
     def rest(self) -> None:
@@ -167,7 +177,7 @@ class WebsocketTransport:
             await self._relief.wait()
         self._outbox.append(data)
         self._answers_bytes += len(data)
-        self._call_writer()
+        self._ask()
 
     @property
     def _is_full(self) -> bool:
@@ -179,12 +189,37 @@ class WebsocketTransport:
             self._relief.set()
             self._relief = None
 
+    def _ask(self) -> None:
+        """Has what waits sent: at the end of this turn, with all else that it brings."""
+        if self._finished or not self._websocket.is_quick:
+            self._call_writer()
+        elif not self._asked:
+            self._asked = True
+            at_turn_end(self._flush)
+
+    def _flush(self) -> None:
+        self._asked = False
+        if self._writer is None or self._finished or not self._outbox:
+            return
+        if self._websocket.send_now(b"".join(self._outbox)):
+            self._outbox.clear()
+            self._answers_bytes = 0
+            if self._relief is None and not self._websocket.has_unsent:
+                return
+        # A task can be woken in the next turn only.
+        trio.lowlevel.current_trio_token().run_sync_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._relieve()
+        if not self._finished:
+            self._call_writer()
+
     def _call_writer(self) -> None:
         if self._writer is not None:
             self._writer.call()
 
     async def _write(self) -> float:
-        while self._outbox:
+        while self._outbox or self._websocket.has_unsent:
             waiting, self._outbox = self._outbox, []
             self._answers_bytes = 0
             self._relieve()

@@ -89,6 +89,7 @@ class PhoneWebsocket:
         "_torn",
         "_unparsed",
         "_unproductive",
+        "_unsent",
         "_write_timeout_s",
         "answered_at",
         "code",
@@ -128,6 +129,7 @@ class PhoneWebsocket:
         """Called when a large frame on its way has to make room for others."""
         self._unproductive = 0
         self._unparsed = b""
+        self._unsent = b""
         self._torn = False
         self.code: int | None = None
         """The close code, once one was given or got."""
@@ -183,8 +185,18 @@ class PhoneWebsocket:
             raise LinkLost
         return bytes(data)
 
+    @property
+    def is_quick(self) -> bool:
+        """Tells whether `send_now` may send at all: not under TLS."""
+        return self._quick is not None
+
+    @property
+    def has_unsent(self) -> bool:
+        """Tells whether something that `send_now` took is left for `send`."""
+        return bool(self._unsent)
+
     async def send(self, data: bytes) -> None:
-        """Sends bytes in one write. Not for two tasks at once.
+        """Sends bytes in one write, after what is left of earlier ones. Not for two tasks at once.
 
         Raises:
             LinkLost: Some of them may not have been sent, and the link can't be used any more.
@@ -192,6 +204,7 @@ class PhoneWebsocket:
         if self._torn:
             raise LinkLost
         self._torn = True
+        data, self._unsent = self._unsent + data, b""
         try:
             sent = 0 if self._quick is None else self._quick.send_now(data)
             if sent < len(data):
@@ -205,18 +218,20 @@ class PhoneWebsocket:
             raise LinkLost from None
         self._torn = False
 
-    def send_now(self, data: bytes) -> bytes:
-        """Sends what can go at once. Returns what is left, for `send` to send before all else.
+    def send_now(self, data: bytes) -> bool:
+        """Takes bytes and sends of them what can go at once. Returns whether they were taken.
 
-        Nothing goes while `send` is under way, or once the link is lost, which `send` then raises.
+        What is left of them goes by `send`, before all else. None are taken while some are left,
+        while `send` is under way, or once the link is lost, which `send` then raises.
         """
-        if self._torn or self._quick is None:
-            return data
+        if self._torn or self._unsent or self._quick is None:
+            return False
         try:
-            return data[self._quick.send_now(data) :]
+            self._unsent = data[self._quick.send_now(data) :]
         except trio.BrokenResourceError:
             self._torn = True
-            return data
+            return False
+        return True
 
     def text(self, text: str) -> bytes:
         """Returns the bytes of a text frame, or none once a close frame was made."""
