@@ -397,5 +397,5 @@ async def test_the_gateway_has_a_fast_path(tmp_path: Path) -> None:
             for endpoint in FAST:
                 body = b"{}" if endpoint.body is not None else None
                 answer = await client.ask(Asked(endpoint.method, target(endpoint), (), body).data)
-                assert answer.status in {400, 401}
+                assert answer.status in {200, 400, 401}
         nursery.cancel_scope.cancel()
