@@ -1,4 +1,4 @@
-"""Reads requests in the one form that the fast path takes, without a parser. Pure.
+"""Reads requests in the one form that the fast path takes, and handshakes, without a parser. Pure.
 
 The requests that most clients send are so plain that all readers agree on them: two fields decide
 the framing, and both are looked at here. A request of another form is not refused but left to
@@ -64,6 +64,33 @@ def read_plain(head: bytes) -> PlainRequest | None:
         headers=headers,
         length=int(length or 0),
         stays=connection != "close",
+    )
+
+
+def read_plain_handshake(head: bytes) -> RequestHead | None:
+    """Reads the whole head of a websocket handshake. Returns `None` if it is none or not plain.
+
+    It has no body, and its `Connection` is for `head.check_handshake` to judge.
+    """
+    found = _HEAD.fullmatch(head)
+    if found is None or found[1] != b"GET":
+        return None
+    path, query = found[2].decode("ascii"), (found[3] or b"").decode("ascii")
+    headers = _fields(found[4])
+    if (
+        headers is None
+        or headers.get("upgrade", "").lower() != "websocket"
+        or _STEERING.intersection(headers) != {"upgrade"}
+        or "content-length" in headers
+        or not AUTHORITY.fullmatch(headers.get("host", "?"))
+    ):
+        return None
+    return RequestHead(
+        method="GET",
+        target=f"{path}?{query}" if query else path,
+        path=path,
+        query=query,
+        headers=tuple(headers.items()),
     )
 
 

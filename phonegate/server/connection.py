@@ -21,7 +21,7 @@ from phonegate.http.prefix import without_prefix
 
 from .answers import error_answer
 from .asgi import AsgiShell
-from .canonical import head_of, read_plain
+from .canonical import head_of, read_plain, read_plain_handshake
 from .errors import RequestRefused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, SocketPeer, true_peer
@@ -148,7 +148,7 @@ class ConnectionHandler:
             whole = arrival.reader.feed(data)
             if whole is not None:
                 head, arrival.rest = whole
-                arrival.request = read_plain(head) or parse(head)
+                arrival.request = read_plain(head) or read_plain_handshake(head) or parse(head)
                 return True
             data = b""
         return False

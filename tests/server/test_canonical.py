@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.server.canonical import HeadMemory, head_of, read_plain
+from phonegate.server.canonical import HeadMemory, head_of, read_plain, read_plain_handshake
 from phonegate.server.errors import RequestRefused
-from phonegate.server.head import MAX_HEADERS, parse
+from phonegate.server.head import MAX_HEADERS, check_handshake, parse, wants_websocket
 
 POST = b"POST /send/o HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n"
 GET = b"GET /sims/o HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -187,6 +187,87 @@ def test_whatever_is_taken_other_parsers_read_alike(
     # h11 knows by now whether the connection stays, and what belongs to the next request.
     assert machine.trailing_data == (GET, False)
     assert (machine.their_state is h11.DONE) is request.stays
+
+
+HANDSHAKE = (
+    b"GET /websocket?org_id=o&secret_key=a+b%20 HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\n"
+    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: cGhvbmVnYXRlIGJlbmNoIQ==\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HANDSHAKE,
+        HANDSHAKE.replace(b": Upgrade", b":keep-alive, Upgrade "),
+        HANDSHAKE.replace(b": websocket", b": WebSocket"),
+        with_line(b"User-Agent: okhttp/4.12.0\r\nAccept-Encoding: gzip", HANDSHAKE),
+    ],
+)
+def test_a_plain_handshake_is_read_as_the_parser_reads_it(head: bytes) -> None:
+    request = read_plain_handshake(head)
+    assert request == parse(head)
+    assert request is not None
+    assert wants_websocket(request)
+    check_handshake(request)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET,
+        HANDSHAKE.replace(b"GET", b"POST"),
+        HANDSHAKE.replace(b"/1.1", b"/1.0"),
+        HANDSHAKE.replace(b"Upgrade: websocket\r\n", b""),
+        HANDSHAKE.replace(b": websocket", b": h2c"),
+        HANDSHAKE.replace(b": websocket", b": websocket, h2c"),
+        HANDSHAKE.replace(b"Host: h\r\n", b""),
+        HANDSHAKE.replace(b"Host: h", b"Host: u@h"),
+        HANDSHAKE + b"x",
+        with_line(b"Content-Length: 0", HANDSHAKE),
+        with_line(b"Content-Length: 1", HANDSHAKE),
+        with_line(b"Transfer-Encoding: chunked", HANDSHAKE),
+        with_line(b"Expect: 100-continue", HANDSHAKE),
+        with_line(b"TE: trailers", HANDSHAKE),
+        with_line(b"HTTP2-Settings: AAAA", HANDSHAKE),
+        with_line(b"Upgrade: websocket", HANDSHAKE),
+        with_line(b"Sec-WebSocket-Key: cGhvbmVnYXRlIGJlbmNoIQ==", HANDSHAKE),
+        with_line(b" folded: x", HANDSHAKE),
+        with_line(b"A: \xff", HANDSHAKE),
+    ],
+)
+def test_another_handshake_is_left_to_the_parser(head: bytes) -> None:
+    assert read_plain_handshake(head) is None
+
+
+@given(
+    at=st.integers(0, 200),
+    cut=st.integers(0, 3),
+    words=st.lists(_WORDS, max_size=5),
+    more=st.lists(st.tuples(_WORDS, st.binary(max_size=4)), max_size=2),
+)
+def test_whatever_handshake_is_taken_the_parser_reads_alike(
+    at: int, cut: int, words: list[bytes], more: list[tuple[bytes, bytes]]
+) -> None:
+    lines = b"".join(b"".join(pair) + b"\r\n" for pair in more)
+    data = HANDSHAKE.replace(b"Host: h\r\n", b"Host: h\r\n" + lines)
+    data = data[:at] + b"".join(words) + data[at + cut :]
+    data = data[: data.find(b"\r\n\r\n") + 4]
+    request = read_plain_handshake(data)
+    if request is None:
+        return
+    strict = parse(data)
+    assert (request.path, request.query, request.headers) == (
+        strict.path,
+        strict.query,
+        strict.headers,
+    )
+    assert request.raw == strict.raw.replace(b"? HTTP/", b" HTTP/")
+    machine = h11.Connection(h11.SERVER)
+    machine.receive_data(data + GET)
+    assert isinstance(machine.next_event(), h11.Request)
+    assert isinstance(machine.next_event(), h11.EndOfMessage)
 
 
 KEPT = (

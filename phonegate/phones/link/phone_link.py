@@ -19,10 +19,9 @@ from phonegate.phones.link.transport import WebsocketTransport
 from phonegate.phones.link.websocket import PhoneWebsocket
 from phonegate.phones.session import Session
 from phonegate.phones.station import PhoneServices
-from phonegate.phones.transport import LinkLost
 
 HANDSHAKE_S: Final = 15.0
-"""From the head to the answered upgrade. Checking a new secret takes a fraction of a second.
+"""From the head to the answer. Checking a new secret takes a fraction of a second.
 The rest is for a queue of such checks after a restart."""
 
 CLOSING_S: Final = 4.0
@@ -77,7 +76,7 @@ class PhoneLink:
     async def _meet(
         self, stream: trio.abc.Stream, websocket: PhoneWebsocket, head: Head, peer: Peer
     ) -> Session | None:
-        """Checks the handshake and answers it. Returns the session to run, if there is one."""
+        """Checks the handshake. Returns the session to run, if it is let in."""
         with trio.move_on_after(HANDSHAKE_S):
             try:
                 fields = fields_of(head)
@@ -99,7 +98,7 @@ class PhoneLink:
                 _log.warning("phone_refused", peer=peer.address, reason=str(error))
                 await _refuse(stream, Problem.storage_unavailable(UNAVAILABLE))
             else:
-                return await self._accept(websocket, handshake.key, arrival, admitted)
+                return self._accept(websocket, handshake.key, admitted)
         return None
 
     def _expect_no_page(self, fields: Mapping[str, str], peer: Peer) -> None:
@@ -113,22 +112,15 @@ class PhoneLink:
             self._services.rate_limits.count_unauthenticated(peer.address, perf_counter())
             raise ForeignPage
 
-    async def _accept(
-        self, websocket: PhoneWebsocket, key: bytes, arrival: Arrival, admitted: Admitted
-    ) -> Session | None:
-        """Answers the upgrade. Returns None where the phone has gone meanwhile."""
-        accepted = False
-        try:
-            await websocket.accept(key)
-            accepted = True
-        except LinkLost:
-            return None
-        finally:
-            if not accepted:
-                self._admission.withdraw(arrival)
+    def _accept(self, websocket: PhoneWebsocket, key: bytes, admitted: Admitted) -> Session:
+        """Makes the session whose first frame answers the upgrade with it.
+
+        It is to be run at once, so that no claim is left of a phone that has gone meanwhile.
+        """
         settings = self._services.settings
         transport = WebsocketTransport(
             websocket,
+            first=websocket.upgrade(key),
             window=max(settings.delivery.window, settings.delivery.widest_window),
             max_frame_bytes=settings.phones.max_frame_bytes,
         )

@@ -46,11 +46,14 @@ class WebsocketTransport:
         "_writer",
     )
 
-    def __init__(self, websocket: PhoneWebsocket, *, window: int, max_frame_bytes: int) -> None:
+    def __init__(
+        self, websocket: PhoneWebsocket, *, first: bytes = b"", window: int, max_frame_bytes: int
+    ) -> None:
         """Makes a transport over an open websocket.
 
         Args:
             websocket: The websocket.
+            first: What goes before all frames, and in one write with the first of them.
             window: How many pushes may be in flight at most.
             max_frame_bytes: Of any frame but one of received SMS, which may be a large one: what
                 others sent is not the phone's to shorten.
@@ -58,7 +61,7 @@ class WebsocketTransport:
         self._websocket = websocket
         self._max_frame_bytes = max_frame_bytes
         self._frames_limit = window + ANSWERS
-        self._outbox: list[bytes] = []
+        self._outbox = [first] if first else []
         self._answers_bytes = 0
         self._asked = False
         """`_flush` comes at the end of this turn."""

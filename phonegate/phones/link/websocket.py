@@ -105,7 +105,7 @@ class PhoneWebsocket:
         write_timeout_s: float,
         budget: FrameBudget | None = None,
     ) -> None:
-        """Makes a websocket over a stream, whose upgrade `accept` answers.
+        """Makes a websocket over a stream, whose handshake is answered by what `upgrade` returns.
 
         Args:
             stream: The connection.
@@ -137,14 +137,13 @@ class PhoneWebsocket:
         """When a pong came from the phone last, by trio's clock: it has read our ping. What else
         it says is no proof of that."""
 
-    async def accept(self, key: bytes) -> None:
-        """Answers the upgrade whose `Sec-WebSocket-Key` is `key`.
+    def upgrade(self, key: bytes) -> bytes:
+        """Returns the answer to the upgrade whose `Sec-WebSocket-Key` is `key`.
 
-        Raises:
-            LinkLost: The phone has left meanwhile.
+        It goes before all frames.
         """
-        await self.send(_UPGRADE % generate_accept_token(key))
         self._quick = getattr(self._stream, "bare", None)
+        return _UPGRADE % generate_accept_token(key)
 
     def refresh(self) -> None:
         """Notes that the phone gave a sign of life."""

@@ -68,6 +68,21 @@ def link(nursery: trio.Nursery) -> Link:
     return link
 
 
+async def test_the_answer_to_the_upgrade_leaves_with_the_first_frame(
+    nursery: trio.Nursery,
+) -> None:
+    socket = Socket()
+    websocket = PhoneWebsocket(socket, max_frame_bytes=1_000, write_timeout_s=5)
+    first = websocket.upgrade(b"cGhvbmVnYXRlIGJlbmNoIQ==")
+    websocket._quick = socket
+    transport = WebsocketTransport(websocket, first=first, window=2, max_frame_bytes=1_000)
+    transport.send_now(frames.Pong())
+    transport.start(nursery, lost=lambda: None, crowded_out=lambda: None)
+    await trio.testing.wait_all_tasks_blocked()
+    assert first.startswith(b"HTTP/1.1 101 ")
+    assert socket.writes == [first + PONG]
+
+
 async def test_what_a_turn_brings_leaves_in_one_write(link: Link) -> None:
     link.transport.send_now(frames.Cancel(1))
     await link.transport.send(frames.Cancel(2))
