@@ -114,7 +114,7 @@ class Inbox:
                 rate_limits=self._rate_limits,
             )
 
-        receipt = await self._database.write(op)
+        receipt = await self._database.write(op, size=len(items))
         self._note_pushed(key, items)
         return receipt
 
