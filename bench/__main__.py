@@ -1,16 +1,19 @@
 """Measures phonegate beside what a user would write instead, in the same run, in turns.
 
-    python -m bench                     all measures, a quarter of an hour
-    python -m bench --quick             a first look, two minutes
-    python -m bench --only a,e          some measures
+    python -m bench                         all measures, 20 minutes
+    python -m bench --quick                 a first look, three minutes
+    python -m bench --only a,e              some measures
+    python -m bench --only a --before main  beside another revision of phonegate
+    python -m bench --only a --before main --quick --match "64 clients, both"
     python -m bench --only a --profile send.svg
 
-The server runs on one core, the load on another. Figures are medians over the rounds.
+Figures are medians over the rounds.
 """
 
 import argparse
 import gc
 import json
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,10 +22,11 @@ import attrs
 import uvloop
 
 from bench import machine
-from bench.figures import Figures
-from bench.plan import DEFAULT, QUICK, Plan
+from bench.figures import BARE, FULLER, Figures
+from bench.plan import DEFAULT, QUICK, QUICK_PAIR, Plan
 from bench.report import Report
 from bench.run import LETTERS, Run
+from bench.servers import Side, bare, before, fuller, phonegate
 from kit.program import cores, on_core
 
 
@@ -32,11 +36,16 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="a first look, two minutes")
+    parser.add_argument("--quick", action="store_true", help="a first look, three minutes")
     parser.add_argument("--only", default=LETTERS, help=f"measures, of {','.join(LETTERS)}")
+    parser.add_argument("--match", metavar="TEXT", help="sends: cases with it, as '64 clients'")
     parser.add_argument("--rounds", type=int, help="turns of each side (3; quick: 1)")
-    parser.add_argument("--minutes", type=float, help="begins no round after so long (15; 2)")
-    parser.add_argument("--phones", type=int, help="that share an org's sends (8)")
+    parser.add_argument("--minutes", type=float, help="begins no round after so long (20; 3)")
+    parser.add_argument("--before", metavar="REVISION", help="beside phonegate at that revision")
+    parser.add_argument(
+        "--beside",
+        help=f"beside which baselines, of {BARE},{FULLER} (both; none with --before)",
+    )
     parser.add_argument("--no-log", action="store_true", help="no side writes a line a request")
     parser.add_argument("--folder", type=Path, help="where the databases go, such as an SD card")
     parser.add_argument("--json", type=Path, help="writes the figures there")
@@ -52,9 +61,14 @@ def main(arguments: list[str] | None = None) -> int:
     figures = Figures()
     with (
         tempfile.TemporaryDirectory(prefix="phonegate-bench-", dir=chosen.folder) as folder,
+        tempfile.TemporaryDirectory(prefix="phonegate-before-") as tree,
         on_core(cores()[1]),
     ):
-        run = Run(Path(folder), plan, figures, log=not chosen.no_log)
+        try:
+            sides = _sides(chosen, Path(tree))
+        except (subprocess.CalledProcessError, ValueError) as error:
+            parser.error(str(error))
+        run = Run(Path(folder), plan, figures, sides)
         # The load's own collector would add its pauses to what it times.
         gc.disable()
         if chosen.profile is not None:
@@ -77,11 +91,38 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if figures.faults else 0
 
 
+def _sides(chosen: argparse.Namespace, tree: Path) -> list[Side]:
+    """Returns phonegate and what it is measured beside, of which `before` is put into `tree`.
+
+    Raises:
+        ValueError: There is no such baseline.
+        subprocess.CalledProcessError: Git knows no such revision.
+    """
+    log = not chosen.no_log
+    sides = [phonegate(log=log)]
+    beside = chosen.beside
+    if chosen.before is not None:
+        sides.append(before(chosen.before, tree, log=log))
+    elif beside is None:
+        beside = f"{BARE},{FULLER}"
+    for name in (beside or "").split(",") if beside else ():
+        match name:
+            case "bare":
+                sides.append(bare())
+            case "fuller":
+                sides += [fuller(log=log), fuller(log=log, batched=True)]
+            case _:
+                raise ValueError(f"no baseline {name}")
+    return sides
+
+
 def _plan(chosen: argparse.Namespace) -> Plan:
-    plan = QUICK if chosen.quick else DEFAULT
+    plan = DEFAULT
+    if chosen.quick:
+        plan = QUICK if chosen.before is None else QUICK_PAIR
     given = {
         name: getattr(chosen, name)
-        for name in ("rounds", "minutes", "phones")
+        for name in ("rounds", "minutes", "match")
         if getattr(chosen, name) is not None
     }
     return attrs.evolve(plan, **given)

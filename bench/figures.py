@@ -1,12 +1,20 @@
 """What was measured, by measure, case and side, over the rounds."""
 
+import contextlib
 import statistics
 from collections.abc import Iterator
 from typing import Any
 
 import attrs
 
-SIDES = ("phonegate", "baseline")
+OURS = "phonegate"
+BEFORE = "before"
+"""Phonegate of another revision."""
+BARE = "bare"
+FULLER = "fuller"
+FULLER_BATCHED = "fuller, one commit"
+SIDES = (OURS, BEFORE, BARE, FULLER, FULLER_BATCHED)
+"""Those that are measured, in the order of their columns."""
 
 
 @attrs.frozen
@@ -46,6 +54,16 @@ class Figures:
         """Keeps what a side did wrong. Its figures of that measure are missing."""
         self.faults.append(text)
 
+    @contextlib.contextmanager
+    def faults_of(
+        self, side: str, measure: str, kinds: tuple[type[Exception], ...]
+    ) -> Iterator[None]:
+        """Keeps an error of these kinds as a fault; the body ends there, the run goes on."""
+        try:
+            yield
+        except kinds as error:
+            self.fault(f"({measure}) {side} failed: {error!r}")
+
     def values(self, figure: Figure, side: str) -> list[float]:
         return self._values.get(figure, {}).get(side, [])
 
@@ -53,10 +71,20 @@ class Figures:
         values = self.values(figure, side)
         return statistics.median(values) if values else None
 
-    def ratio(self, figure: Figure) -> float | None:
-        """Phonegate's median by the baseline's."""
-        ours, theirs = (self.median(figure, side) for side in SIDES)
+    def ratio(self, figure: Figure, side: str) -> float | None:
+        """Phonegate's median by that of another side."""
+        ours, theirs = self.median(figure, OURS), self.median(figure, side)
         return None if ours is None or not theirs else ours / theirs
+
+    def sides(self, measure: str) -> list[str]:
+        """Those that have figures of a measure, in the order of their columns."""
+        seen = {
+            side
+            for figure, sides in self._values.items()
+            if figure.measure == measure
+            for side in sides
+        }
+        return [side for side in SIDES if side in seen]
 
     def find(self, measure: str, case: str, name: str) -> Figure | None:
         for figure in self._values:
@@ -68,9 +96,12 @@ class Figures:
         return [
             {
                 **attrs.asdict(figure),
-                "ratio": self.ratio(figure),
                 "sides": {
-                    side: {"median": statistics.median(values), "values": values}
+                    side: {
+                        "median": statistics.median(values),
+                        "values": values,
+                        "ratio": self.ratio(figure, side),
+                    }
                     for side, values in sides.items()
                 },
             }

@@ -93,6 +93,9 @@ async def build(path: Path, rows: int, others: int = OTHERS) -> tuple[Database, 
                 await database.write(
                     partial(fill, org=org, start=start, count=count, chance=chance)
                 )
+        # Else the writer would go on with it while pages are timed.
+        while not (await database.write(lambda tx: tx.word_index.add_missing(BATCH)))[1]:
+            pass
         database.stop_writing()
     return database, measured
 

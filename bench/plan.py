@@ -8,13 +8,17 @@ class Plan:
     """One run of the bench."""
 
     rounds: int = 3
-    minutes: float = 15
+    minutes: float = 20
     """When these are over, no further round is begun."""
-    warm_s: float = 0.4
-    seconds: float = 1.5
-    """Of each load that lasts a time."""
+    warm_s: float = 0.5
+    seconds: float = 1.0
+    """Of each turn of a load that lasts a time."""
+    turns: int = 2
+    """Of each side with each load, in each round."""
     phones: int = 8
     """That share the sends of one org."""
+    orgs: int = 20
+    """That send, with a phone each."""
     inbound: int = 6_000
     """Frames of the phone link's measure."""
     rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
@@ -37,6 +41,8 @@ class Plan:
     """Of each program, in each round."""
     zipapp: bool = True
     drain: int = 100_000
+    match: str = ""
+    """Sends are measured of cases with this text alone."""
     fair_s: float = 2.0
     slices: int = 7
     """Turns of each of two orgs that are compared on one server."""
@@ -45,9 +51,9 @@ class Plan:
 DEFAULT = Plan()
 QUICK = Plan(
     rounds=1,
-    minutes=2,
-    warm_s=0.2,
-    seconds=1.0,
+    minutes=3,
+    warm_s=0.3,
+    seconds=0.7,
     inbound=2_000,
     rows=(1_000, 20_000),
     fleets=(500,),
@@ -60,10 +66,14 @@ QUICK = Plan(
     fair_s=1.5,
     slices=3,
 )
+QUICK_PAIR = attrs.evolve(QUICK, seconds=0.4, turns=8)
+"""For two revisions: many short turns, so that a machine with other work meets both alike."""
 TINY = attrs.evolve(
     QUICK,
     warm_s=0.02,
     seconds=0.1,
+    turns=1,
+    orgs=2,
     inbound=100,
     rows=(100, 1_000),
     fleets=(20,),

@@ -7,35 +7,47 @@ import attrs
 
 from bench import bars
 from bench.bars import Bar
-from bench.figures import SIDES, Figure, Figures
+from bench.figures import OURS, Figure, Figures
 from bench.machine import Noise
 from bench.plan import Plan
 
 TITLES = {
     "a": "Single sends, end to end (POST, commit, phone, result, `sent` stored)",
     "b": "Sends in batches, end to end",
-    "c": "Received SMS, until they are committed",
-    "d": "GET /messages, one client",
-    "e": "Many phones connected",
-    "f": "Start of the program",
-    "g": "Queued messages to phones that return",
+    "c": "Received SMS, until they are committed (one org, one core)",
+    "d": "GET /messages, one client (one core)",
+    "e": "Many phones connected (one core)",
+    "f": "Start of the program (one core)",
+    "g": "Queued messages to phones that return (one core)",
     "h": "Single sends on a disk with a 5 ms flush",
-    "i": "A quiet org beside one that floods",
-    "j": "Phones with the app SMS Gateway for Android beside as many that have a link",
-    "k": "Many streams of events open at once in one org, and another org beside it",
-    "l": "An org whose events are recorded, by one on the same server that does not listen",
+    "i": "A quiet org beside one that floods (one core)",
+    "j": "Phones with the app SMS Gateway for Android beside as many that have a link (one core)",
+    "k": "Many streams of events open at once in one org, and another org beside it (one core)",
+    "l": "An org whose events are recorded, by one on the same server that does not listen"
+    " (one core)",
 }
 
 HELP = """\
-`phonegate` and `baseline` are medians over the rounds, with the least and the greatest in
-brackets; `ratio` is phonegate's median by the baseline's. The baseline is `bench/baseline/`: the
-same endpoints and phone link in FastAPI, uvicorn (uvloop, httptools) and aiosqlite, with a durable
-commit for each message, of a batch too; the rows "one commit" compare with a better one, which
-commits a whole batch at once (phonegate always does), and have no bar. Each round measures one side
-after the other on fresh servers, and the next begins with the other side. The server has one core,
-the load another; where the load's share of its core nears 100 %, the load is what was measured.
-Each side's log goes to a file. Phones speak the plain protocol of `send_result` alone unless a row
-says that they acknowledge. After each load, every accepted message was found to have reached a
+A column has the medians of one side over the rounds, with the least and the greatest in brackets;
+"by ..." is phonegate's median by that side's.
+
+- `bare` is `bench/bare.py`: the least code that answers the five calls, in FastAPI, uvicorn
+  (uvloop, httptools) and aiosqlite. It has no stored accounts, sends by any phone of the org, has
+  two indexes, writes no line for a request, and gives a call, a batch too, one durable commit.
+- `fuller` is `bench/fuller/`, of the same packages: stored accounts with a slow hash that is
+  checked once, routes to SIMs, checked fields, a line for each request, and a durable commit for
+  each message, of a batch too; `fuller, one commit` gives a batch one.
+- `before` is phonegate at an earlier revision.
+
+All commits are durable (`synchronous=FULL`) on all sides, and nothing is answered or pushed before
+its own. Unless a row says otherwise, 20 orgs send, each to one phone of its own that speaks the
+plain protocol of `send_result` alone; pacing is off. "Both cores": server and load run where the
+system puts them, as users run a server. "One core": the server has one core, the load another;
+where the load's share of its core nears 100 %, the load is what was measured. In (a), (b), (d) and
+(h) all sides run at once and take turns of a second or less, after a warming up in which each
+secret was hashed; else one side is measured after the other, on fresh servers. The order changes
+with the turns and the rounds. CPU is user and system of the whole server process, by its messages.
+Each side's log goes to a file. After each load, every accepted message was found to have reached a
 phone exactly once and to be stored as `sent`."""
 
 
@@ -56,15 +68,18 @@ class Report:
         lines += self._noises()
         for letter, figures in self._by_measure():
             lines += ["", f"({letter}) {TITLES[letter]}"]
-            rows = [self._row(figure) for figure in figures]
-            lines += [
-                f"  {case:36}{what:30}{ours:>24}{theirs:>24}{ratio:>7}"
-                for case, what, ours, theirs, ratio in rows
-            ]
+            sides = self._figures.sides(letter)
+            for case, what, *cells in [
+                self._header(sides),
+                *(self._row(figure, sides) for figure in figures),
+            ]:
+                values, ratios = cells[: len(sides)], cells[len(sides) :]
+                shown = [f"{cell:>24}" for cell in values] + [f"{cell:>11}" for cell in ratios]
+                lines.append(f"  {case:40}{what:42}{''.join(shown)}")
         lines.append("")
         for bar in self._bars():
             value, floor, goal, verdict = _judged(bar)
-            lines.append(f"{bar.text:62}{value:>12}  floor {floor:10} goal {goal:8} {verdict}")
+            lines.append(f"{bar.text:74}{value:>12}  floor {floor:10} goal {goal:8} {verdict}")
         faults = [f"FAULT: {fault}" for fault in self._figures.faults]
         return "\n".join([*lines, *self._figures.notes, *faults])
 
@@ -77,8 +92,9 @@ class Report:
         )
         for letter, figures in self._by_measure():
             lines += ["", f"## ({letter}) {TITLES[letter]}", ""]
-            header = ("case", "figure", *SIDES, "ratio")
-            lines += _table(header, [self._row(figure) for figure in figures])
+            sides = self._figures.sides(letter)
+            rows = [self._row(figure, sides) for figure in figures]
+            lines += _table(self._header(sides), rows)
         lines += ["", "## Machine", ""]
         lines += [f"- {name}: {value}" for name, value in self._facts.items()]
         lines += [f"- {line}" for line in self._noises()]
@@ -109,11 +125,19 @@ class Report:
             if figures:
                 yield letter, figures
 
-    def _row(self, figure: Figure) -> tuple[str, str, str, str, str]:
-        ratio = self._figures.ratio(figure)
-        ours, theirs = (self._cell(figure, side) for side in SIDES)
+    @staticmethod
+    def _header(sides: list[str]) -> tuple[str, ...]:
+        return ("case", "figure", *sides, *(f"by {side}" for side in sides if side != OURS))
+
+    def _row(self, figure: Figure, sides: list[str]) -> tuple[str, ...]:
+        ratios = [self._figures.ratio(figure, side) for side in sides if side != OURS]
         what = f"{figure.name}, {figure.unit}" if figure.unit != "/s" else figure.name
-        return figure.case, what, ours, theirs, "" if ratio is None else f"{ratio:.2f}"
+        return (
+            figure.case,
+            what,
+            *(self._cell(figure, side) for side in sides),
+            *("" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+        )
 
     def _cell(self, figure: Figure, side: str) -> str:
         values = self._figures.values(figure, side)
@@ -137,8 +161,9 @@ class Report:
     def _plan_lines(self) -> list[str]:
         plan = self._plan
         return [
-            f"{len(self._noise) - 1} rounds, {plan.seconds:g} s of each load after"
-            f" {plan.warm_s:g} s of warming up; {plan.phones} phones share an org's sends"
+            f"{len(self._noise) - 1} rounds; {plan.turns} turns of {plan.seconds:g} s of each side"
+            f" with each load, after {plan.warm_s:g} s of warming up; {plan.phones} phones where"
+            " one org sends"
         ]
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import flush, machine, profile
-from bench.figures import Figures
+from bench.figures import BARE, FULLER, FULLER_BATCHED, OURS, Figures
 from bench.machine import Noise
 from bench.measures import (
     apps,
@@ -25,30 +25,29 @@ from bench.measures import (
     startup,
     streams,
 )
+from bench.measures.sends import CROWD, FREE, HUNDREDS, LARGEST, MANY, ONE, PINNED, Load, Shape
 from bench.plan import Plan
-from bench.servers import Server, Side, baseline, phonegate
-from kit.load import http
-from kit.load.loops import Wrong
-from kit.load.org import Org
-from kit.load.phones import Refused
-from kit.program import ROOT, DidNotStart, DidNotStop, cores, on_core
+from bench.servers import FAULTS, Server, Side
+from kit.program import USABLE, DidNotStart, cores, on_core
 
 LETTERS = "abcdefghijkl"
-PROFILED_CLIENTS = 64
 PROFILE_S = 15.0
 
 Measure = Callable[[Server, Plan, Figures], Awaitable[None]]
 
-FAULTS = (Wrong, DidNotStart, DidNotStop, http.AnswerLost, Refused, TimeoutError)
-"""What costs one measure of one round, and not the run."""
-
-SIMPLE: dict[str, Measure] = {
-    "a": sends.singles,
-    "b": sends.batches,
-    "c": inbound.received,
-    "h": sends.slow_disk,
-    "i": fairness.quiet,
+COMPARED: dict[str, Sequence[tuple[Shape, Sequence[Load]]]] = {
+    "a": (
+        (FREE, (ONE, MANY)),
+        (PINNED, (ONE, MANY, CROWD)),
+        (Shape(one_org=True), (MANY,)),
+        (Shape(acks=True), (MANY,)),
+    ),
+    "b": ((FREE, (HUNDREDS,)), (PINNED, (HUNDREDS, LARGEST))),
+    "h": ((PINNED, (ONE, MANY)),),
 }
+"""The sends: all sides take turns with each load."""
+
+SIMPLE: dict[str, Measure] = {"c": inbound.received, "i": fairness.quiet}
 """The measures that need one fresh server."""
 
 OURS_ALONE: dict[str, Measure] = {
@@ -56,19 +55,26 @@ OURS_ALONE: dict[str, Measure] = {
     "k": streams.crowd,
     "l": listening.beside,
 }
-"""The measures of what the baseline does not have."""
+"""The measures of what no baseline has, in the first round alone."""
+
+LEFT_OUT = {
+    BARE: "hjkl",
+    FULLER: "defgijkl",
+    FULLER_BATCHED: "acdefghijkl",
+}
+"""The measures that a side has no bar or no part in: a run is to be short."""
 
 
 class Run:
     """One run of the bench."""
 
-    def __init__(self, folder: Path, plan: Plan, figures: Figures, *, log: bool) -> None:
+    def __init__(self, folder: Path, plan: Plan, figures: Figures, sides: Sequence[Side]) -> None:
         self.noise: list[Noise] = []
         self._folder = folder
         self._plan = plan
         self._figures = figures
-        self._sides = (phonegate(log=log), baseline(log=log))
-        self._batched = baseline(log=log, batched=True)
+        self._sides = sides
+        """Phonegate first."""
         self._files = 0
         self._slow_disk: Path | None = None
         self._zipapp: Path | None = None
@@ -76,16 +82,13 @@ class Run:
 
     async def measure(self, letters: list[str]) -> None:
         """Round after round, while there is time."""
-        await self._prepare(letters)
+        letters = [letter for letter in letters if await self._prepared(letter)]
         self.noise.append(machine.noise(self._folder))
         for number in range(self._plan.rounds):
             begun = time.monotonic()
             for letter in letters:
-                try:
+                with self._figures.faults_of(f"round {number + 1}", letter, FAULTS):
                     await self._turn(letter, number)
-                except FAULTS as error:
-                    _print(" failed\n")
-                    self._figures.fault(f"({letter}) failed in round {number + 1}: {error!r}")
             self.noise.append(machine.noise(self._folder))
             lasted = time.monotonic() - begun
             left = self._plan.rounds - number - 1
@@ -102,18 +105,19 @@ class Run:
         side = self._sides[0]
         file = self._file()
         match letter:
-            case "a":
-                measure: Measure = _many_sends
+            case "a" | "b" | "h":
+                measure: Measure = _many_sends if letter != "b" else _many_batches
             case "e":
                 measure = partial(fleet.connected, phones=self._plan.fleets[-1], idle=False)
             case "g":
-                measure, file = drain.drain, self._queued(side)
-                await self._prepare([letter])
+                measure = drain.drain
             case _ if letter in SIMPLE | OURS_ALONE:
                 measure = (SIMPLE | OURS_ALONE)[letter]
-                await self._prepare([letter])
             case _:
                 raise ValueError(f"({letter}) can't be profiled")
+        await self._prepare(letter)
+        if letter == "g":
+            file = self._queued(side)
         preload = self._slow_disk if letter == "h" else None
         async with (
             Server(side, file, preload=preload) as server,
@@ -123,27 +127,46 @@ class Run:
 
     # --- what is made once, before the rounds
 
-    async def _prepare(self, letters: list[str]) -> None:
-        if "h" in letters:
-            _print("compiling the slow disk ...\n")
-            self._slow_disk = await asyncio.to_thread(flush.build, self._folder)
-        if "f" in letters and self._plan.zipapp:
-            _print("building the zipapp ...\n")
-            try:
-                self._zipapp = await asyncio.to_thread(startup.build_zipapp, self._folder)
-            except subprocess.CalledProcessError:
-                self._figures.note("The zipapp could not be built here, so it was not started.")
-        if "d" in letters:
-            _print("filling the tables ...\n")
-            # Both sides at once: nothing is timed, and each has a core.
-            await asyncio.gather(
-                *(self._fill(side, core) for side, core in zip(self._sides, cores(), strict=True))
-            )
-        if "g" in letters:
-            for side in self._sides:
-                _print(f"queueing for {side.name} ...\n")
-                async with Server(side, self._queued(side)) as server:
-                    await drain.queue(server, self._plan)
+    async def _prepared(self, letter: str) -> bool:
+        """Makes what a measure needs. Returns whether that worked."""
+        with self._figures.faults_of("preparing", letter, (*FAULTS, flush.NoSlowDisk)):
+            await self._prepare(letter)
+            return True
+        return False
+
+    async def _prepare(self, letter: str) -> None:
+        match letter:
+            case "h":
+                _print("compiling the slow disk ...\n")
+                self._slow_disk = await asyncio.to_thread(flush.build, self._folder)
+            case "f":
+                await self._prepare_starts()
+            case "d":
+                _print("filling the tables ...\n")
+                # Two at once: nothing is timed, and each has a core.
+                fillings = [
+                    self._fill(side, cores()[at % 2])
+                    for at, side in enumerate(self._sides_of(letter))
+                ]
+                await asyncio.gather(*fillings)
+            case "g":
+                for side in self._sides_of(letter):
+                    _print(f"queueing for {side.name} ...\n")
+                    async with Server(side, self._queued(side)) as server:
+                        await drain.queue(server, self._plan)
+
+    async def _prepare_starts(self) -> None:
+        for side in self._sides_of("f"):
+            # Modules are compiled when they are first imported.
+            async with Server(side, self._file()):
+                pass
+        if not self._plan.zipapp:
+            return
+        _print("building the zipapp ...\n")
+        try:
+            self._zipapp = await asyncio.to_thread(startup.build_zipapp, self._folder)
+        except subprocess.CalledProcessError:
+            self._figures.note("The zipapp could not be built here, so it was not started.")
 
     async def _fill(self, side: Side, core: int) -> None:
         for rows in self._plan.rows:
@@ -152,13 +175,14 @@ class Run:
                     sys.executable,
                     "-m",
                     "bench.measures.reading",
-                    side.name,
+                    OURS if side.is_phonegate else side.name,
                     str(self._filled(side, rows)),
                     str(rows),
-                    cwd=ROOT,
+                    # A revision fills its own tables.
+                    cwd=side.folder,
                 )
             if await filler.wait():
-                raise RuntimeError(f"filling a table of {side.name} failed")
+                raise DidNotStart(f"filling a table of {side.name} failed")
 
     def _filled(self, side: Side, rows: int) -> Path:
         return self._folder / f"{side.name}-{rows}.db"
@@ -168,44 +192,83 @@ class Run:
 
     # --- one measure in one round
 
+    def _sides_of(self, letter: str) -> list[Side]:
+        return [side for side in self._sides if letter not in LEFT_OUT.get(side.name, "")]
+
     async def _turn(self, letter: str, number: int) -> None:
+        sides = self._sides_of(letter)
         # Who goes first changes with the round.
-        sides = self._sides if number % 2 == 0 else self._sides[::-1]
+        first = number % len(sides)
+        sides = sides[first:] + sides[:first]
         match letter:
             case "d":
                 await self._read(sides)
             case "e":
-                for phones in self._plan.fleets:
-                    idle = not number and phones == self._plan.fleets[-1]
-                    measure = partial(fleet.connected, phones=phones, idle=idle)
-                    for side in sides:
-                        await self._one(letter, side, measure)
+                await self._connect(sides, number)
             case "f":
                 await self._start(sides, number)
             case "g":
+                await self._drain(sides)
+            case _ if letter in COMPARED:
+                await self._compare(letter, sides)
+            case _ if letter in SIMPLE or not number:
                 for side in sides:
-                    file = self._file()
-                    shutil.copyfile(self._queued(side), file)
-                    await self._one(letter, side, drain.drain, file=file)
-            case _ if letter in OURS_ALONE:
-                await self._one(letter, self._sides[0], OURS_ALONE[letter])
-            case _:
-                for side in (*sides, self._batched) if letter == "b" else sides:
-                    await self._one(letter, side, SIMPLE[letter])
+                    await self._one(letter, side, (SIMPLE | OURS_ALONE)[letter])
 
     async def _one(
         self, letter: str, side: Side, measure: Measure, *, file: Path | None = None
     ) -> None:
         begun = time.monotonic()
         _print(f"({letter}) {side.name} ...")
-        preload = self._slow_disk if letter == "h" else None
-        async with Server(side, file or self._file(), preload=preload) as server:
-            await measure(server, self._plan, self._figures)
+        with self._figures.faults_of(side.name, letter, FAULTS):
+            async with Server(side, file or self._file()) as server:
+                await measure(server, self._plan, self._figures)
         _print(f" {time.monotonic() - begun:.1f} s\n")
 
+    async def _connect(self, sides: Sequence[Side], number: int) -> None:
+        for phones in self._plan.fleets:
+            idle = not number and phones == self._plan.fleets[-1]
+            measure = partial(fleet.connected, phones=phones, idle=idle)
+            for side in sides:
+                await self._one("e", side, measure)
+
+    async def _drain(self, sides: Sequence[Side]) -> None:
+        for side in sides:
+            file = self._file()
+            shutil.copyfile(self._queued(side), file)
+            await self._one("g", side, drain.drain, file=file)
+
+    async def _compare(self, letter: str, sides: Sequence[Side]) -> None:
+        preload = self._slow_disk if letter == "h" else None
+        for pinned in (False, True):
+            shapes = [
+                (shape, matching)
+                for shape, loads in COMPARED[letter]
+                if shape.pinned == pinned
+                and (matching := [ld for ld in loads if self._plan.match in sends.case(ld, shape)])
+            ]
+            if not shapes:
+                continue
+            begun = time.monotonic()
+            _print(f"({letter}) all, {'one core' if pinned else 'both cores'} ...")
+            async with AsyncExitStack() as stack:
+                if not pinned:
+                    stack.enter_context(on_core(*USABLE))
+                servers = []
+                for side in sides:
+                    server = Server(side, self._file(), preload=preload, pinned=pinned)
+                    with self._figures.faults_of(side.name, letter, FAULTS):
+                        servers.append(await stack.enter_async_context(server))
+                for shape, loads in shapes:
+                    able = [s for s in servers if s.side.is_phonegate or not shape.acks]
+                    await sends.compare(
+                        letter, able, shape, loads, plan=self._plan, figures=self._figures
+                    )
+            _print(f" {time.monotonic() - begun:.1f} s\n")
+
     async def _read(self, sides: Sequence[Side]) -> None:
-        """All tables of both sides in slices of one stretch of time: their ratios are a bar."""
-        _print("(d) both ...")
+        """All tables of all sides in slices of one stretch of time: their ratios are a bar."""
+        _print("(d) all ...")
         begun = time.monotonic()
         async with AsyncExitStack() as stack:
             books = [
@@ -219,10 +282,14 @@ class Run:
         _print(f" {time.monotonic() - begun:.1f} s\n")
 
     async def _start(self, sides: Sequence[Side], number: int) -> None:
-        _print("(f) both\n")
+        _print("(f) all\n")
         for _ in range(self._plan.starts):
             for side in sides:
-                await startup.start(side, self._file(), self._figures, startup.VENV)
+                with self._figures.faults_of(side.name, "f", FAULTS):
+                    await startup.start(side, self._file(), self._figures, startup.VENV)
+        for side in sides:
+            with self._figures.faults_of(side.name, "f", FAULTS):
+                await startup.grown(side, self._file(), self._plan, self._figures)
         if self._zipapp is None:
             return
         unpacked = self._folder / f"unpacked-{number}"
@@ -236,15 +303,17 @@ class Run:
         return self._folder / f"{self._files}.db"
 
 
+async def _profiled(server: Server, plan: Plan, load: Load) -> None:
+    async with PINNED.of(server, plan, "profile") as orgs:
+        await sends.alone(orgs, load, 0.0, PROFILE_S)
+
+
 async def _many_sends(server: Server, plan: Plan, _: Figures) -> None:
-    async with Org(server) as org:
-        await org.connect(plan.phones)
-        loops = sends.senders(org, PROFILED_CLIENTS)
-        try:
-            await loops.run(PROFILE_S)
-            await org.all_sent()
-        finally:
-            loops.close()
+    await _profiled(server, plan, MANY)
+
+
+async def _many_batches(server: Server, plan: Plan, _: Figures) -> None:
+    await _profiled(server, plan, HUNDREDS)
 
 
 def _print(text: str) -> None:

@@ -1,9 +1,12 @@
-"""The two programs that are measured, each as a process on the server's core."""
+"""The programs that are measured, each as a process of its own."""
 
 import asyncio
 import contextlib
+import io
 import socket
+import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +14,15 @@ from typing import Self
 
 import attrs
 
+from bench.figures import BARE, BEFORE, FULLER, FULLER_BATCHED, OURS
 from kit.gateway import UNLIMITED, environment
 from kit.load import http
-from kit.program import ROOT, START_DEADLINE_S, DidNotStart, Program, cores
+from kit.load.loops import Wrong
+from kit.load.phones import Refused
+from kit.program import ROOT, START_DEADLINE_S, DidNotStart, DidNotStop, Program, cores
 
-BATCHED = "baseline, one commit"
-"""The side that is no side of the comparison: an extra."""
+FAULTS = (Wrong, DidNotStart, DidNotStop, http.AnswerLost, Refused, TimeoutError, OSError)
+"""What costs a side its figures of one measure in one round, and not the run."""
 
 POLL_S = 0.002
 
@@ -28,9 +34,15 @@ class Side:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = attrs.field(factory=dict)
+    folder: Path = ROOT
+    """Where its program lies."""
+
+    @property
+    def is_phonegate(self) -> bool:
+        return self.name in {OURS, BEFORE}
 
     def arguments(self, port: int, database: Path) -> list[str]:
-        if self.name == "phonegate":
+        if self.is_phonegate:
             bind = ("--bind", f"127.0.0.1:{port}", "--database", str(database))
         else:
             bind = ("--port", str(port), "--database", str(database))
@@ -45,38 +57,58 @@ def phonegate(*, log: bool = True, settings: Mapping[str, object] = UNLIMITED) -
         **settings,
     }
     command = (sys.executable, "-m", "phonegate", "serve")
-    return Side("phonegate", command, environment(chosen))
+    return Side(OURS, command, environment(chosen))
 
 
-def baseline(*, log: bool = True, batched: bool = False) -> Side:
-    """Makes the baseline. If `batched`, it gives a whole call one commit."""
+def before(revision: str, folder: Path, *, log: bool = True) -> Side:
+    """Makes phonegate as it was at a revision, whose whole tree is put into `folder`.
+
+    Raises:
+        subprocess.CalledProcessError: Git knows no such revision.
+    """
+    packed = subprocess.run(
+        ["git", "archive", revision], check=True, capture_output=True, cwd=ROOT
+    ).stdout
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tree:
+        tree.extractall(folder, filter="data")
+    return attrs.evolve(phonegate(log=log), name=BEFORE, folder=folder)
+
+
+def bare() -> Side:
+    return Side(BARE, (sys.executable, "-m", "bench.bare"))
+
+
+def fuller(*, log: bool = True, batched: bool = False) -> Side:
+    """Makes the fuller baseline. If `batched`, it gives a whole call one commit."""
     options = (*(() if log else ("--no-log",)), *(("--batched",) if batched else ()))
-    name = BATCHED if batched else "baseline"
-    return Side(name, (sys.executable, "-m", "bench.baseline", *options))
+    name = FULLER_BATCHED if batched else FULLER
+    return Side(name, (sys.executable, "-m", "bench.fuller", *options))
 
 
 class Server(Program):
-    """A side that runs, on the server's core unless another is given.
+    """A side that runs: on the server's core if `pinned`, else wherever the bench runs.
 
-    Its log goes to a file beside the database. Both sides write a line for each request, as
-    servers of this kind usually do, so that neither has an advantage.
+    Its log goes to a file beside the database. Phonegate and the fuller baseline write a line for
+    each request, as servers of this kind usually do; the bare one writes none.
     """
 
     def __init__(
-        self, side: Side, database: Path, *, preload: Path | None = None, core: int | None = None
+        self, side: Side, database: Path, *, preload: Path | None = None, pinned: bool = True
     ) -> None:
         self.side = side
         self.database = database
         port = _free_port()
         super().__init__(
             side.arguments(port, database),
-            folder=ROOT,
+            folder=side.folder,
             environment={
                 **side.environment,
+                # Starts are measured with compiled modules, as they are installed.
+                "PYTHONDONTWRITEBYTECODE": "",
                 **({} if preload is None else {"LD_PRELOAD": str(preload)}),
             },
             log=database.with_suffix(".log"),
-            core=cores()[0] if core is None else core,
+            core=cores()[0] if pinned else None,
         )
         self.port = port
 

@@ -21,7 +21,9 @@ START_DEADLINE_S = 60
 """A machine busy with other tests may take this long to import everything."""
 POLL_S = 0.005
 STOP_S = 30
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+_PROCESS_CLOCK = 2
+"""The kernel's mark of a process's clock that counts what the scheduler gave it; a clock's number
+is the process's, complemented, with three bits of such marks (clock_getcpuclockid(3))."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -33,17 +35,20 @@ class DidNotStop(AssertionError):
     """The program had to be killed."""
 
 
+USABLE = frozenset(os.sched_getaffinity(0))
+"""The cores that this process was given, before it put itself on one of them."""
+
+
 def cores() -> tuple[int, int]:
     """Returns the core of the server and that of the load: the same one where there is but one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[-1]
+    return min(USABLE), max(USABLE)
 
 
 @contextlib.contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Runs on one core, and so do the processes that are started meanwhile."""
+def on_core(*some: int) -> Iterator[None]:
+    """Runs on that core, or those, and so do the processes that are started meanwhile."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, some)
     try:
         yield
     finally:
@@ -67,7 +72,7 @@ class Program:
         environment: Variables in addition to this process's, of which those of the gateway
             are left out.
         log: The file for what it writes; by default a temporary one without a name.
-        core: The processor core that it must run on; by default any.
+        core: The processor core that it must run on; by default those of its parent.
         stdin: Its standard input, as for `Popen`; by default none.
     """
 
@@ -169,8 +174,11 @@ class Program:
 
     def cpu_s(self) -> float:
         """Returns the processor seconds that it has used, all its threads together."""
-        fields = self._proc("stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
+        return time.clock_gettime(~self.process.pid << 3 | _PROCESS_CLOCK)
+
+    def loop_cpu_s(self) -> float:
+        """Returns what of it was used by its first thread, which has the event loop."""
+        return int(self._proc("schedstat").read_text().split()[0]) / 1e9
 
     def rss_bytes(self) -> int:
         return int(self._proc("statm").read_text().split()[1]) * PAGE_BYTES

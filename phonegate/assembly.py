@@ -32,7 +32,6 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.idempotency import Idempotency
-from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
@@ -42,6 +41,7 @@ from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.reception import Inbox
 from phonegate.domain.reconciler import Reconciler
 from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from bench.figures import Figure, Figures
-from bench.measures.sends import senders
+from bench.measures.sends import Load, senders
 from bench.plan import Plan
 from bench.servers import Server
 from kit.load.deliveries import Quantiles
@@ -12,10 +12,8 @@ from kit.load.http import Client
 from kit.load.loops import Wrong
 from kit.load.org import Org
 
-SINGLES = 64
-BATCHES = 2
-BATCH = 100
-"""The flood: clients that send singly, and clients that send batches of this size."""
+FLOOD = (Load(64), Load(2, 100))
+"""Clients that send singly, and clients that send batches."""
 
 PAUSE_S = 0.02
 """Between the quiet org's sends."""
@@ -30,7 +28,7 @@ async def quiet(server: Server, plan: Plan, figures: Figures) -> None:
         await calm.connect(1)
         await flood.connect(plan.phones)
         _add(figures, side, ALONE, await _sends(calm, plan.fair_s))
-        loops = [senders(flood, SINGLES), senders(flood, BATCHES, batch=BATCH)]
+        loops = [senders(flood, load) for load in FLOOD]
         begun = time.perf_counter()
         running = [asyncio.ensure_future(loop.run(float("inf"))) for loop in loops]
         try:

@@ -37,7 +37,7 @@ async def received(server: Server, plan: Plan, figures: Figures) -> None:
         await org.connect(plan.phones)
         seconds = await _link(org, plan.inbound, numbers)
         _add(figures, side, LINK_CASE, RATE, plan.inbound / seconds)
-    if side != "phonegate":
+    if not server.side.is_phonegate:
         return
     async with Org(server, "hello") as org:
         await org.connect(plan.phones, acks=True)

@@ -7,38 +7,35 @@ Each slice of one is compared with that of the other right beside it.
 import statistics
 
 from bench.figures import Figure, Figures
-from bench.measures.sends import batch_case, clients_case, load
+from bench.measures.sends import HUNDREDS, MANY, alone
 from bench.plan import Plan
 from bench.servers import Server
 from kit.load import http
 from kit.load.loops import Wrong
 from kit.load.org import Org
 
-LOADS = ((64, 1), (8, 100))
-"""Clients and the size of their batches."""
+LOADS = (MANY, HUNDREDS)
 
 CPU, RATIO = "server CPU per message", "CPU by that of an org that does not listen"
 
 
-def case(clients: int, batch: int) -> str:
-    return clients_case(clients) if batch == 1 else batch_case(batch)
-
-
 async def beside(server: Server, plan: Plan, figures: Figures) -> None:
+    side = server.side.name
     async with Org(server, "deaf") as deaf, Org(server, "listens") as listens:
         await listen(listens)
         for org in (deaf, listens):
             await org.connect(plan.phones)
-        for clients, batch in LOADS:
+        for load in LOADS:
             ratios = []
             for turn in range(plan.slices):
                 cpu = {}
                 for org in (deaf, listens) if turn % 2 == 0 else (listens, deaf):
-                    cpu[org.name] = (await load(org, plan, clients, batch=batch)).cpu_us
+                    tally = await alone(org, load, plan.warm_s, plan.seconds)
+                    cpu[org.name] = tally.cpu_us
                 for name, value in cpu.items():
-                    _add(figures, f"{case(clients, batch)}, {name}", CPU, "µs", value)
+                    figures.add(side, Figure("l", f"{load}, {name}", CPU, "µs"), value)
                 ratios.append(cpu[listens.name] / cpu[deaf.name])
-            _add(figures, case(clients, batch), RATIO, "times", statistics.median(ratios))
+            figures.add(side, Figure("l", str(load), RATIO, "times"), statistics.median(ratios))
         for org in (deaf, listens):
             await org.check()
 
@@ -49,7 +46,3 @@ async def listen(org: Org) -> None:
     status, body = await http.ask(org.server.port, request)
     if status != 200:
         raise Wrong(f"/events: {status} {body!r}")
-
-
-def _add(figures: Figures, case: str, name: str, unit: str, value: float) -> None:
-    figures.add("phonegate", Figure("l", case, name, unit), value)

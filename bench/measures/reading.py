@@ -12,9 +12,9 @@ from pathlib import Path
 
 import trio
 
-from bench import pages
-from bench.baseline import store
-from bench.figures import Figure, Figures
+from bench import bare, pages
+from bench.figures import BARE, FULLER, OURS, Figure, Figures
+from bench.fuller import store
 from bench.plan import Plan
 from bench.servers import Server
 from kit.load import http
@@ -75,7 +75,7 @@ async def read(readers: Sequence[Reader], plan: Plan, figures: Figures) -> None:
             reader.answers[query].clear()
         for _ in range(SLICES):
             for query, reader in itertools.product((NEWEST, DEEP), readers):
-                await reader.read(query, plan.seconds / 2 / SLICES)
+                await reader.read(query, plan.seconds / SLICES)
     finally:
         for reader in readers:
             reader.close()
@@ -88,10 +88,7 @@ async def read(readers: Sequence[Reader], plan: Plan, figures: Figures) -> None:
 
 def fill(side: str, path: Path, rows: int) -> None:
     """Makes a file with that many messages of one org."""
-    if side == "phonegate":
-        _fill_phonegate(path, rows)
-    else:
-        _fill_baseline(path, rows)
+    FILLERS[side](path, rows)
 
 
 def _fill_phonegate(path: Path, rows: int) -> None:
@@ -103,26 +100,38 @@ def _fill_phonegate(path: Path, rows: int) -> None:
         file.commit()
 
 
-def _fill_baseline(path: Path, rows: int) -> None:
-    chance = random.Random(rows)
+def _fill_bare(path: Path, rows: int) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode=WAL")
+        file.executescript(bare.SCHEMA)
+        into = f"INSERT INTO messages ({bare.COLUMNS}) VALUES {bare.ROW}"
+        _add_rows(file, into, ORG, rows)
+
+
+def _fill_fuller(path: Path, rows: int) -> None:
     digest = hashlib.scrypt(SECRET.encode(), salt=SALT, n=2**14, r=8, p=1)
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA journal_mode=WAL")
         file.executescript(store.SCHEMA)
         file.execute("INSERT INTO orgs (name, salt, hash) VALUES (?, ?, ?)", (ORG, SALT, digest))
-        for start in range(0, rows, BATCH):
-            file.executemany(
-                f"INSERT INTO messages ({store.COLUMNS}) VALUES {store.ROW}",
-                [_row(number, chance) for number in range(start, min(start + BATCH, rows))],
-            )
-            file.commit()
+        into = f"INSERT INTO messages ({store.COLUMNS}) VALUES {store.ROW}"
+        _add_rows(file, into, 1, rows)
 
 
-def _row(number: int, chance: random.Random) -> store.Row:
+def _add_rows(file: sqlite3.Connection, into: str, org: object, rows: int) -> None:
+    chance = random.Random(rows)
+    for start in range(0, rows, BATCH):
+        numbers = range(start, min(start + BATCH, rows))
+        file.executemany(into, [_row(org, number, chance) for number in numbers])
+        file.commit()
+
+
+def _row(org: object, number: int, chance: random.Random) -> tuple[object, ...]:
+    """Both baselines have the same columns."""
     direction, status = ("in", "received") if number % 2 else ("out", "sent")
     slot = number % 4 // 2
     return (
-        1,
+        org,
         direction,
         f"+1555{number % 40:07d}",
         pages.body(chance, number),
@@ -134,10 +143,13 @@ def _row(number: int, chance: random.Random) -> store.Row:
     )
 
 
+FILLERS = {OURS: _fill_phonegate, BARE: _fill_bare, FULLER: _fill_fuller}
+
+
 def main() -> int:
     """`python -m bench.measures.reading SIDE FILE ROWS`: fills a file, in a process of its own."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("side", choices=("phonegate", "baseline"))
+    parser.add_argument("side", choices=tuple(FILLERS))
     parser.add_argument("file", type=Path)
     parser.add_argument("rows", type=int)
     chosen = parser.parse_args()

@@ -1,154 +1,213 @@
-"""(a), (b), (h): sends end to end, from the request to `sent` in the store."""
+"""(a), (b), (h): sends end to end, from the request to `sent` in the store.
 
-import itertools
+All sides run at once, and their loads take turns of a second or so: what else the machine does
+falls on each alike, and a server without a load costs the others nothing.
+"""
+
+import contextlib
 import time
+from array import array
+from collections.abc import Sequence
 
 import attrs
 
-from bench.figures import Figure, Figures
+from bench.figures import BEFORE, OURS, Figure, Figures
 from bench.plan import Plan
-from bench.servers import BATCHED, Server
+from bench.servers import FAULTS, Server
 from kit.load.deliveries import Quantiles
 from kit.load.loops import Loops
 from kit.load.org import Org
-
-SINGLES = (1, 64, 256)
-"""Clients that send one message a request."""
-SLOW_SINGLES = (1, 64)
-BATCHES = ((8, 100), (4, 500))
-"""Clients and the size of their batches: some 1,000 to 2,000 messages under way."""
-HELLO_CLIENTS = 64
+from kit.load.orgs import Orgs
+from kit.program import Program
 
 RATE = "messages/s"
-P50 = "API to phone p50"
-P99 = "API to phone p99"
+P50, P99 = "API to phone p50", "API to phone p99"
+ANSWER_P50, ANSWER_P99 = "answer p50", "answer p99"
 CPU = "server CPU per message"
+OTHER_CPU = "of it outside the event loop's thread"
+PAIRED = "CPU by before's, turn by turn"
+LOAD = "load's share of its core"
 
 
 @attrs.frozen(kw_only=True)
-class Sent:
-    """What one load did."""
+class Shape:
+    """Who sends, and where the server runs."""
 
-    messages: int
-    seconds: float
-    """From the first request to the last message stored as sent."""
-    push: Quantiles
-    answer: Quantiles
-    cpu_us: float
-    """Of the server, for each message."""
-    load_share: float
-    """Of the load's own core."""
+    one_org: bool = False
+    """Whether one org has all the phones, rather than one phone each of the plan's orgs."""
+    acks: bool = False
+    """Whether the phones acknowledge, which the baselines don't know."""
+    pinned: bool = True
+
+    def __str__(self) -> str:
+        shown = ", one org" if self.one_org else ""
+        shown += ", phones that ack" if self.acks else ""
+        return shown + (", one core" if self.pinned else ", both cores")
+
+    def of(self, server: Program, plan: Plan, name: str) -> Orgs:
+        """Returns its orgs on a server. They have a name of their own for each shape."""
+        count, phones = (1, plan.phones) if self.one_org else (plan.orgs, 1)
+        name = f"{name}-{'one' if self.one_org else 'many'}-{'ack' if self.acks else 'plain'}"
+        return Orgs(server, count, phones, name=name, acks=self.acks)
 
 
-def senders(org: Org, clients: int, *, batch: int = 1) -> Loops:
-    """Clients that send to the org's phones in turns."""
-    sims = itertools.cycle([phone.number for phone in org.phones])
+@attrs.frozen
+class Load:
+    """So many clients, each with a request of so many messages under way."""
 
-    def make() -> bytes:
-        return org.send_request([(org.deliveries.take(), next(sims)) for _ in range(batch)])
+    clients: int
+    batch: int = 1
+
+    def __str__(self) -> str:
+        if self.batch > 1:
+            return f"batches of {self.batch}"
+        return "1 client" if self.clients == 1 else f"{self.clients} clients"
+
+
+def case(load: Load, shape: Shape) -> str:
+    return f"{load}{shape}"
+
+
+PINNED, FREE = Shape(), Shape(pinned=False)
+ONE, MANY, CROWD = Load(1), Load(64), Load(256)
+HUNDREDS, LARGEST = Load(8, 100), Load(4, 500)
+"""Some 1,000 to 2,000 messages under way."""
+
+
+@attrs.define(kw_only=True)
+class Tally:
+    """What the loads of one kind did, all turns together."""
+
+    messages: int = 0
+    seconds: float = 0.0
+    """From each first request to its last message stored as sent."""
+    pushes: "array[float]" = attrs.field(factory=lambda: array("d"))
+    answers: "array[float]" = attrs.field(factory=lambda: array("d"))
+    cpu_s: float = 0.0
+    loop_cpu_s: float = 0.0
+    cpus_us: list[float] = attrs.field(factory=list)
+    """Of the server, for each message, turn by turn."""
+    load_s: float = 0.0
+    """Of the load's own processor time."""
+
+    @property
+    def cpu_us(self) -> float:
+        """Of the server, for each message."""
+        return self.cpu_s / self.messages * 1e6
+
+
+async def turn(source: Org | Orgs, loops: Loops, seconds: float, tally: Tally) -> None:
+    """Sends for a while, and adds what came of it."""
+    server = source.server
+    source.deliveries.begin()
+    cpu, loop_cpu, own = server.cpu_s(), server.loop_cpu_s(), time.process_time()
+    begun = time.perf_counter()
+    await loops.run(seconds)
+    await source.all_sent()
+    tally.seconds += time.perf_counter() - begun
+    cpu = server.cpu_s() - cpu
+    tally.cpu_s += cpu
+    tally.cpus_us.append(cpu / source.deliveries.begun * 1e6)
+    tally.loop_cpu_s += server.loop_cpu_s() - loop_cpu
+    tally.load_s += time.process_time() - own
+    tally.messages += source.deliveries.begun
+    tally.pushes.extend(source.deliveries.latencies)
+    tally.answers.extend(loops.answers)
+
+
+def senders(source: Org | Orgs, load: Load) -> Loops:
+    """Clients that send to the phones in turns."""
 
     def accepted() -> None:
-        org.deliveries.accepted += batch
+        source.deliveries.accepted += load.batch
 
-    return Loops(org.server.port, clients, make, accepted)
-
-
-async def load(org: Org, plan: Plan, clients: int, *, batch: int = 1) -> Sent:
-    """Warms up, then measures."""
-    loops = senders(org, clients, batch=batch)
-    try:
-        await loops.run(plan.warm_s)
-        await org.all_sent()
-        org.deliveries.begin()
-        cpu, own = org.server.cpu_s(), time.process_time()
-        begun = time.perf_counter()
-        await loops.run(plan.seconds)
-        await org.all_sent()
-        seconds = time.perf_counter() - begun
-        cpu = org.server.cpu_s() - cpu
-        own = time.process_time() - own
-    finally:
-        loops.close()
-    count = org.deliveries.begun
-    return Sent(
-        messages=count,
-        seconds=seconds,
-        push=Quantiles.of(org.deliveries.latencies),
-        answer=Quantiles.of(loops.answers),
-        cpu_us=cpu / count * 1e6,
-        load_share=own / seconds,
+    return Loops(
+        source.server.port, load.clients, lambda: source.next_request(load.batch), accepted
     )
 
 
-def record(figures: Figures, side: str, letter: str, case: str, sent: Sent) -> None:
+async def alone(source: Org | Orgs, load: Load, warm_s: float, seconds: float) -> Tally:
+    """Warms up, then measures."""
+    with contextlib.closing(senders(source, load)) as loops:
+        await turn(source, loops, warm_s, Tally())
+        tally = Tally()
+        await turn(source, loops, seconds, tally)
+    return tally
+
+
+def record(figures: Figures, side: str, letter: str, at: str, tally: Tally) -> None:
     def add(name: str, unit: str, value: float) -> None:
-        figures.add(side, Figure(letter, case, name, unit), value)
+        figures.add(side, Figure(letter, at, name, unit), value)
 
-    add(RATE, "/s", sent.messages / sent.seconds)
-    add(P50, "ms", sent.push.p50)
-    add(P99, "ms", sent.push.p99)
-    add("answer p50", "ms", sent.answer.p50)
-    add("answer p99", "ms", sent.answer.p99)
-    add(CPU, "µs", sent.cpu_us)
-    add("load's share of its core", "%", sent.load_share * 100)
-
-
-def clients_case(clients: int) -> str:
-    return "1 client" if clients == 1 else f"{clients} clients"
+    push, answer = Quantiles.of(tally.pushes), Quantiles.of(tally.answers)
+    add(RATE, "/s", tally.messages / tally.seconds)
+    add(P50, "ms", push.p50)
+    add(P99, "ms", push.p99)
+    add(ANSWER_P50, "ms", answer.p50)
+    add(ANSWER_P99, "ms", answer.p99)
+    add(CPU, "µs", tally.cpu_us)
+    add(OTHER_CPU, "µs", (tally.cpu_s - tally.loop_cpu_s) / tally.messages * 1e6)
+    add(LOAD, "%", tally.load_s / tally.seconds * 100)
 
 
-def batch_case(size: int) -> str:
-    return f"batches of {size}"
+@attrs.frozen(eq=False)
+class _Contender:
+    side: str
+    orgs: Orgs
 
 
-def batched_case(size: int) -> str:
-    """Beside the baseline that gives a batch one commit."""
-    return f"batches of {size}, one commit"
+async def compare(
+    letter: str,
+    servers: Sequence[Server],
+    shape: Shape,
+    loads: Sequence[Load],
+    *,
+    plan: Plan,
+    figures: Figures,
+) -> None:
+    """Lets all servers take turns with each load. One that fails leaves the others to go on."""
+    async with contextlib.AsyncExitStack() as stack:
+        contenders: list[_Contender] = []
+        for server in servers:
+            orgs = shape.of(server, plan, letter)
+            with figures.faults_of(server.side.name, letter, FAULTS):
+                await stack.enter_async_context(orgs)
+                contenders.append(_Contender(server.side.name, orgs))
+        for load in loads:
+            tallies = await _turns(letter, contenders, load, plan, figures)
+            for contender, tally in tallies.items():
+                record(figures, contender.side, letter, case(load, shape), tally)
+            sides = {contender.side: tally for contender, tally in tallies.items()}
+            if BEFORE in sides and OURS in sides:
+                pairs = zip(sides[OURS].cpus_us, sides[BEFORE].cpus_us, strict=True)
+                paired = Figure(letter, case(load, shape), PAIRED, "times")
+                for ours, before in pairs:
+                    figures.add(OURS, paired, ours / before)
+            contenders = list(tallies)
+        for contender in contenders:
+            with figures.faults_of(contender.side, letter, FAULTS):
+                await contender.orgs.check()
 
 
-HELLO_CASE = f"{clients_case(HELLO_CLIENTS)}, phones that ack"
-
-
-async def singles(server: Server, plan: Plan, figures: Figures) -> None:
-    """(a)."""
-    side = server.side.name
-    async with Org(server) as org:
-        await org.connect(plan.phones)
-        for clients in SINGLES:
-            sent = await load(org, plan, clients)
-            record(figures, side, "a", clients_case(clients), sent)
-        await org.check()
-    if side != "phonegate":
-        return
-    async with Org(server, "hello") as org:
-        await org.connect(plan.phones, acks=True)
-        sent = await load(org, plan, HELLO_CLIENTS)
-        record(figures, side, "a", HELLO_CASE, sent)
-        await org.check()
-
-
-async def batches(server: Server, plan: Plan, figures: Figures) -> None:
-    """(b)."""
-    async with Org(server) as org:
-        await org.connect(plan.phones)
-        for clients, size in BATCHES:
-            sent = await load(org, plan, clients, batch=size)
-            side = server.side.name
-            if side == BATCHED:
-                record(figures, "baseline", "b", batched_case(size), sent)
-                continue
-            record(figures, side, "b", batch_case(size), sent)
-            if side == "phonegate":
-                # It has one commit in either comparison.
-                record(figures, side, "b", batched_case(size), sent)
-        await org.check()
-
-
-async def slow_disk(server: Server, plan: Plan, figures: Figures) -> None:
-    """(h): the server's flushes take 5 ms."""
-    async with Org(server) as org:
-        await org.connect(plan.phones)
-        for clients in SLOW_SINGLES:
-            sent = await load(org, plan, clients)
-            record(figures, server.side.name, "h", clients_case(clients), sent)
-        await org.check()
+async def _turns(
+    letter: str, contenders: Sequence[_Contender], load: Load, plan: Plan, figures: Figures
+) -> dict[_Contender, Tally]:
+    """Returns what those that did not fail have done."""
+    with contextlib.ExitStack() as stack:
+        loops = {
+            contender: stack.enter_context(contextlib.closing(senders(contender.orgs, load)))
+            for contender in contenders
+        }
+        tallies = {contender: Tally() for contender in contenders}
+        for number in range(1 + plan.turns):
+            order = [contender for contender in contenders if contender in tallies]
+            first = number % max(1, len(order))
+            for contender in order[first:] + order[:first]:
+                tally = tallies.pop(contender)
+                with figures.faults_of(contender.side, letter, FAULTS):
+                    if number:
+                        await turn(contender.orgs, loops[contender], plan.seconds, tally)
+                    else:  # warms up
+                        await turn(contender.orgs, loops[contender], plan.warm_s, Tally())
+                    tallies[contender] = tally
+    return tallies

@@ -1,6 +1,7 @@
 """An org on a server that is measured: its phones, its requests, its messages."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Sequence
 from typing import Any, Self
@@ -18,15 +19,18 @@ SETTLE_S = 120.0
 
 
 class Org:
-    """Speaks for one org with one server."""
+    """Speaks for one org with one server; several orgs may share what counts their messages."""
 
-    def __init__(self, server: Program, name: str = "bench") -> None:
+    def __init__(
+        self, server: Program, name: str = "bench", deliveries: Deliveries | None = None
+    ) -> None:
         self.server = server
         self.name = name
         self.secret = f"{name}-secret-key"
         self.headers = {"X-Secret-Key": self.secret}
-        self.deliveries = Deliveries()
+        self.deliveries = deliveries or Deliveries()
         self.phones: list[PhoneWire] = []
+        self._turns = itertools.count()
 
     async def __aenter__(self) -> Self:
         await self.webhook([{"address": "+15550000000", "body": "here", "date": 1}])
@@ -101,6 +105,16 @@ class Org:
             content = f'{{"messages":[{batch}]}}'
         return http.encode("POST", f"/send/{self.name}", content.encode(), headers=self.headers)
 
+    def next_request(self, batch: int = 1) -> bytes:
+        """Returns a send of that many new messages, to its phones in turns."""
+        phones = self.phones
+        return self.send_request(
+            [
+                (self.deliveries.take(), phones[next(self._turns) % len(phones)].number)
+                for _ in range(batch)
+            ]
+        )
+
     async def page(self, query: str) -> list[dict[str, Any]]:
         request = http.encode("GET", f"/messages/{self.name}?{query}", headers=self.headers)
         status, body = await http.ask(self.server.port, request)
@@ -114,12 +128,16 @@ class Org:
         async with asyncio.timeout(SETTLE_S):
             await self.deliveries.all_arrived()
             # A short page while it lasts: looking on must not slow down what is looked at.
-            for limit in (2 * len(self.phones), PAGE):
-                while True:
-                    newest = await self.page(f"direction=out&limit={min(limit, PAGE)}")
-                    if all(message["status"] == "sent" for message in newest):
-                        break
-                    await asyncio.sleep(POLL_S)
+            await self.newest_sent(2 * len(self.phones))
+            await self.newest_sent(PAGE)
+
+    async def newest_sent(self, count: int, *, poll_s: float = POLL_S) -> None:
+        """Waits until so many of its newest messages are stored as sent."""
+        query = f"direction=out&limit={min(count, PAGE)}"
+        while True:
+            if all(message["status"] == "sent" for message in await self.page(query)):
+                return
+            await asyncio.sleep(poll_s)
 
     async def check(self) -> None:
         """Compares what was counted with the whole list of the server's messages.
@@ -127,13 +145,28 @@ class Org:
         Raises:
             Wrong: A message is missing, came twice, or is not `sent`.
         """
-        missing, repeated = self.deliveries.missing(), self.deliveries.repeated()
-        if missing or repeated:
-            raise Wrong(f"{missing} messages missing, {repeated} repeated")
+        await check(self.deliveries, [self])
+
+    async def stored(self) -> tuple[int, int]:
+        """Returns how many messages it has sent by the server's list, and how many not yet."""
         since = stored = unsent = 0
         while page := await self.page(f"direction=out&limit={PAGE}&since_id={since}"):
             since = page[-1]["id"]
             stored += len(page)
             unsent += sum(message["status"] != "sent" for message in page)
-        if unsent or stored != self.deliveries.accepted:
-            raise Wrong(f"{self.deliveries.accepted} accepted, {stored} stored, {unsent} not sent")
+        return stored, unsent
+
+
+async def check(deliveries: Deliveries, orgs: Sequence[Org]) -> None:
+    """Compares what was counted of some orgs with their whole lists.
+
+    Raises:
+        Wrong: A message is missing, came twice, or is not `sent`.
+    """
+    missing, repeated = deliveries.missing(), deliveries.repeated()
+    if missing or repeated:
+        raise Wrong(f"{missing} messages missing, {repeated} repeated")
+    counts = [await org.stored() for org in orgs]
+    stored, unsent = (sum(column) for column in zip(*counts, strict=True))
+    if unsent or stored != deliveries.accepted:
+        raise Wrong(f"{deliveries.accepted} accepted, {stored} stored, {unsent} not sent")

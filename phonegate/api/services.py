@@ -19,11 +19,11 @@ from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.idempotency import Idempotency
-from phonegate.domain.inbox import Inbox
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits

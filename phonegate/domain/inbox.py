@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import attrs
@@ -14,7 +14,6 @@ from phonegate.domain.segmentation import count
 from phonegate.model.media import Part
 from phonegate.model.messages import Message, NewInbound
 from phonegate.model.phones import Sim, number_form
-from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 
@@ -66,57 +65,17 @@ class SourceLink:
     """Whether it is known by now which phone it is."""
 
 
-class Inbox:
-    """Takes received SMS that were pushed by a request, and not over a phone's link."""
+@attrs.frozen
+class Origin:
+    """Where received SMS come from."""
 
-    def __init__(
-        self,
-        database: Database,
-        rate_limits: RateLimits,
-        *,
-        now_ms: Callable[[], int],
-        note_pushed: Callable[[str | None, Sequence[Received]], None] = lambda _key, _items: None,
-    ) -> None:
-        self._database = database
-        self._rate_limits = rate_limits
-        self._now_ms = now_ms
-        self._note_pushed = note_pushed
-
-    async def receive(
-        self,
-        org: int,
-        items: Sequence[Received],
-        *,
-        device_id: str | None,
-        key: str | None = None,
-    ) -> Receipt:
-        """Stores received SMS durably.
-
-        Args:
-            org: Whose they are.
-            items: The SMS.
-            device_id: The name of the phone, if it says one.
-            key: The id of the API key that it showed, if it was one.
-
-        Raises:
-            StorageSpent, DiskLow, StorageUnavailable: Nothing was stored.
-        """
-        now = self._now_ms()
-
-        def op(tx: Tables) -> Receipt:
-            return receive(
-                tx,
-                org,
-                items,
-                phone=None,
-                device_id=device_id,
-                now=now,
-                rate_limits=self._rate_limits,
-            )
-
-        receipt = await self._database.write(op)
-        self._note_pushed(key, items)
-        return receipt
+    org: int
+    phone: int | None
+    """The connected phone, if they came over a phone link."""
+    device_id: str | None
+    """The phone's own name, if it has sent one."""
+    link: SourceLink | None = None
+    """Its connection, if it had not been recognised at first."""
 
 
 def receive(
@@ -140,44 +99,16 @@ def receive(
     Raises:
         StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
     """
-    sims: Sequence[Sim] | None = None
-    plain_until = tx.counters.plain_fingerprints()
+    intake, origin = Intake(tx), Origin(org, phone, device_id, link)
     ids: list[int] = []
     size = stored = left_out = 0
     for item in items:
         parts, beyond = select(item.parts)
-        slot, number = item.sim_slot, item.sim
-        if (slot is None) != (number is None):
-            if sims is None:
-                sims = tx.phones.known_sims(org) if phone is None else tx.phones.sims_of(phone)
-            slot, number = _complete(sims, slot, number)
-        over_link = None if link is None else fingerprint_of(item, link.name)
-        if (link is not None and not link.recognised) or _is_stored(tx, org, over_link):
-            fingerprint = over_link
-        else:
-            fingerprint = fingerprint_of(item, phone if device_id is None else device_id)
-            if plain_until and fingerprint is not None:
-                earlier = _plain_one(tx, org, item, phone, device_id, until=plain_until)
-                fingerprint = earlier or fingerprint
-        new = NewInbound(
-            org=org,
-            address=item.address,
-            body=item.body,
-            created_at=now,
-            date=item.date,
-            phone=phone,
-            sim_slot=slot,
-            sim=number,
-            segments=count(item.body),
-            media_urls=item.media_urls,
-            parts=len(parts),
-            error=remark(beyond),
-            fingerprint=fingerprint,
-        )
+        new = intake.new(item, origin, now, parts=len(parts), error=remark(beyond))
         message_id = tx.messages.insert_inbound(new)
         if message_id is None:
             # Only a fingerprint that is there already keeps a message out.
-            message_id = tx.messages.by_fingerprint(org, fingerprint or b"") or 0
+            message_id = tx.messages.by_fingerprint(org, new.fingerprint or b"") or 0
             if item.mms is not None:
                 added, beyond = _complete_mms(tx, org, message_id, item)
                 size += added
@@ -190,6 +121,58 @@ def receive(
     # A repeat takes no room: it is acknowledged however full the disk is.
     admit_to_disk(tx, rate_limits, org, size, now)
     return Receipt(stored=stored, duplicates=len(items) - stored, ids=tuple(ids), left_out=left_out)
+
+
+class Intake:
+    """Makes what is stored of received SMS, within one transaction."""
+
+    def __init__(self, tx: Tables) -> None:
+        self._tx = tx
+        self._plain_until = tx.counters.plain_fingerprints()
+        self._sims: dict[tuple[int, int | None], Sequence[Sim]] = {}
+
+    def new(
+        self, item: Received, origin: Origin, now: int, *, parts: int = 0, error: str | None = None
+    ) -> NewInbound:
+        """Returns a message about to be stored, which may be a repeat."""
+        slot, number = item.sim_slot, item.sim
+        if (slot is None) != (number is None):
+            slot, number = _complete(self._known_sims(origin), slot, number)
+        return NewInbound(
+            org=origin.org,
+            address=item.address,
+            body=item.body,
+            created_at=now,
+            date=item.date,
+            phone=origin.phone,
+            sim_slot=slot,
+            sim=number,
+            segments=count(item.body),
+            media_urls=item.media_urls,
+            parts=parts,
+            error=error,
+            fingerprint=self._fingerprint(item, origin),
+        )
+
+    def _fingerprint(self, item: Received, origin: Origin) -> bytes | None:
+        if (link := origin.link) is not None:
+            over_link = fingerprint_of(item, link.name)
+            if not link.recognised or _is_stored(self._tx, origin.org, over_link):
+                return over_link
+        phone = origin.phone if origin.device_id is None else origin.device_id
+        fingerprint = fingerprint_of(item, phone)
+        if self._plain_until and fingerprint is not None:
+            return _plain_one(self._tx, item, origin, until=self._plain_until) or fingerprint
+        return fingerprint
+
+    def _known_sims(self, origin: Origin) -> Sequence[Sim]:
+        org, phone = origin.org, origin.phone
+        known = self._sims.get((org, phone))
+        if known is None:
+            phones = self._tx.phones
+            known = phones.known_sims(org) if phone is None else phones.sims_of(phone)
+            self._sims[org, phone] = known
+        return known
 
 
 def _complete_mms(tx: Tables, org: int, message_id: int, item: Received) -> tuple[int, list[Part]]:
@@ -252,16 +235,14 @@ def fingerprint_of(item: Received, phone: str | int | None) -> bytes | None:
     )
 
 
-def _plain_one(
-    tx: Tables, org: int, item: Received, phone: int | None, device_id: str | None, *, until: int
-) -> bytes | None:
+def _plain_one(tx: Tables, item: Received, origin: Origin, *, until: int) -> bytes | None:
     """Returns the fingerprint by which an earlier version stored this SMS, if it did."""
     found = None
-    for plain in _plain_fingerprints(item, device_id):
-        earlier = tx.messages.by_fingerprint(org, plain)
+    for plain in _plain_fingerprints(item, origin.device_id):
+        earlier = tx.messages.by_fingerprint(origin.org, plain)
         if earlier is not None and earlier <= until:
-            kept = tx.messages.find(org, earlier)
-            if kept is not None and _is_the_same(item, kept, phone, device_id):
+            kept = tx.messages.find(origin.org, earlier)
+            if kept is not None and _is_the_same(item, kept, origin.phone, origin.device_id):
                 found = plain
     return found
 

@@ -80,6 +80,24 @@ _INSERT_INBOUND: Final = (
     + " ON CONFLICT (org, fingerprint) WHERE fingerprint IS NOT NULL DO NOTHING"
 )
 
+_INSERTS_INBOUND: Final = tuple(
+    (count, _insert(INSERTED_INBOUND, count)) for count in (64, 16, 4, 1)
+)
+"""Statements that store so many received messages, as `_INSERTS` do others."""
+
+
+def _by_fingerprints(count: int) -> str:
+    """Returns a statement that finds up to so many received messages."""
+    return f"""
+        WITH given (org, fingerprint) AS (VALUES {", ".join(["(?, ?)"] * count)})
+        SELECT found.org, found.fingerprint, found.id
+        FROM given CROSS JOIN messages AS found INDEXED BY messages_by_fingerprint
+        ON found.org = given.org AND found.fingerprint = given.fingerprint
+    """  # noqa: S608 - marks alone
+
+
+_BY_FINGERPRINTS: Final = tuple((count, _by_fingerprints(count)) for count in (64, 16, 4, 1))
+
 _COMPLETE = "UPDATE messages SET body = ?, segments = ?, parts = ?, error = ? WHERE id = ?"
 
 _BY_FINGERPRINT = "SELECT id FROM messages WHERE org = ? AND fingerprint = ?"
@@ -174,13 +192,36 @@ class Messages:
         """Stores a received message. Returns its id, or None if its fingerprint exists already."""
         cursor = self._connection.execute(_INSERT_INBOUND, received_row(new))
         if cursor.rowcount == 0:
-            self._facts.append(Repeated(new.org))
+            self.note_repeat(new.org)
             return None
         id_ = cursor.lastrowid
         assert id_ is not None, "an INSERT of one row"  # noqa: S101
         self._facts.append(Changed(id_, new.org, None, RECEIVED, new))
         self._word_index.missing += 1
         return id_
+
+    def insert_all_inbound(self, new: Sequence[NewInbound]) -> list[int]:
+        """Stores received messages, and returns their ids, which ascend.
+
+        None of their fingerprints may exist already: see `by_fingerprints`.
+        """
+        ids: list[int] = []
+        for count, sql in _INSERTS_INBOUND:
+            while len(new) - len(ids) >= count:
+                some = new[len(ids) : len(ids) + count]
+                values = [value for one in some for value in received_row(one)]
+                last = self._connection.execute(sql, values).lastrowid
+                assert last is not None, "an INSERT"  # noqa: S101
+                ids.extend(range(last - count + 1, last + 1))
+        self._facts += [
+            Changed(id_, one.org, None, RECEIVED, one) for id_, one in zip(ids, new, strict=True)
+        ]
+        self._word_index.missing += len(ids)
+        return ids
+
+    def note_repeat(self, org: int) -> None:
+        """Records that an org has reported a received message again."""
+        self._facts.append(Repeated(org))
 
     def complete(
         self, message: Message, *, body: str, segments: int, parts: int, error: str | None
@@ -203,6 +244,18 @@ class Messages:
         """Returns the id of the received message that has this fingerprint."""
         row = self._connection.execute(_BY_FINGERPRINT, (org, fingerprint)).fetchone()
         return None if row is None else int(row[0])
+
+    def by_fingerprints(self, sought: Sequence[tuple[int, bytes]]) -> dict[tuple[int, bytes], int]:
+        """Returns the ids of the received messages of these orgs and fingerprints."""
+        found: dict[tuple[int, bytes], int] = {}
+        done = 0
+        for count, sql in _BY_FINGERPRINTS:
+            while len(sought) - done >= count:
+                values = [value for pair in sought[done : done + count] for value in pair]
+                rows = self._connection.execute(sql, values)
+                found.update(((org, fingerprint), id_) for org, fingerprint, id_ in rows)
+                done += count
+        return found
 
     # -- reading
 

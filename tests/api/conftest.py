@@ -35,7 +35,6 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
-from phonegate.domain.inbox import Inbox
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
@@ -45,6 +44,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.waits import Waits

@@ -1,13 +1,16 @@
 """Figures, bars, and how they are told."""
 
+import pytest
+
 from bench import bars, machine, profile
 from bench.figures import Figure, Figures
 from bench.measures import drain, sends
 from bench.plan import DEFAULT
 from bench.report import Report
 from kit.load.deliveries import Quantiles
+from kit.load.loops import Wrong
 
-RATE = Figure("a", sends.clients_case(64), sends.RATE, "/s")
+RATE = Figure("a", sends.case(sends.MANY, sends.FREE), sends.RATE, "/s")
 DRAIN = Figure("g", drain.case(DEFAULT), drain.RATE, "/s")
 
 
@@ -15,20 +18,22 @@ def measured(ours: float, theirs: float) -> Figures:
     figures = Figures()
     for factor in (0.5, 1.0, 3.0):
         figures.add("phonegate", RATE, ours * factor)
-        figures.add("baseline", RATE, theirs * factor)
+        figures.add("bare", RATE, theirs * factor)
     return figures
 
 
 def test_a_ratio_is_of_the_medians() -> None:
     figures = measured(3000, 2000)
     assert figures.median(RATE, "phonegate") == 3000
-    assert figures.ratio(RATE) == 1.5
-    assert figures.ratio(DRAIN) is None
+    assert figures.ratio(RATE, "bare") == 1.5
+    assert figures.ratio(RATE, "fuller") is None
+    assert figures.ratio(DRAIN, "bare") is None
+    assert figures.sides("a") == ["phonegate", "bare"]
 
 
 def test_a_bar_holds_from_its_floor_on() -> None:
     missed, holds, goal = (
-        next(bars.of(measured(ours, 1000), DEFAULT)) for ours in (1299, 1300, 2500)
+        next(bars.of(measured(ours, 1000), DEFAULT)) for ours in (1999, 2000, 3000)
     )
     assert (missed.holds, missed.goal_reached) == (False, False)
     assert (holds.holds, holds.goal_reached) == (True, False)
@@ -45,7 +50,7 @@ def test_a_bar_without_a_measure_is_not_judged() -> None:
 
 
 def test_every_bar_of_the_plan_is_asked_for_by_a_name_that_a_measure_gives() -> None:
-    assert len(list(bars.of(Figures(), DEFAULT))) == 12
+    assert len(list(bars.of(Figures(), DEFAULT))) == 26
 
 
 def test_the_report_tells_medians_spread_ratio_and_bars() -> None:
@@ -55,13 +60,24 @@ def test_the_report_tells_medians_spread_ratio_and_bars() -> None:
     report = Report(DEFAULT, figures, {"CPU": "a CPU"}, [noise, noise])
     written = report.markdown()
     assert (
-        "| 64 clients | messages/s | 3,000 (1,500-9,000) | 2,000 (1,000-6,000) | 1.50 |" in written
+        "| 64 clients, both cores | messages/s | 3,000 (1,500-9,000) | 2,000 (1,000-6,000) | 1.50 |"
+        in written
     )
-    assert "| (a) 64 clients: messages/s by the baseline's | 1.50 times |" in written
+    assert "| case | figure | phonegate | bare | by bare |" in written
+    assert "| (a) 64 clients, both cores: messages/s by bare's | 1.50 times |" in written
     assert "- CPU: a CPU" in written
     assert "- a remark" in written
     assert "3,000 (1,500-9,000)" in report.text()
-    assert report.as_json()["bars"][0]["holds"] is True
+    assert report.as_json()["bars"][0]["holds"] is False
+
+
+def test_an_error_of_a_kind_that_is_known_is_a_fault_and_the_run_goes_on() -> None:
+    figures = Figures()
+    with figures.faults_of("bare", "a", (Wrong,)):
+        raise Wrong("refused")
+    assert figures.faults == ["(a) bare failed: Wrong('refused')"]
+    with pytest.raises(ZeroDivisionError), figures.faults_of("bare", "a", (Wrong,)):
+        raise ZeroDivisionError
 
 
 def test_quantiles_are_of_all_values_in_milliseconds() -> None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, Header, HTTPException, Query, WebSocket, WebSocketDisconnect
 
-from bench.baseline.accounts import Accounts
-from bench.baseline.models import Item, Send, SmsSend, Webhook
-from bench.baseline.phones import Phone, Phones
-from bench.baseline.store import Store
+from bench.fuller.accounts import Accounts
+from bench.fuller.models import Item, Send, SmsSend, Webhook
+from bench.fuller.phones import Phone, Phones
+from bench.fuller.store import Store
 
 DRAIN = 100
 """Queued messages that are taken for a phone at once."""

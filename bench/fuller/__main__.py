@@ -1,16 +1,16 @@
-"""`python -m bench.baseline --port 8081 --database baseline.db`: serves the baseline."""
+"""`python -m bench.fuller --port 8081 --database baseline.db`: serves the fuller baseline."""
 
 import argparse
 from pathlib import Path
 
 import uvicorn
 
-from bench.baseline.app import build_app
-from bench.baseline.models import MAX_MESSAGES
+from bench.fuller.app import build_app
+from bench.fuller.models import MAX_MESSAGES
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.baseline", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.fuller", description=__doc__)
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--database", type=Path, default=Path("baseline.db"))
     parser.add_argument("--no-log", action="store_true", help="no line for each request")

@@ -1,4 +1,6 @@
-"""What a user would write instead of phonegate: FastAPI, uvicorn and one aiosqlite connection.
+"""The fuller baseline, what a careful user would write instead of phonegate.
+
+FastAPI, uvicorn and one aiosqlite connection, with accounts, slow hashes and routes to SIMs.
 
 The five endpoints and the phone link, with each message committed durably (WAL,
 `synchronous=FULL`), by itself, before it is answered or pushed: of a batch too, in the plain loop

@@ -7,7 +7,7 @@ import secrets
 
 from fastapi import HTTPException
 
-from bench.baseline.store import Store
+from bench.fuller.store import Store
 
 
 class Accounts:
