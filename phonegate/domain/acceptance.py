@@ -165,15 +165,20 @@ class Acceptance:
             nonlocal over
             over = True
 
-        return await self.see_through(op, give_up)
+        return await self.see_through(op, len(messages), give_up)
 
-    async def see_through(self, op: Callable[[Tables], T], give_up: Callable[[], None]) -> T:
+    async def see_through(
+        self, op: Callable[[Tables], T], size: int, give_up: Callable[[], None]
+    ) -> T:
         """Writes what `store` or a sender alike has made ready, as `store` promises it.
 
-        `give_up` is called in the end: from then on the operation must store nothing.
+        Args:
+            op: Stores the messages.
+            size: How many they are.
+            give_up: Called in the end: from then on `op` must store nothing.
         """
         try:
             with trio.fail_after(self.commit_deadline_s, shield=True):
-                return await self._database.write(op)
+                return await self._database.write(op, size=size)
         finally:
             give_up()

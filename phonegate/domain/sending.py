@@ -194,7 +194,7 @@ class Sending:
             begun.given_up = True
 
         try:
-            ids = await self._acceptance.see_through(begun, give_up)
+            ids = await self._acceptance.see_through(begun, begun.size, give_up)
         except BaseException:
             self.immediate.release(begun)
             raise
