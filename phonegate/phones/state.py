@@ -14,6 +14,7 @@ import attrs
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
+from phonegate.domain.plain_reports import PlainReports
 from phonegate.domain.reported_values import Kind
 from phonegate.model.messages import Message, Pushed
 from phonegate.model.phones import ACK, CANCEL, Sim
@@ -291,6 +292,14 @@ class PhoneState:
                 pass
         effects.append(Record(frame))
         return effects
+
+    def receive_plainly(self, reports: PlainReports) -> None:
+        """Takes frames of the phone that are plain reports, all of which are to be recorded."""
+        self._nonsense = 0
+        for id_ in reports.acked:
+            self.window.acknowledge(id_)
+        for id_, _ in reports.sent:
+            self.window.answer(id_)
 
     def refuse(self, fault: FrameFault) -> list[Effect]:
         """Takes a frame that could not be understood."""
