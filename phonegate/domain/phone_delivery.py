@@ -13,6 +13,7 @@ import attrs
 from phonegate.domain import announced_mms, delivery, inbox, phone_events
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
+from phonegate.domain.plain_reports import PlainReports, RecordPlainReports
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.messages import Candidate, Message, Queue
 from phonegate.model.phones import Health, Sim
@@ -206,7 +207,9 @@ class PhoneDelivery:
     async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Message]:
         """Gives queued messages to a phone. Those that are queued no longer are left out."""
         now = self._now_ms()
-        return await self._database.write(lambda tx: delivery.lease(tx, phone, picks, now))
+        return await self._database.write(
+            lambda tx: delivery.lease(tx, phone, picks, now), size=len(picks)
+        )
 
     async def move(self, old: int, new: int, ids: Collection[int]) -> None:
         """Gives messages of a phone without a result to another row, which it turned out to be."""
@@ -237,6 +240,25 @@ class PhoneDelivery:
         return await self._database.write(
             lambda tx: record(PhoneReports(tx, reporter, now_ms(), rate_limits)), patient=patient
         )
+
+    def report_plainly(
+        self,
+        reporter: Reporter,
+        reports: PlainReports,
+        done: Callable[[bool | None, Exception | None], None],
+    ) -> None:
+        """Has plain reports of a phone recorded, together with those of others.
+
+        `done` is called once that is durable, with whether all of them were awaited, or with the
+        error. If they were not, `report` has to say why, of all of them.
+
+        Raises:
+            WouldBlock: Too much waits to be written already.
+            StoreClosed: The store is going down.
+        """
+        record = RecordPlainReports(reporter.org, reporter.phone, reports, self._now_ms)
+        # The phone waits for no answer.
+        self._database.submit(record, done, patient=True)
 
 
 _NOTHING: Final = SimQueue()
