@@ -204,6 +204,7 @@ async def serve(
             Path(settings.database.path),
             readers=settings.database.readers,
             checkpoint=settings.database.checkpoint,
+            commits=settings.database.commits,
             publish=bus.publish,
         )
     )

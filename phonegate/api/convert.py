@@ -23,6 +23,7 @@ from phonegate.api.field_names import MAX_PROBLEMS, UnknownFields, joined
 from phonegate.api.reported_types import Reports
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.fields import Rule, Wrong, WrongEntries, json_name, rule_of
+from phonegate.typed_json.plain_reader import PlainReader
 from phonegate.typed_json.rules import Several
 from phonegate.typed_json.writer import JsonWriter, Source
 
@@ -36,6 +37,7 @@ class Converter:
         self._cattrs = cattrs.Converter()
         self._cattrs.register_structure_hook_factory(_has_rule, self._rule_hook)
         self._cattrs.register_structure_hook_factory(attrs.has, self._object_hook)
+        self._plain_reader = PlainReader()
         self._json_writer = JsonWriter()
 
     def structure(self, value: object, cls: type[T]) -> T:
@@ -59,6 +61,18 @@ class Converter:
         Raises:
             BadInput: naming every wrong field.
         """
+        plain = self._plain_reader.reader(cls)
+        if plain is not None:
+            try:
+                return plain(value), ()
+            except Wrong:
+                pass  # or it has a field that its type does not know
+        return self.read_any(value, cls, beside)
+
+    def read_any(
+        self, value: object, cls: type[T], beside: Sequence[str] = ()
+    ) -> tuple[T, Sequence[str]]:
+        """Reads as `read` does, which asks it where a value is not right in all its fields."""
         unknown = UnknownFields()
         unknown.look(value, cls, beside)
         found = tuple(unknown.problems)
@@ -69,7 +83,7 @@ class Converter:
             _let_go(error)
         if found:
             raise refusal(found)
-        return read, unknown.ignored
+        return read, tuple(unknown.ignored)
 
     def text(self, answer: object) -> str:
         """Writes an answer as JSON text."""

@@ -88,6 +88,12 @@ class DatabaseSettings:
         "replicates the file and must always run. The gateway then never copies it (see "
         "docs/operations.md).",
     )
+    commits: Literal["auto", "thread", "loop"] = setting(
+        "auto",
+        "Where small commits are made. auto: on the event loop while the disk takes about a "
+        "millisecond at most, else in a thread. loop: never in a thread, which a slow disk makes "
+        "every connection wait for.",
+    )
 
 
 @attrs.frozen(kw_only=True)

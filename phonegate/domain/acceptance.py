@@ -163,7 +163,7 @@ class Acceptance:
 
         try:
             with trio.fail_after(self.commit_deadline_s, shield=True):
-                outcome = await self._database.write(op)
+                outcome = await self._database.write(op, size=len(messages))
         finally:
             over = True
         return outcome

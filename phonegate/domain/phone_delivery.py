@@ -211,7 +211,9 @@ class PhoneDelivery:
     async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Message]:
         """Gives queued messages to a phone. Those that are queued no longer are left out."""
         now = self._now_ms()
-        return await self._database.write(lambda tx: delivery.lease(tx, phone, picks, now))
+        return await self._database.write(
+            lambda tx: delivery.lease(tx, phone, picks, now), size=len(picks)
+        )
 
     async def move(self, old: int, new: int, ids: Collection[int]) -> None:
         """Gives messages of a phone without a result to another row, which it turned out to be."""

@@ -149,7 +149,7 @@ class PhoneRegistry:
             )
 
         with self._org_full("org_phones", "phones"):
-            return await self._database.write(start)
+            return await self._database.write(start, size=1)
 
     async def describe(self, phone: int, said: Description) -> Collection[int]:
         """Stores what a phone says of itself.
@@ -163,7 +163,7 @@ class PhoneRegistry:
             tx.phones.describe(phone, now=now, **attrs.asdict(said))
             return tx.phone_queue.awaited(phone)
 
-        return await self._database.write(describe)
+        return await self._database.write(describe, size=1)
 
     async def seen(self, phone: int, health: Health | None = None) -> None:
         """Notes that the phone was there just now, and how it was if that is news."""
@@ -176,7 +176,7 @@ class PhoneRegistry:
                 tx.phones.note_health(phone, health, now)
                 phone_events.record(tx, "phone.health", phone, now)
 
-        await self._database.write(seen)
+        await self._database.write(seen, size=1)
 
     async def name(
         self,
@@ -296,7 +296,7 @@ class PhoneRegistry:
             )
 
         with self._org_full("org_sims", "SIMs"):
-            return await self._database.write(report)
+            return await self._database.write(report, size=1 + len(sims))
 
     async def forget(self, org: int, phones: Collection[int]) -> None:
         """Removes those of these unnamed phones that have no SIM and no message any more."""

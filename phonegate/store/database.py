@@ -16,8 +16,9 @@ from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StoreClosed
 from phonegate.model.times import now_ms
 from phonegate.store import backup, data_file, migrations
+from phonegate.store.commit_place import Commits
 from phonegate.store.data_file import Space
-from phonegate.store.group_commit import GroupCommit
+from phonegate.store.group_commit import BUSY_MS, GroupCommit
 from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WRITER_TIMINGS, Writer, WriterStatistics, WriterTimings
@@ -26,9 +27,6 @@ T = TypeVar("T")
 
 Checkpoint = Literal["gateway", "litestream"]
 """Who copies the log into the file."""
-
-BUSY_MS: Final = 5_000
-"""How long to wait for a lock that another program holds on the file, such as `sqlite3`."""
 
 CHECKPOINT_PAGES: Final = 4_000
 """The log is copied into the file when it has so many pages (16 MiB): a page that changes with
@@ -67,6 +65,7 @@ class Database:
         *,
         held: int,
         checkpoint: Checkpoint = "gateway",
+        commits: Commits = "thread",
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
     ) -> None:
@@ -81,7 +80,9 @@ class Database:
                 is_there=partial(data_file.is_there, path, held),
                 batch_s=timings.batch_s,
                 now_ms=now_ms,
+                checkpoint_pages=CHECKPOINT_PAGES if checkpoint == "gateway" else 0,
             ),
+            commits=commits,
             publish=publish,
             timings=timings,
         )
@@ -99,6 +100,7 @@ class Database:
         *,
         readers: int = 4,
         checkpoint: Checkpoint = "gateway",
+        commits: Commits = "thread",
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
     ) -> Self:
@@ -108,6 +110,7 @@ class Database:
             path: The file. Its log and lock lie beside it, all of mode 0600.
             readers: Reads that may run at the same time.
             checkpoint: Who copies the log into the file.
+            commits: Where commits run, if what they hold is little.
             publish: Called on the event loop with what has changed, right after each commit. It
                 must be quick, never wait and never raise.
             timings: How long the writer waits for what.
@@ -132,7 +135,7 @@ class Database:
                 _create(path)
             with _sqlite_errors(path):
                 writing = _connect(path, connections)
-                _prepare_writer(writing, checkpoint)
+                _prepare_writer(writing)
                 migrations.migrate(writing)
                 _narrow(path)
                 held.append(data_file.hold(path))
@@ -154,6 +157,7 @@ class Database:
             connections[1:],
             held=held[0],
             checkpoint=checkpoint,
+            commits=commits,
             publish=publish,
             timings=timings,
         )
@@ -350,9 +354,9 @@ def _connect(path: Path, opened: list[sqlite3.Connection]) -> sqlite3.Connection
     return connection
 
 
-def _prepare_writer(connection: sqlite3.Connection, checkpoint: Checkpoint) -> None:
-    pages = CHECKPOINT_PAGES if checkpoint == "gateway" else 0
-    connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+def _prepare_writer(connection: sqlite3.Connection) -> None:
+    # Its first transaction says when it copies the log (see `GroupCommit`).
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"the file system allows no write-ahead log, only {mode}")

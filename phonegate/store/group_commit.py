@@ -17,7 +17,7 @@ from phonegate import log
 from phonegate.model.facts import Fact
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.joint import Joint
-from phonegate.store.sqlite_errors import of_storage, translated
+from phonegate.store.sqlite_errors import code, of_storage, translated
 from phonegate.store.tables import Mark, Tables
 
 JOINT_ROWS: Final = 512
@@ -31,6 +31,9 @@ Added in such groups they cost a third; a search looks through the missing ones 
 INDEX_AT_ONCE: Final = 1000
 """Messages added to the index in one go, and fewer of long ones (see `word_index.INDEXED_AT_ONCE`):
 20 ms, which is what others may have to wait."""
+
+BUSY_MS: Final = 5_000
+"""How long to wait for a lock that another program holds on the file, such as `sqlite3`."""
 
 GONE: Final = "the database file was deleted, moved or replaced"
 """Why nothing is written any more: SQLite goes on with the open file, which ends with the
@@ -70,6 +73,10 @@ class Outcome:
     """Whether nothing of it could be made durable."""
 
 
+class Locked(Exception):
+    """Another program holds a lock on the file, which can be waited for. Nothing was done."""
+
+
 class GroupCommit:
     """The connection that writes, and the transactions on it. One caller at a time may use it."""
 
@@ -80,6 +87,7 @@ class GroupCommit:
         is_there: Callable[[], bool],
         batch_s: float,
         now_ms: Callable[[], int],
+        checkpoint_pages: int = 0,
     ) -> None:
         """Takes over a connection.
 
@@ -88,7 +96,11 @@ class GroupCommit:
             is_there: Tells whether the file is at its path. What is written to another is lost.
             batch_s: A transaction is committed once its operations have run this long.
             now_ms: The wall clock, by which changes are recorded.
+            checkpoint_pages: A commit in the thread copies the log into the file once it has so
+                many pages. 0: none does.
         """
+        self._checkpoint_pages = checkpoint_pages
+        self._on_loop: bool | None = None
         self._connection = connection
         self._is_there = is_there
         self._batch_s = batch_s
@@ -111,16 +123,19 @@ class GroupCommit:
 
     # -- transactions
 
-    def commit(self, orders: Sequence[Order]) -> Outcome:
+    def commit(self, orders: Sequence[Order], *, on_loop: bool = False) -> Outcome:
         """Runs operations in one transaction and commits it.
 
         Those that took too long together are left, not `ran`, and of the others each has its
         result or error.
+
+        Raises:
+            Locked: On the loop, where it can't begin at once.
         """
         if not self._is_there():
             return self._undo(orders, sqlite3.OperationalError(GONE))
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin(on_loop=on_loop)
             until = time.perf_counter() + self._batch_s
             for unit in units(orders):
                 if len(unit) == 1:
@@ -139,6 +154,19 @@ class GroupCommit:
         except (sqlite3.Error, MemoryError) as error:
             return self._undo(orders, error)
         return Outcome(self._take_facts(), flush_s)
+
+    def _begin(self, *, on_loop: bool) -> None:
+        if on_loop is not self._on_loop:
+            pages, wait_ms = (0, 0) if on_loop else (self._checkpoint_pages, BUSY_MS)
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+            self._on_loop = on_loop
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if on_loop and code(error) == sqlite3.SQLITE_BUSY:
+                raise Locked from error
+            raise
 
     def _attempt(self, order: Order) -> None:
         mark = self._tables.mark()
@@ -224,12 +252,12 @@ class GroupCommit:
         try:
             if word_index.missing:
                 known = word_index.missing
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._begin(on_loop=False)
                 added, complete = word_index.add_missing(INDEX_AT_ONCE)
                 self._connection.execute("COMMIT")
                 word_index.missing = 0 if complete else max(known - added, INDEX_AT)
             if orgs.removed:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._begin(on_loop=False)
                 self._tables.clear_slice()
                 self._tables.complete(self._now_ms())
                 self._connection.execute("COMMIT")

@@ -1,9 +1,12 @@
 """The one writer: what waits at the end of a turn of the event loop shares a commit.
 
-It has a thread of its own, and one group of operations is under way at a time. What comes
-meanwhile waits for the next: the more comes, the larger the groups, and the fewer flushes of the
-disk each operation costs. The thread never takes operations by itself, which would make the groups
-small.
+One group of operations is under way at a time. What comes meanwhile waits for the next: the more
+comes, the larger the groups, and the fewer flushes of the disk each operation costs.
+
+A group runs at the end of the turn on the loop itself, if its operations are few and small and the
+disk is quick (see `commit_place`), else in the writer's thread, like all chores. The connection is
+handed over whole: until what came of it is back, the loop does not touch it. The thread never takes
+operations by itself, which would make the groups small.
 """
 
 import contextlib
@@ -22,7 +25,8 @@ from phonegate import log
 from phonegate.histogram import Histogram
 from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
-from phonegate.store.group_commit import INDEX_AT, GroupCommit, Order, Outcome
+from phonegate.store.commit_place import CommitPlace, Commits
+from phonegate.store.group_commit import INDEX_AT, GroupCommit, Locked, Order, Outcome
 from phonegate.store.joint import Joint
 from phonegate.store.tables import Tables
 from phonegate.turn_end import at_turn_end
@@ -41,6 +45,13 @@ COMMIT_BOUNDS_S: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.
 """From a flush that an SSD takes to one of a card that is wearing out."""
 
 GROUP_BOUNDS: Final = (1, 2, 4, 8, 16, 32, 64, 128, MAX_BATCH)
+
+LOOP_ROWS: Final = 200
+"""Rows of a commit on the event loop, which stands still meanwhile: 3 to 5 ms."""
+
+LOOP_ROWS_IN_ALL: Final = 500
+"""Rows after which a commit runs in the thread even so, where it may copy the log into the file: a
+fraction of `CHECKPOINT_PAGES`, so that the log stays about as large."""
 
 CHORES_EVERY: Final = 16
 """Commits after which removed orgs are cleared away, though operations wait."""
@@ -91,6 +102,7 @@ class Writer:
         *,
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
+        commits: Commits = "thread",
     ) -> None:
         """Takes over a connection.
 
@@ -98,8 +110,12 @@ class Writer:
             group_commit: The one that writes.
             publish: Called with what a transaction has changed, once it is committed.
             timings: How long it waits for what.
+            commits: Where commits run.
         """
         self._group_commit = group_commit
+        self._place = CommitPlace(commits)
+        self._rows_on_loop = 0
+        """Rows that were committed on the loop since the thread last had the connection."""
         self._publish = publish
         self._timings = timings
         self._waiting: deque[Order] = deque()
@@ -265,24 +281,57 @@ class Writer:
 
     def _hand_over(self) -> None:
         self._asked = False
-        if self._busy or self._token is None:
+        if self._busy or (token := self._token) is None:
             return
-        work = self._next_work()
-        if work is not None:
-            self._busy = True
-            self._handed.put(work)
-
-    def _next_work(self) -> "_Work | None":
-        """Returns what is to be done by the connection now, and what with the outcome."""
         if not self._chores_next:
             if batch := self._next_batch():
+                self._busy = True
+                rows = self._bound_for_loop(batch)
                 self._under_way = batch
-                commit = partial(self._group_commit.commit, batch)
-                return commit, partial(self._committed, time.perf_counter())
+                take = partial(self._committed, time.perf_counter(), rows)
+                if rows is None or not self._commit_here(token, batch, take):
+                    self._to_thread(partial(self._group_commit.commit, batch), take)
+                return
             if self._rest_until() > trio.current_time():
-                return None
+                return
+        self._busy = True
         self._chores_next = False
-        return self._group_commit.do_chores, self._chores_done
+        self._to_thread(self._group_commit.do_chores, self._chores_done)
+
+    def _to_thread(self, work: Callable[[], Outcome], take: "_Take") -> None:
+        self._rows_on_loop = 0
+        self._handed.put((work, take))
+
+    def _commit_here(
+        self, token: trio.lowlevel.TrioToken, batch: list[Order], take: "_Take"
+    ) -> bool:
+        """Commits on the loop. Returns whether that could be done without waiting for a lock."""
+        made = self._made(partial(self._group_commit.commit, batch, on_loop=True))
+        if isinstance(made, Locked):
+            return False
+        # The end of a turn must wake no task: the next turn begins with this, and without a wait.
+        token.run_sync_soon(self._landed, take, made)
+        return True
+
+    def _bound_for_loop(self, batch: list[Order]) -> int | None:
+        """Leaves as many of these in the batch as the loop may commit, and returns their rows.
+
+        None where it is to be committed in the thread, all of it.
+        """
+        if self._rows_on_loop >= LOOP_ROWS_IN_ALL or not self._place.is_loop(time.perf_counter()):
+            return None
+        rows = count = 0
+        for order in batch:
+            if order.size is None or rows + order.size > LOOP_ROWS:
+                break
+            rows += order.size
+            count += 1
+        if not count:
+            return None
+        self._waiting.extendleft(reversed(batch[count:]))
+        del batch[count:]
+        self._rows_on_loop += rows + 1
+        return rows
 
     def _next_batch(self) -> list[Order]:
         batch: list[Order] = []
@@ -300,7 +349,7 @@ class Writer:
 
     # -- what came of it
 
-    def _landed(self, take: "Callable[[Outcome], None]", made: "Outcome | BaseException") -> None:
+    def _landed(self, take: "_Take", made: "Outcome | BaseException") -> None:
         self._busy = False
         if isinstance(made, Outcome):
             try:
@@ -317,10 +366,13 @@ class Writer:
         elif (until := self._rest_until()) < self._rest.deadline:
             self._rest.deadline = until
 
-    def _committed(self, begun: float, made: Outcome) -> None:
+    def _committed(self, begun: float, rows: int | None, made: Outcome) -> None:
         batch, self._under_way = self._under_way, ()
         ran = [order for order in batch if order.ran]
-        self._commit_seconds.note(time.perf_counter() - begun)
+        now = time.perf_counter()
+        self._commit_seconds.note(now - begun)
+        if not made.failed:
+            self._place.note(made.flush_s, len(ran) if rows is None else rows, now)
         self._group_sizes.note(len(ran))
         self._waiting.extendleft(order for order in reversed(batch) if not order.ran)
         _tell(ran)
@@ -356,29 +408,32 @@ class Writer:
             order.error = StoreClosed()
         _tell(orders)
 
+    def _made(self, work: Callable[[], Outcome]) -> Outcome | BaseException:
+        """Returns what came of using the connection, or the fault by which nothing did."""
+        with self._using:
+            if self._ended:
+                return StoreClosed()
+            try:
+                return work()
+            except BaseException as fault:  # noqa: BLE001 - `run` raises it
+                return fault
+
     # -- in the writer's thread
 
     def _serve(self, token: trio.lowlevel.TrioToken) -> None:
         while (handed := self._handed.get()) is not None:
             work, take = handed
-            made: Outcome | BaseException
-            try:
-                made = self._use(work)
-            except BaseException as error:  # noqa: BLE001 - it is raised on the loop
-                made = error
+            made = self._made(work)
             with contextlib.suppress(trio.RunFinishedError):
                 token.run_sync_soon(self._landed, take, made)
             del handed, work, take, made  # While it waits, it holds no message.
 
-    def _use(self, work: Callable[[], Outcome]) -> Outcome:
-        with self._using:
-            if self._ended:
-                raise StoreClosed
-            return work()
 
+_Take = Callable[[Outcome], None]
+"""Takes what came of using the connection, on the event loop."""
 
-_Work = tuple[Callable[[], Outcome], Callable[[Outcome], None]]
-"""What is done with the connection, and what takes the outcome on the event loop."""
+_Work = tuple[Callable[[], Outcome], _Take]
+"""What is done with the connection, and what takes the outcome."""
 
 
 def _size_of(op: object, size: int | None) -> int | None:

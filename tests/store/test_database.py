@@ -21,7 +21,7 @@ from phonegate.model.storage_errors import (
     StorageUnavailable,
     StoreClosed,
 )
-from phonegate.store import data_file, database, migrations
+from phonegate.store import data_file, group_commit, migrations
 from phonegate.store.database import Database
 from tests.store.conftest import outbound
 
@@ -74,7 +74,7 @@ def test_a_new_database_is_private_and_complete(tmp_path: Path) -> None:
         ("journal_mode", "wal"),
         ("synchronous", 2),
         ("foreign_keys", 1),
-        ("busy_timeout", database.BUSY_MS),
+        ("busy_timeout", group_commit.BUSY_MS),
     ):
         assert opened._writing.execute(f"PRAGMA {pragma}").fetchone() == (value,), pragma
     opened.close()

@@ -4,7 +4,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.orgs import Org
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable, StoreClosed
 from phonegate.store import writer
+from phonegate.store.commit_place import Commits
 from phonegate.store.database import Database
 from phonegate.store.group_commit import INDEX_AT
 from phonegate.store.tables import Tables
@@ -28,6 +29,32 @@ from tests.store.conftest import bring, inbound, outbound
 
 LIMIT_S = 30
 """No test waits longer, whatever breaks."""
+
+IN_THREAD = pytest.mark.parametrize("commits", ["thread"], indirect=True)
+"""Of tests in which an operation waits for the event loop."""
+
+
+@pytest.fixture(params=["thread", "loop"])
+def commits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Commits:
+    """Where commits run. On the loop all operations count as small."""
+    place: Commits = request.param
+    if place == "loop":
+        monkeypatch.setattr(writer, "_size_of", lambda _op, _size: 1)
+    return place
+
+
+@pytest.fixture
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, commits: Commits
+) -> AsyncIterator[Database]:
+    """A store on disk with its writer. Indirect parameters are the writer's timings."""
+    timings = getattr(request, "param", WriterTimings())
+    opened = Database.open(tmp_path / "phonegate.db", timings=timings, commits=commits)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+    opened.close()
 
 
 def _store(new: NewMessage, tx: Tables) -> int:
@@ -98,6 +125,7 @@ async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Databa
     assert await store.read(lambda tx: tx.message_counts.by_status()) == {"queued": 20}
 
 
+@IN_THREAD
 async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> None:
     org = await _org(store)
     entered, may_go = trio.Event(), threading.Event()
@@ -126,6 +154,7 @@ async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> 
     assert await _everything(store, org) == ["kept"]
 
 
+@IN_THREAD
 async def test_the_line_is_bounded(store: Database) -> None:
     entered, may_go = trio.Event(), threading.Event()
     token = trio.lowlevel.current_trio_token()
@@ -197,11 +226,11 @@ async def test_what_is_submitted_by_an_answer_has_the_next_commit(store: Databas
 
 
 async def test_a_fault_of_the_program_ends_the_writer_and_sends_everybody_away(
-    tmp_path: Path,
+    tmp_path: Path, commits: Commits
 ) -> None:
-    store = Database.open(tmp_path / "phonegate.db")
+    store = Database.open(tmp_path / "phonegate.db", commits=commits)
 
-    def break_down(_orders: object) -> None:
+    def break_down(_orders: object, **_: object) -> None:
         raise KeyError("a fault")
 
     store._writer._group_commit.commit = break_down  # type: ignore[method-assign, assignment]
@@ -213,6 +242,84 @@ async def test_a_fault_of_the_program_ends_the_writer_and_sends_everybody_away(
             with pytest.raises(StoreClosed):
                 store.submit(lambda _: None, lambda _result, _error: None)
     store.close()
+
+
+# -- on the event loop
+
+
+@pytest.fixture
+async def on_loop(tmp_path: Path) -> AsyncIterator[Database]:
+    """A store that commits on the event loop what says that it is small."""
+    opened = Database.open(tmp_path / "phonegate.db", commits="loop")
+    async with trio.open_nursery() as nursery:
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+    opened.close()
+
+
+async def test_what_is_small_is_committed_on_the_loop_and_all_else_in_the_thread(
+    on_loop: Database,
+) -> None:
+    here = threading.get_ident()
+    ran: dict[str, int] = {}
+
+    async def write(name: str, size: int | None) -> None:
+        def op(_tx: Tables) -> None:
+            ran[name] = threading.get_ident()
+
+        await on_loop.write(op, size=size)
+
+    with trio.fail_after(LIMIT_S):
+        await write("small", 1)
+        await write("unknown", None)
+        await write("large", writer.LOOP_ROWS + 1)
+        await write("small again", 1)
+    assert {name for name, thread in ran.items() if thread == here} == {"small", "small again"}
+
+
+async def test_the_loop_commits_so_many_rows_at_once_and_the_others_next(
+    on_loop: Database,
+) -> None:
+    here = threading.get_ident()
+    threads: list[int] = []
+
+    async def write() -> None:
+        await on_loop.write(lambda _: threads.append(threading.get_ident()), size=90)
+
+    groups = on_loop.statistics().group_sizes.count
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            for _ in range(5):
+                nursery.start_soon(write)
+    assert set(threads) == {here}
+    assert on_loop.statistics().group_sizes.count - groups == 3
+
+
+async def test_a_lock_of_another_program_is_waited_for_in_the_thread(on_loop: Database) -> None:
+    org = await _org(on_loop)
+    await on_loop.write(partial(_store, outbound(org, "a")), size=1)
+    other = sqlite3.connect(on_loop.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with trio.fail_after(LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(on_loop.write, partial(_store, outbound(org, "b")), size=1))
+            # The loop goes on: what is read meanwhile is answered.
+            assert await _everything(on_loop, org) == ["a"]
+            other.execute("ROLLBACK")
+    other.close()
+    assert await _everything(on_loop, org) == ["a", "b"]
+    assert on_loop.statistics().failures == 0
+
+
+async def test_the_log_is_copied_in_the_thread_though_all_is_small(on_loop: Database) -> None:
+    org = await _org(on_loop)
+    on_loop._writer._group_commit._checkpoint_pages = 50
+    size = on_loop.path.stat().st_size
+    with trio.fail_after(LIMIT_S):
+        for _ in range(2 * writer.LOOP_ROWS_IN_ALL):
+            await on_loop.write(partial(_store, outbound(org, "x" * 200)), size=9)
+    assert on_loop.path.stat().st_size > size
 
 
 @pytest.mark.parametrize("store", [WriterTimings(batch_s=0)], indirect=True)
@@ -414,8 +521,8 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
 # -- ending
 
 
-async def test_what_waits_is_done_before_the_end(tmp_path: Path) -> None:
-    store = Database.open(tmp_path / "phonegate.db")
+async def test_what_waits_is_done_before_the_end(tmp_path: Path, commits: Commits) -> None:
+    store = Database.open(tmp_path / "phonegate.db", commits=commits)
     done = 0
 
     async def write() -> None:
@@ -438,8 +545,8 @@ async def test_what_waits_is_done_before_the_end(tmp_path: Path) -> None:
         await store.write(lambda _: None)
 
 
-async def test_a_cancelled_writer_sends_everybody_away(tmp_path: Path) -> None:
-    store = Database.open(tmp_path / "phonegate.db")
+async def test_a_cancelled_writer_sends_everybody_away(tmp_path: Path, commits: Commits) -> None:
+    store = Database.open(tmp_path / "phonegate.db", commits=commits)
     refused = 0
 
     async def write() -> None:
@@ -460,14 +567,16 @@ async def test_a_cancelled_writer_sends_everybody_away(tmp_path: Path) -> None:
     store.close()
 
 
-async def test_close_without_waiting_for_the_writer_is_safe(tmp_path: Path) -> None:
-    store = Database.open(tmp_path / "phonegate.db")
+async def test_close_without_waiting_for_the_writer_is_safe(
+    tmp_path: Path, commits: Commits
+) -> None:
+    store = Database.open(tmp_path / "phonegate.db", commits=commits)
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run_writer)
             await _org(store)
             store.close()
-    again = Database.open(tmp_path / "phonegate.db")
+    again = Database.open(tmp_path / "phonegate.db", commits=commits)
     assert [org.name for org in await again.read(lambda tx: tx.orgs.all())] == ["myorg"]
     again.close()
 
@@ -629,9 +738,9 @@ async def test_a_patient_write_does_not_wait_long(store: Database) -> None:
     assert await _everything(store, org) == ["a", "b"]
 
 
-async def test_stopping_commits_what_was_patient(tmp_path: Path) -> None:
+async def test_stopping_commits_what_was_patient(tmp_path: Path, commits: Commits) -> None:
     timings = WriterTimings(patience_s=LIMIT_S * 2)
-    store = Database.open(tmp_path / "phonegate.db", timings=timings)
+    store = Database.open(tmp_path / "phonegate.db", timings=timings, commits=commits)
     with trio.fail_after(LIMIT_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run_writer)
