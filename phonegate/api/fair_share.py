@@ -59,21 +59,30 @@ class FairShare:
 
         Entering it raises `Throttled` if more waits already than the org's line may hold.
         """
-        return _Share(self, org, min(max(messages, 1), self._share))
+        return _Share(self, org, self.part(messages))
+
+    def part(self, messages: int) -> int:
+        """Returns what work on so many messages takes of a share. More than it has take all."""
+        return min(max(messages, 1), self._share)
 
     async def enter(self, org: int, size: int) -> None:
         """Takes room, when there is some."""
-        line = self._lines.get(org)
-        if line is None:
-            line = self._lines[org] = _Line()
+        if not self.enter_now(org, size):
+            await self._wait(org, self._lines[org], size)
+
+    def enter_now(self, org: int, size: int) -> bool:
+        """Takes room, if there is some now. Returns whether there was."""
         now = trio.current_time()
         if org != self._latest:
             self._latest, self._other_at = org, self._latest_at
         self._latest_at = now
-        if line.waiting or not self._fits(line, size):
-            await self._wait(org, line, size)
-        else:
-            line.busy += size
+        line = self._lines.get(org)
+        if line is None:
+            line = self._lines[org] = _Line()
+        elif line.waiting or not self._fits(line, size):
+            return False
+        line.busy += size
+        return True
 
     def leave(self, org: int, size: int) -> None:
         """Gives room back."""

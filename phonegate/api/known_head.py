@@ -54,6 +54,8 @@ class KnownHead:
     """The credential that counts, once it was found right."""
     caller: KnownCaller | None = None
     """Whom it spoke for last."""
+    plain_send: bool | None = None
+    """Whether a request with it may be a plain send. None until that was looked at."""
     _query: Mapping[str, Sequence[str]] | None = attrs.field(default=None, repr=False)
 
     @property

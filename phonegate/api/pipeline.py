@@ -23,6 +23,7 @@ from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownHead
 from phonegate.api.parameters import read_parameters
+from phonegate.api.plain_send import PlainSends
 from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
 from phonegate.api.request_log import RequestLog
 from phonegate.api.services import Services
@@ -76,6 +77,13 @@ class Pipeline:
         self.log = RequestLog(table, services.requests, logged)
         self._callers = Callers(services)
         self._bodies = Bodies(services)
+        self._plain_sends = PlainSends(
+            services,
+            base_headers=self.base_headers,
+            origins=self._origins,
+            note=self._note,
+            failed=self._failed,
+        )
 
     def find(
         self,
@@ -106,12 +114,15 @@ class Pipeline:
         )
 
     def begin(self, head: KnownHead, body: bytes, reply: Callable[[Reply], None]) -> bool:
-        """Begins a request whose answer needs no task that waits for it. So far that is none."""
-        del head, body, reply
-        return False
+        """Begins a plain send, whose answer needs no task that waits for it, and no other request.
+
+        See `FastPipeline.begin`.
+        """
+        return self._plain_sends.begin(head, body, reply)
 
     def expire(self) -> None:
         """Answers the requests that were begun and take too long."""
+        self._plain_sends.expire()
 
     async def reply(self, request: Request, body: bytes | ReadBody) -> Reply:
         """Answers a request of which nothing is known yet, as `answer` does."""
@@ -137,11 +148,9 @@ class Pipeline:
                 if request.method == "GET":
                     self.require_room(reader, len(reply.body))
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
-                answer = _worded(answer_for(self._callers.count_refusal(error, exchange)), exchange)
-                reply = render(answer, self.base_headers, head=bare)
+                answer, reply = self._refused(error, exchange)
             code = code_of(answer)
-            if self._origins.shared:
-                reply = attrs.evolve(reply, headers=(*reply.headers, *self.sharing(request)))
+            reply = self._shared(reply, request)
             status = reply.status
             if answer.stream is not None and not bare:
                 stream = self._streamed(answer.stream, exchange, status)
@@ -150,6 +159,24 @@ class Pipeline:
         finally:
             if not streams:
                 self._note(exchange, status, code)
+
+    def _failed(self, error: Exception, exchange: Exchange) -> Reply:
+        """Returns the answer to a request that failed and needs no more: it is logged by then."""
+        answer, reply = self._refused(error, exchange)
+        self._note(exchange, reply.status, code_of(answer))
+        return self._shared(reply, exchange.request)
+
+    def _refused(self, error: Exception, exchange: Exchange) -> tuple[Answer, Reply]:
+        """Returns the answer to a request that failed, unwritten and written."""
+        answer = _worded(answer_for(self._callers.count_refusal(error, exchange)), exchange)
+        bare = exchange.request.method == "HEAD"
+        return answer, render(answer, self.base_headers, head=bare)
+
+    def _shared(self, reply: Reply, request: Request) -> Reply:
+        """Returns an answer as pages of sites that are let in may read it."""
+        if not self._origins.shared:
+            return reply
+        return attrs.evolve(reply, headers=(*reply.headers, *self.sharing(request)))
 
     def _know(self, request: Request) -> KnownHead:
         """Finds what follows from a head alone."""

@@ -97,8 +97,8 @@ class Acceptance:
         self.now_ms: Final = now_ms
         self.commit_deadline_s: Final = commit_deadline_s
         self._database = database
-        self._rate_limits = rate_limits
-        self._default_ttl_s = default_ttl_s
+        self.rate_limits: Final = rate_limits
+        self.default_ttl_s: Final = default_ttl_s
 
     def permits(self, sender: Principal, asked: Sequence[Departure], now: int) -> list[Permit]:
         """Gives each message the permit to leave. Asks nothing of the store.
@@ -106,7 +106,7 @@ class Acceptance:
         Raises:
             RecipientNotAllowed, QuietHoursBegun, Conflict: As `admission.examine`.
         """
-        return examine(sender, asked, now, default_ttl_s=self._default_ttl_s)
+        return examine(sender, asked, now, default_ttl_s=self.default_ttl_s)
 
     async def store(
         self,
@@ -148,8 +148,8 @@ class Acceptance:
             if over:
                 # Nothing would hand it on, and its sender was asked to try again.
                 raise trio.TooSlowError
-            admit_to_queue(tx, self._rate_limits, org, queued, now)
-            admit_to_disk(tx, self._rate_limits, org, size, now)
+            admit_to_queue(tx, self.rate_limits, org, queued, now)
+            admit_to_disk(tx, self.rate_limits, org, size, now)
             # A request that was given up as too slow may have been stored after all.
             if keep is not None and kept_answer(tx, org, keep.route, keep.key, now) is not None:
                 raise Conflict(
@@ -161,9 +161,24 @@ class Acceptance:
                 keep.put(tx, org, outcome, now)
             return outcome
 
+        def give_up() -> None:
+            nonlocal over
+            over = True
+
+        return await self.see_through(op, len(messages), give_up)
+
+    async def see_through(
+        self, op: Callable[[Tables], T], size: int, give_up: Callable[[], None]
+    ) -> T:
+        """Writes what `store` or a sender alike has made ready, as `store` promises it.
+
+        Args:
+            op: Stores the messages.
+            size: How many they are.
+            give_up: Called in the end: from then on `op` must store nothing.
+        """
         try:
             with trio.fail_after(self.commit_deadline_s, shield=True):
-                outcome = await self._database.write(op, size=len(messages))
+                return await self._database.write(op, size=size)
         finally:
-            over = True
-        return outcome
+            give_up()

@@ -11,7 +11,7 @@ import attrs
 
 from phonegate.domain.forecast import Outlook
 from phonegate.model.facts import Changed, Fact, Rescheduled
-from phonegate.model.messages import Message, NewMessage, Queue
+from phonegate.model.messages import Message, NewMessage, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.model.states import QUEUED, UNCERTAIN
 
@@ -46,6 +46,12 @@ class Dispatcher(Protocol):
         or older messages wait for it (so that a new one can't overtake them).
         """
 
+    def reserve_all(self, phone: int, sim: Sim | None, segments: Sequence[int]) -> bool:
+        """Takes room for some messages, of so many segments each, if all can be pushed right now.
+
+        Otherwise it takes none, and returns False.
+        """
+
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
         """Gives back a reservation whose message was not stored."""
 
@@ -54,6 +60,9 @@ class Dispatcher(Protocol):
 
         A phone that left since then is no error: the message waits for its return.
         """
+
+    def push_new(self, phone: int, message_id: int, message: Pushed) -> None:
+        """Does as `push` with a message that was stored to be pushed, and now has this id."""
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         """Returns the pacing of a phone's SIM as it stands, or None without a limit."""

@@ -13,6 +13,7 @@ import attrs
 from phonegate.domain import announced_mms, delivery, inbox, phone_events
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
+from phonegate.domain.plain_reports import PlainReports, RecordPlainReports
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Reception
 from phonegate.model.messages import Candidate, Message, Queue
@@ -254,6 +255,25 @@ class PhoneDelivery:
         origin = inbox.Origin(reporter.org, reporter.phone, reporter.device_id)
         reception = Reception(items, origin, self._now_ms(), self._rate_limits)
         return (await self._database.write(reception)).ids
+
+    def report_plainly(
+        self,
+        reporter: Reporter,
+        reports: PlainReports,
+        done: Callable[[bool | None, Exception | None], None],
+    ) -> None:
+        """Has plain reports of a phone recorded, together with those of others.
+
+        `done` is called once that is durable, with whether all of them were awaited, or with the
+        error. If they were not, `report` has to say why, of all of them.
+
+        Raises:
+            WouldBlock: Too much waits to be written already.
+            StoreClosed: The store is going down.
+        """
+        record = RecordPlainReports(reporter.org, reporter.phone, reports, self._now_ms)
+        # The phone waits for no answer.
+        self._database.submit(record, done, patient=True)
 
 
 _NOTHING: Final = SimQueue()

@@ -209,6 +209,10 @@ class RateLimits:
         if self._unauthenticated is not None and problems:
             self._unauthenticated.spend(client_network(address), now, problems / FOUND_PROBLEMS)
 
+    def allows(self, org: int, now: float) -> bool:
+        """Tells whether an org may make a request now. Counts nothing."""
+        return self._orgs is None or not self._orgs.wait(org, now)
+
     def request(self, org: int, now: float) -> Standing | None:
         """Counts a request of an org.
 

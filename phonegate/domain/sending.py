@@ -6,7 +6,7 @@ pulls it when the time comes. The push itself happens after the commit, never be
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -16,6 +16,8 @@ from phonegate.domain.admission import Permit
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import MOST_LOOKED_AT, NewEntry, Outlook, Waiting, etas
 from phonegate.domain.idempotency import Keep
+from phonegate.domain.immediate_send import ImmediateSend, ImmediateSending, PlainText
+from phonegate.domain.rosters import Rosters
 from phonegate.domain.segmentation import count
 from phonegate.model.messages import Candidate, NewMessage
 from phonegate.model.phones import Sim
@@ -25,9 +27,6 @@ from phonegate.model.states import QUEUED, SENDING
 from phonegate.store.database import Database
 from phonegate.store.rows import stored
 from phonegate.store.tables import Tables
-
-ROSTERS = 1_024
-"""Orgs whose routes are remembered while the same phones are online. The oldest is dropped."""
 
 FORECAST_CAP = 10_000
 """Segments counted for an `eta_s`. What waits behind so many is hours away in any case."""
@@ -50,6 +49,18 @@ class Outgoing:
     media_urls: tuple[str, ...] | None = None
     phone: int | None = None
     """The phone that must send it, which is online. It needs no `sim_selector` then."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Tells whether it asks for nothing but to leave, by a certain SIM or any."""
+        return (
+            self.ttl_s is None
+            and self.send_at is None
+            and self.priority == 0
+            and self.on_uncertain is None
+            and not self.media_urls
+            and self.phone is None
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -91,16 +102,6 @@ class _Plan:
         return self.phone is None and self.new.held_until is None
 
 
-class _Roster:
-    """The SIM selectors that an org's online phones meet, and the routes found so far."""
-
-    def __init__(self, online: Sequence[OnlinePhone]) -> None:
-        self.online = online
-        sims = [sim for phone in online for sim in phone.sims]
-        self.live = {sim.form for sim in sims} | {str(sim.slot) for sim in sims}
-        self.routes: dict[str, routing.Route] = {}
-
-
 class Sending:
     """Sends messages by phones.
 
@@ -124,7 +125,17 @@ class Sending:
         self._dispatcher = dispatcher
         self._acceptance = acceptance
         self._on_uncertain = on_uncertain
-        self._rosters: dict[int, _Roster] = {}
+        self._rosters = Rosters()
+        self.immediate: Final = ImmediateSending(
+            dispatcher,
+            self._rosters,
+            acceptance.rate_limits,
+            database,
+            commit_deadline_s=acceptance.commit_deadline_s,
+            default_ttl_s=acceptance.default_ttl_s,
+            on_uncertain=on_uncertain,
+        )
+        """Sends what can leave at once."""
 
     async def send(
         self, sender: Principal, items: Sequence[Outgoing], *, keep: Keep[SendOutcome] | None = None
@@ -143,6 +154,8 @@ class Sending:
         """
         org = sender.org
         now = self._acceptance.now_ms()
+        if keep is None and (begun := self._begin(sender, items, now)) is not None:
+            return await self._finish(begun)
         permits = self._acceptance.permits(sender, items, now)
         online = self._dispatcher.online(org)
         routes = await self._routes(org, items, online)
@@ -165,27 +178,45 @@ class Sending:
                 self._dispatcher.push(plan.phone, stored(plan.new, sent.id))
         return outcome
 
+    def _begin(
+        self, sender: Principal, items: Sequence[Outgoing], now: int
+    ) -> ImmediateSend | None:
+        """Begins a send of which all can leave at once. Returns None for any other."""
+        if not all(item.is_plain for item in items):
+            return None
+        texts = [PlainText(item.to, item.body, item.sim_selector) for item in items]
+        return self.immediate.begin(sender, texts, now)
+
+    async def _finish(self, begun: ImmediateSend) -> SendOutcome:
+        """Stores what has begun, and pushes it."""
+
+        def give_up() -> None:
+            begun.given_up = True
+
+        try:
+            ids = await self._acceptance.see_through(begun, begun.size, give_up)
+        except BaseException:
+            self.immediate.release(begun)
+            raise
+        self.immediate.push(begun, ids)
+        results = tuple(
+            Sent(id=id_, to=one.address, status=SENDING, segments=one.segments)
+            for id_, one in zip(ids, begun.messages, strict=True)
+        )
+        return SendOutcome(device_online=True, results=results)
+
     async def _routes(
         self, org: int, items: Sequence[Outgoing], online: Sequence[OnlinePhone]
     ) -> list[routing.Route]:
         """Finds the route of each item. Reads the SIMs of absent phones only if one is selected."""
-        roster = self._rosters.get(org)
-        if roster is None or roster.online is not online:
-            roster = self._rosters[org] = _Roster(online)
-            if len(self._rosters) > ROSTERS:
-                del self._rosters[next(iter(self._rosters))]
-        chosen = roster.routes
-        sim_selectors = {item.sim_selector for item in items if item.sim_selector not in chosen}
-        if sim_selectors:
-            known: Sequence[Sim] = ()
-            if any(one and one not in roster.live for one in sim_selectors):
-                known = await self._database.read(lambda tx: tx.phones.known_sims(org))
-                # Good for this once: the store may say otherwise next time.
-                chosen, sim_selectors = {}, {item.sim_selector for item in items}
-            for sim_selector in sim_selectors:
-                chosen[sim_selector] = routing.choose(sim_selector, online, known)
+        roster = self._rosters.of(org, online)
+        found = {item.sim_selector: roster.route(item.sim_selector) for item in items}
+        known: Sequence[Sim] = ()
+        if None in found.values():
+            known = await self._database.read(lambda tx: tx.phones.known_sims(org))
+        routes = {one: route or roster.beyond(one, known) for one, route in found.items()}
         return [
-            chosen[item.sim_selector] if item.phone is None else _to_phone(item.phone, online)
+            routes[item.sim_selector] if item.phone is None else _to_phone(item.phone, online)
             for item in items
         ]
 

@@ -83,6 +83,41 @@ class NewMessage(_Fields):
     segments: int
 
 
+class Pushed(NamedTuple):
+    """A new message that a phone is given as soon as it is stored.
+
+    Nothing holds it and nothing ends it, and it has no media. These fields are those in which such
+    messages differ. In their order they are what its row is stored from.
+    """
+
+    org: int
+    address: str
+    body: str
+    created_at: int
+    phone: int
+    sim_selector: str
+    sim_slot: int | None
+    sim: str | None
+    priority: int
+    on_uncertain: Literal["hold", "resend"]
+    key: str | None
+    segments: int
+
+    def __repr__(self) -> str:
+        return f"Pushed(org={self.org!r}, phone={self.phone!r}, segments={self.segments!r})"
+
+    def stored(self, id: int) -> "Message":  # noqa: A002 - the record's name for it
+        """Returns the message that storing this one has made."""
+        return Message(
+            **self._asdict(),
+            id=id,
+            direction="out",
+            status="sending",
+            attempts=1,
+            pushed_at=self.created_at,
+        )
+
+
 @attrs.frozen(kw_only=True)
 class NewInbound:
     """A received message about to be stored.

@@ -1,6 +1,6 @@
 """The pacing buckets of all SIMs that have sent lately. They outlive connections."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 import trio
@@ -29,10 +29,17 @@ class Pacer:
 
     def take(self, key: Hashable, rate: PacingRate, segments: int) -> bool:
         """Takes a message's segments. Returns False where it has to wait."""
+        return self.take_all(key, rate, (segments,))
+
+    def take_all(self, key: Hashable, rate: PacingRate, segments: Iterable[int]) -> bool:
+        """Takes the segments of each of some messages. Takes nothing where one has to wait."""
         if rate.unlimited:
             return True
         now = self._clock()
-        bucket = take(self._bucket(key, rate, now), rate, segments, now)
+        bucket: Bucket | None = self._bucket(key, rate, now)
+        for its in segments:
+            if bucket is not None:
+                bucket = take(bucket, rate, its, now)
         if bucket is None:
             return False
         self._buckets[key] = (bucket, rate)

@@ -3,6 +3,10 @@
 Everything that waits goes into one transaction. A `ping` is answered only after all that came
 before it is recorded, so a phone can take the `pong` as "you have all that".
 
+Plain reports that nothing waits before go to the writer at once, with those of other phones and
+without a task. Steps that follow wait until they are recorded. What of them was not awaited, or
+could not be recorded, becomes such steps itself, before the others.
+
 Received SMS alone take room. Those that there is none for are held, and all else passes them: a
 result that waited behind a text would be lost with the link, and the SMS would be sent again. An
 `error` frame has named each of them before the `pong` comes.
@@ -17,7 +21,8 @@ import trio
 from phonegate import log
 from phonegate.domain.inbox import Received
 from phonegate.domain.phone_delivery import PhoneDelivery, Reporter
-from phonegate.model.storage_errors import StoreError
+from phonegate.domain.plain_reports import PlainReports
+from phonegate.model.storage_errors import StoreClosed, StoreError
 from phonegate.phones import frames
 from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.held_inbound import NO_ROOM, HeldInbound, NoRoom
@@ -39,6 +44,9 @@ MAX_BATCH: Final = 64
 """Steps in one transaction, or texts where a step has many: a few ms of the one writer's time. A
 frame is never parted, so it may be as many texts as a frame can hold."""
 
+PLAIN: Final = 512
+"""Plain reports under way, or one read's more, before those that follow wait like all steps."""
+
 _log = log.get("phones")
 
 
@@ -51,8 +59,11 @@ class Recorder:
         "_delivery",
         "_held",
         "_identify",
+        "_is_over",
         "_lighter",
         "_on_end",
+        "_plain",
+        "_plain_done",
         "_retry",
         "_say",
         "_scope",
@@ -101,6 +112,11 @@ class Recorder:
         self._scope: trio.CancelScope | None = None
         self._deadline: float | None = None
         self._held = HeldInbound()
+        self._plain = 0
+        """Plain reports that are being recorded."""
+        self._plain_done: trio.Event | None = None
+        self._is_over = False
+        """Nothing more is recorded."""
         self.worker: Worker
         """Calls `work`."""
 
@@ -128,6 +144,54 @@ class Recorder:
         self._bytes += size
         self.worker.call()
 
+    @property
+    def takes_plainly(self) -> bool:
+        """Tells whether plain reports may be recorded at once, since nothing waits before them."""
+        return not self._steps and self._scope is None and self._plain < PLAIN and self.has_room
+
+    def put_plainly(self, reports: PlainReports) -> None:
+        """Has plain reports recorded while `takes_plainly`."""
+        reporter = self._state.reporter()
+        try:
+            self._delivery.report_plainly(
+                reporter, reports, partial(self._plainly_recorded, reports)
+            )
+        except (trio.WouldBlock, StoreClosed):
+            self._put_back(reports)
+        else:
+            self._plain += reports.count
+
+    def _plainly_recorded(
+        self,
+        reports: PlainReports,
+        all_awaited: bool | None,  # noqa: FBT001 - as the writer tells it
+        _: Exception | None,
+    ) -> None:
+        self._plain -= reports.count
+        if not all_awaited:
+            self._put_back(reports)
+        if not self._plain and self._plain_done is not None:
+            self._plain_done.set()
+            self._plain_done = None
+
+    def _put_back(self, reports: PlainReports) -> None:
+        """Makes steps of plain reports, to be taken before all others."""
+        if self._is_over:
+            _log.error("reports_lost", phone=self._state.phone, count=reports.count)
+            return
+        steps: list[Step] = [frames.Ack(id=id_) for id_ in reports.acked]
+        steps += [
+            frames.SendResult(id=id_, success=True, segments=parts) for id_, parts in reports.sent
+        ]
+        self._steps[:0] = [(step, 0) for step in steps]
+        self.worker.call()
+
+    async def _until_plain_are_done(self) -> None:
+        while self._plain:
+            if self._plain_done is None:
+                self._plain_done = trio.Event()
+            await self._plain_done.wait()
+
     def finish(self) -> None:
         """Writes down what has arrived, within `drain_s`. Then the session has ended."""
         self._deadline = trio.current_time() + self._timings.drain_s
@@ -147,6 +211,7 @@ class Recorder:
             with trio.CancelScope(shield=True) as self._scope:
                 if self._deadline is not None:
                     self._scope.deadline = self._deadline
+                await self._until_plain_are_done()
                 while self._steps or self._held:
                     waiting = self._next_batch()
                     await self._take(waiting)
@@ -166,6 +231,7 @@ class Recorder:
         finally:
             self._scope = None
             if self._deadline is not None or not done:
+                self._is_over = True
                 self._on_end()
                 self._give_up(waiting)
         return again_s

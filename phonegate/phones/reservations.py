@@ -5,7 +5,7 @@ a new message gets none while older ones wait. Its message is stored, and then i
 reservation is given back.
 """
 
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -49,7 +49,21 @@ class Reservations:
 
         Returns whether it did.
         """
-        return self.open and not self._order.is_behind(sim) and self.reserve_next(sim, segments)
+        return self.reserve_all(sim, (segments,))
+
+    def reserve_all(self, sim: Sim | None, segments: Sequence[int]) -> bool:
+        """Does so for some messages, of so many segments each. It takes all their places or none.
+
+        Returns whether it did.
+        """
+        window = self._state.window
+        if not self.open or self._order.is_behind(sim) or window.free < len(segments):
+            return False
+        rate = self._rate_of(sim)
+        # Most gateways of many messages pace none, and finding the bucket takes as long again.
+        if not rate.unlimited and not self._pacer.take_all(self._bucket(sim), rate, segments):
+            return False
+        return window.reserve(len(segments))
 
     def reserve_next(self, sim: Sim | None, segments: int) -> bool:
         """Takes a place for the message whose turn it is. Returns whether there was one."""

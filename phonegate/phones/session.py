@@ -135,8 +135,13 @@ class Session:
                 # Before they are taken: many phones of an org may send at the same time.
                 await self._slow_down(wait)
             free = state.window.free
-            for incoming in heard.frames:
-                await self._hear(incoming)
+            recorder = self.station.recorder
+            if heard.plain is not None and recorder.takes_plainly:
+                state.receive_plainly(heard.plain)
+                recorder.put_plainly(heard.plain)
+            else:
+                for incoming in heard.frames:
+                    await self._hear(incoming)
             state.window.fit(trio.current_time())
             if state.window.free > free:
                 self.station.feeder.use_room()

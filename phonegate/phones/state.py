@@ -14,8 +14,9 @@ import attrs
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
+from phonegate.domain.plain_reports import PlainReports
 from phonegate.domain.reported_values import Kind
-from phonegate.model.messages import Message
+from phonegate.model.messages import Message, Pushed
 from phonegate.model.phones import ACK, CANCEL, Sim
 from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
@@ -292,6 +293,14 @@ class PhoneState:
         effects.append(Record(frame))
         return effects
 
+    def receive_plainly(self, reports: PlainReports) -> None:
+        """Takes frames of the phone that are plain reports, all of which are to be recorded."""
+        self._nonsense = 0
+        for id_ in reports.acked:
+            self.window.acknowledge(id_)
+        for id_, _ in reports.sent:
+            self.window.answer(id_)
+
     def refuse(self, fault: FrameFault) -> list[Effect]:
         """Takes a frame that could not be understood."""
         self._nonsense += 1
@@ -324,7 +333,21 @@ class PhoneState:
             media_urls=message.media_urls,
         )
 
-    def _number_for(self, message: Message) -> str | None:
+    def push_new(self, message_id: int, message: Pushed) -> frames.SendSms | None:
+        """Does as `push` with a message that was stored to be pushed."""
+        if not self.window.push(message_id):
+            return None
+        return frames.SendSms(
+            id=message_id,
+            to=message.address,
+            body=message.body,
+            sim=self._number_for(message),
+            sim_slot=message.sim_slot,
+            segments=message.segments,
+            priority=message.priority or None,
+        )
+
+    def _number_for(self, message: Message | Pushed) -> str | None:
         """Returns the number of a message's SIM, if the phone knows that itself."""
         for sim in self.online.sims:
             if sim.given and sim.slot == message.sim_slot:

@@ -5,7 +5,7 @@ of `session`.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from secrets import token_hex
 
 import attrs
@@ -20,7 +20,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones import frames
 from phonegate.phones.admission import Admitted
@@ -214,6 +214,10 @@ class PhoneStation:
         """Takes a place for a new message, if it can be pushed right now, and returns whether."""
         return self._reservations.reserve(sim, segments)
 
+    def reserve_all(self, sim: Sim | None, segments: Sequence[int]) -> bool:
+        """Takes a place for each of some new messages, or none, and returns whether it did."""
+        return self._reservations.reserve_all(sim, segments)
+
     def release(self, sim: Sim | None, segments: int) -> None:
         """Gives a place back."""
         self._reservations.release(sim, segments)
@@ -224,7 +228,14 @@ class PhoneStation:
         if self.state.parting:
             # It stays `sending`, and is pushed when the phone returns.
             return
-        frame = self.state.push(message)
+        self._send_push(self.state.push(message))
+
+    def push_new(self, message_id: int, message: Pushed) -> None:
+        """Sends a committed message that was stored to be pushed, as `push` does."""
+        if not self.state.parting:
+            self._send_push(self.state.push_new(message_id, message))
+
+    def _send_push(self, frame: frames.SendSms | None) -> None:
         self._reservations.note_end()
         if frame is None:
             self.feeder.use_room()

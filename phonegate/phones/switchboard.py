@@ -16,7 +16,7 @@ from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
 from phonegate.model.facts import Fact, OrgChanged
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED
 from phonegate.phones.numbers_online import NumbersOnline
@@ -70,6 +70,11 @@ class Switchboard:
         station = self._by_phone.get(phone)
         return station is not None and station.reserve(sim, segments)
 
+    def reserve_all(self, phone: int, sim: Sim | None, segments: Sequence[int]) -> bool:
+        """Takes a place for each of some messages on a phone, or none, as `reserve` does."""
+        station = self._by_phone.get(phone)
+        return station is not None and station.reserve_all(sim, segments)
+
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
         """Gives back a reservation whose message was not stored."""
         station = self._by_phone.get(phone)
@@ -84,6 +89,14 @@ class Switchboard:
         elif (moved := self._moved.get(phone)) is not None:
             # It turned out to be another phone while the message was being stored.
             moved.adopt(message)
+
+    def push_new(self, phone: int, message_id: int, message: Pushed) -> None:
+        """Pushes a committed message that was stored to be pushed, as `push` does."""
+        station = self._by_phone.get(phone)
+        if station is not None:
+            station.push_new(message_id, message)
+        else:
+            self.push(phone, message.stored(message_id))
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         """Returns the pacing of a phone's SIM as it stands, or None where there is no limit."""

@@ -1,5 +1,6 @@
 """A station: one connected phone, of whatever kind, as the switchboard sees it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import trio
@@ -7,7 +8,7 @@ import trio
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 
 
@@ -52,11 +53,17 @@ class Station(Protocol):
     def reserve(self, sim: Sim | None, segments: int) -> bool:
         """Takes a place for a new message, if it can be pushed right now, and returns whether."""
 
+    def reserve_all(self, sim: Sim | None, segments: Sequence[int]) -> bool:
+        """Takes a place for each of some new messages, or none, and returns whether it did."""
+
     def release(self, sim: Sim | None, segments: int) -> None:
         """Gives a place back."""
 
     def push(self, message: Message) -> None:
         """Sends a committed message, in the place that it has."""
+
+    def push_new(self, message_id: int, message: Pushed) -> None:
+        """Sends a committed message that was stored to be pushed, in the place that it has."""
 
     def outlook(self, sim: Sim | None) -> Outlook | None:
         """Returns the pacing of a SIM as it stands, or None where there is no limit."""

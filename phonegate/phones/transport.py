@@ -6,6 +6,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from phonegate.domain.plain_reports import PlainReports
 from phonegate.phones.frames import FrameFault, GatewayFrame, PhoneFrame
 
 
@@ -39,6 +40,8 @@ class Heard:
     """How many frames and pieces of frames it took to read, those of the connection among them."""
     is_last: bool
     """Nothing comes after it."""
+    plain: PlainReports | None = None
+    """What its frames say, if all of them are plain reports and the transport looks for such."""
 
 
 class Transport(Protocol):

@@ -79,11 +79,11 @@ class Window:
         self._until_result = True
         self._flight.update(dict.fromkeys(had))
 
-    def reserve(self) -> bool:
-        """Takes a place for one message. Returns False when the window is full."""
-        if self.free == 0:
+    def reserve(self, count: int = 1) -> bool:
+        """Takes places for so many messages. Without room for all it takes none: False."""
+        if self.free < count:
             return False
-        self.reserved += 1
+        self.reserved += count
         return True
 
     def release(self) -> None:

@@ -1,7 +1,7 @@
 """Reads parsed JSON that is right in all its fields, by code that is made from the same types.
 
-It applies the rules of the fields as any reader does, and gives up at the first problem. Whoever
-asks then reads the value again by the way that names every problem.
+It applies the rules of the fields as any reader does, and gives up at the first problem. Its caller
+then reads the value again by the way that names every problem.
 """
 
 from collections.abc import Callable

@@ -56,7 +56,7 @@ from phonegate.gateway import build_whole_app
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules
 from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
 from phonegate.phones.admission import Admission
@@ -108,12 +108,18 @@ class PlayedPhones:
     def reserve(self, phone: int, sim: Sim | None, segments: int) -> bool:
         return not self.full
 
+    def reserve_all(self, phone: int, sim: Sim | None, segments: Sequence[int]) -> bool:
+        return not self.full
+
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
         pass
 
     def push(self, phone: int, message: Message) -> None:
         self.pushed.append(message)
         self.on_push()
+
+    def push_new(self, phone: int, message_id: int, message: Pushed) -> None:
+        self.push(phone, message.stored(message_id))
 
     def wake(self, org: int, queues: Collection[Queue] | None = None) -> None:
         pass

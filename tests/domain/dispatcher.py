@@ -3,14 +3,14 @@
 `dispatcher_contract` holds it to what the real one does.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import attrs
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.pacing import Bucket, PacingRate
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 
 
@@ -41,6 +41,9 @@ class Phones:
         self.room -= segments
         return True
 
+    def reserve_all(self, phone: int, sim: Sim | None, segments: Sequence[int]) -> bool:
+        return self.reserve(phone, sim, sum(segments))
+
     def release(self, phone: int, sim: Sim | None, segments: int) -> None:
         if self._has(phone):
             self.room += segments
@@ -48,6 +51,9 @@ class Phones:
     def push(self, phone: int, message: Message) -> None:
         if self._has(phone):
             self.pushed.append((phone, message))
+
+    def push_new(self, phone: int, message_id: int, message: Pushed) -> None:
+        self.push(phone, message.stored(message_id))
 
     def outlook(self, phone: int, sim: Sim | None) -> Outlook | None:
         rate = PacingRate(self.segments_per_minute)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from phonegate.domain.dispatch import Dispatcher
-from phonegate.model.messages import Queue
+from phonegate.model.messages import Pushed, Queue
 
 from .messages import message
 
@@ -71,6 +71,24 @@ async def a_phone_takes_so_much_and_again_what_was_given_back(scene: Scene) -> N
     assert [dispatcher.reserve(phone, None, 1) for _ in range(2)] == [True, False]
 
 
+async def places_for_some_messages_are_taken_together_or_not_at_all(scene: Scene) -> None:
+    dispatcher, phone = scene.dispatcher, await scene.connect()
+    assert not dispatcher.reserve_all(AWAY, None, [1])
+    assert not dispatcher.reserve_all(phone, None, [1, 1, 1])
+    assert dispatcher.reserve_all(phone, None, [1, 1])
+    assert not dispatcher.reserve_all(phone, None, [1])
+
+
+async def a_new_message_is_pushed_as_any_other(scene: Scene) -> None:
+    dispatcher, phone = scene.dispatcher, await scene.connect()
+    new = Pushed(scene.org, "+1555", "hi", 0, phone, "", None, None, 0, "hold", None, 1)
+    dispatcher.push_new(AWAY, 5, new)
+    assert dispatcher.reserve_all(phone, None, [1, 1])
+    dispatcher.push_new(phone, 6, new)
+    dispatcher.push_new(phone, 7, new)
+    assert [await scene.pushed(phone), await scene.pushed(phone)] == [6, 7]
+
+
 async def a_push_reaches_the_phone_whose_place_it_has(scene: Scene) -> None:
     one, other = await scene.connect(), await scene.connect()
     for phone, message_id in ((other, 5), (one, 6)):
@@ -102,6 +120,8 @@ PROMISES: Final[tuple[Promise, ...]] = (
     of_a_phone_that_is_away_nothing_comes,
     those_online_come_in_the_order_of_their_connection,
     a_phone_takes_so_much_and_again_what_was_given_back,
+    places_for_some_messages_are_taken_together_or_not_at_all,
+    a_new_message_is_pushed_as_any_other,
     a_push_reaches_the_phone_whose_place_it_has,
     a_phone_that_has_a_message_and_can_is_asked_to_drop_it,
     the_outlook_knows_how_fast_a_phone_may_send,

@@ -187,7 +187,7 @@ async def test_room_is_given_back_when_nothing_was_stored(
 ) -> None:
     scene.connect(SIM)
 
-    async def full(_: object) -> None:
+    async def full(*_: object, **__: object) -> None:
         raise StorageUnavailable("disk full")
 
     monkeypatch.setattr(scene.database, "write", full)

@@ -41,3 +41,14 @@ def test_buckets_that_rested_are_dropped() -> None:
         pacer.take(key, RATE, 6)
     assert len(pacer) <= 2 * SWEEP_AT + 1
     assert not pacer.take(4 * SWEEP_AT - 1, RATE, 1)
+
+
+def test_of_some_messages_all_are_taken_or_none() -> None:
+    pacer = Pacer(Clock())
+    assert not pacer.take_all("a", RATE, [1] * 7)
+    assert len(pacer) == 0
+    assert pacer.take_all("a", RATE, [1, 2, 3])
+    assert not pacer.take("a", RATE, 1)
+    one_by_one = Pacer(Clock())
+    assert [one_by_one.take("a", RATE, size) for size in (1, 2, 3)] == [True] * 3
+    assert one_by_one.look("a", RATE) == pacer.look("a", RATE)

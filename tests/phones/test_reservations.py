@@ -142,3 +142,16 @@ async def test_a_pause_waits_for_nothing_over_a_link_that_ends() -> None:
     with trio.fail_after(1):
         async with phone.reservations.pause():
             assert phone.reservations.stopped
+
+
+def test_places_for_some_messages_are_taken_together_or_not_at_all() -> None:
+    phone = parts(per_minute=24, window=3)
+    reservations, window = phone.reservations, phone.state.window
+    assert not reservations.reserve_all(None, [1, 1, 1, 1])
+    assert not reservations.reserve_all(None, [3, 4])
+    assert window.free == 3
+    assert reservations.reserve_all(None, [3, 3])
+    assert not reservations.reserve_all(None, [1])
+    assert (window.free, window.reserved) == (1, 2)
+    phone.order.fall_behind()
+    assert not reservations.reserve_all(None, [])

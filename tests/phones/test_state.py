@@ -21,7 +21,7 @@ from phonegate.config.settings import PhoneSettings
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import Message
+from phonegate.model.messages import Message, Pushed
 from phonegate.model.phones import Health, Phone, Sim
 from phonegate.model.states import Cause, advance
 from phonegate.phones import frames
@@ -552,3 +552,17 @@ TestLinks = Links.TestCase
 TestLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestSeedLinks = SeedLinks.TestCase
 TestSeedLinks.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["reported", "given"])
+@pytest.mark.parametrize("priority", [0, 3])
+def test_a_new_message_is_pushed_as_any_other(given: bool, priority: int) -> None:  # noqa: FBT001
+    sims = (Sim(slot=0, number="+15551112222", given=given),)
+    new = Pushed(1, "+1555", "hi", 0, 1, "", 0, "+15551112222", priority, "hold", None, 2)
+    states = link(), link()
+    for state in states:
+        state.online = attrs.evolve(state.online, sims=sims)
+        assert state.window.reserve(2)
+    assert states[0].push_new(5, new) == states[1].push(new.stored(5))
+    assert states[0].push_new(5, new) is None
+    assert [state.window.reserved for state in states] == [0, 1]

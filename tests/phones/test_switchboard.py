@@ -1,5 +1,6 @@
 """The switchboard by itself, with stations that only note what they are told."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.pacing import Bucket, PacingRate
-from phonegate.model.messages import Message, Queue
+from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones import switchboard
 from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
@@ -41,11 +42,17 @@ class Fake:
         self.room -= segments
         return self.room >= 0
 
+    def reserve_all(self, sim: Sim | None, segments: Sequence[int]) -> bool:
+        return self.reserve(sim, sum(segments))
+
     def release(self, sim: Sim | None, segments: int) -> None:
         self.room += segments
 
     def push(self, message: Message) -> None:
         self.told.append(message.id)
+
+    def push_new(self, message_id: int, message: Pushed) -> None:
+        self.told.append(message_id)
 
     def outlook(self, sim: Sim | None) -> Outlook | None:
         return OUTLOOK

@@ -119,3 +119,11 @@ def test_no_phone_gets_a_wider_window_than_the_owner_allows() -> None:
     window = Window(10, widest=10, now=0.0)
     window.bound(1000)
     assert window.free == 10
+
+
+def test_places_for_several_are_taken_together_or_not_at_all() -> None:
+    window = Window(3, now=0.0)
+    assert not window.reserve(4)
+    assert window.reserve(2)
+    assert not window.reserve(2)
+    assert (window.free, window.reserved) == (1, 2)

@@ -1,4 +1,5 @@
 import sqlite3
+from typing import Any
 
 import attrs
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.model.facts import Changed
-from phonegate.model.messages import FAR_AHEAD_MS, Message
+from phonegate.model.messages import FAR_AHEAD_MS, Message, NewMessage, Pushed
 from phonegate.model.orgs import Org
 from phonegate.model.states import Cause
 from phonegate.store import messages
@@ -194,3 +195,51 @@ def test_what_waits_of_a_key_is_withdrawn_in_slices(
         assert found.status == status
     plan = connection.execute(f"EXPLAIN QUERY PLAN {messages.WITHDRAW}", ("y", "k", 9)).fetchall()
     assert any("INDEX messages_waiting_of_key (key=?)" in row[3] for row in plan), plan
+
+
+def pushed(org: int, number: int, **changes: object) -> Pushed:
+    base = Pushed(org, "+15553334444", str(number), 1000, 3, "0", 0, "+1", 0, "hold", None, 2)
+    return base._replace(**changes)  # type: ignore[arg-type]
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "sim": st.none() | st.just("+15"),
+                "sim_slot": st.none() | st.just(1),
+                "priority": st.integers(-128, 127),
+                "on_uncertain": st.sampled_from(["hold", "resend"]),
+                "key": st.none() | st.just("k1"),
+                "segments": st.integers(1, 9),
+            }
+        ),
+        max_size=20,
+    )
+)
+def test_messages_that_are_pushed_at_once_are_stored_as_ever(changes: list[dict[str, Any]]) -> None:
+    connection = memory()
+    tables = Tables(connection)
+    org = tables.orgs.add("myorg", "hash", 1)
+    new = [pushed(org.id, number, **one) for number, one in enumerate(changes)]
+    ids = tables.messages.insert_pushed(new)
+    assert tables.facts == [Changed(id_, org.id, None, "sending") for id_ in ids]
+    stored = [_found(tables, org, id_) for id_ in ids]
+    assert stored == [one.stored(id_) for id_, one in zip(ids, new, strict=True)]
+    again = [NewMessage(status="sending", **one._asdict()) for one in new]
+    others = [_found(tables, org, id_) for id_ in tables.messages.insert_all(again)]
+    assert [attrs.evolve(one, id=0) for one in others] == [
+        attrs.evolve(one, id=0) for one in stored
+    ]
+    assert ids == range(1, len(new) + 1)
+    assert tables.word_index.missing == 2 * len(new)
+    connection.close()
+
+
+def test_any_number_of_them_has_ids_that_ascend(tables: Tables, org: Org) -> None:
+    first = 1
+    for count in (1, 2, 63, 64, 65, 200):
+        ids = tables.messages.insert_pushed([pushed(org.id, at) for at in range(count)])
+        assert ids == range(first, first + count)
+        assert [_found(tables, org, id_).body for id_ in ids] == [str(at) for at in range(count)]
+        first += count

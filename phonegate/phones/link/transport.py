@@ -11,6 +11,7 @@ import trio
 
 from phonegate.phones.frames import FrameFault, GatewayFrame, Inbound, encode
 from phonegate.phones.link.frame_reader import read
+from phonegate.phones.link.plain_report_reader import read_plain_reports
 from phonegate.phones.link.websocket import PhoneWebsocket
 from phonegate.phones.transport import FrameTooLarge, Heard, Incoming, LinkLost
 from phonegate.phones.worker import FOREVER, Worker
@@ -103,7 +104,12 @@ class WebsocketTransport:
             raise LinkLost
         read = await self._websocket.receive(sparing)
         self._reply, self._ended = read.reply, read.is_last
-        return Heard(map(self._read, read.frames), read.events, read.is_last)
+        return Heard(
+            map(self._read, read.frames),
+            read.events,
+            read.is_last,
+            read_plain_reports(read.frames) if read.frames else None,
+        )
 
     async def send(self, frame: GatewayFrame) -> None:
         """Sends a frame once the outbox has room. After a close frame it is dropped."""

@@ -6,7 +6,7 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -523,6 +523,17 @@ class Trouble:
             return await write(op, **how)  # type: ignore[arg-type]
 
         monkeypatch.setattr(site.database, "write", refusing)
+        submit = site.database.submit
+
+        def refusing_later(op: Any, done: Any, **how: Any) -> None:
+            if self.on:
+                self.refused.set()
+                error = StorageUnavailable("disk full")
+                trio.lowlevel.current_trio_token().run_sync_soon(done, None, error)
+            else:
+                submit(op, done, **how)
+
+        monkeypatch.setattr(site.database, "submit", refusing_later)
 
 
 async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
