@@ -384,7 +384,7 @@ class Links(RuleBasedStateMachine):
             if reserved_by is self.state:
                 self.deliver(reserved_by, leased)
 
-    def deliver(self, state: PhoneState, row: Message) -> None:
+    def deliver(self, state: PhoneState, row: Message | Leased) -> None:
         if (frame := state.push(row)) is not None:
             assert row.id not in self.acked_here, "pushed after its ack had come"
             self.pushes[row.id] += 1
