@@ -7,28 +7,25 @@ file checkpointed.
 """
 
 import gc
-import resource
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import trio
-from quart_trio import QuartTrio
 
-from phonegate import log
-from phonegate.api.app import build_app, build_pipeline
+from phonegate import log, process
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
-from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.assembly import TIMINGS, Core, Timings
 from phonegate.bind_address import is_loopback
 from phonegate.carriers import registry
-from phonegate.config.settings import HttpSettings, Settings
+from phonegate.config.settings import Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
 from phonegate.operations.alarms_api import alarms_endpoints
@@ -42,10 +39,9 @@ from phonegate.operations.pairing_api import pairing_endpoint
 from phonegate.operations.reload import Reload, Reread
 from phonegate.own_addresses import base_urls, lan_addresses
 from phonegate.pages.assets import Assets
-from phonegate.pages.blueprint import build_pages
 from phonegate.pages.endpoints import page_endpoints
 from phonegate.phones.link.phone_link import PhoneLink
-from phonegate.server import Server
+from phonegate.server import AppUnusable, AsgiApp, Server
 from phonegate.store.database import Database
 
 if TYPE_CHECKING:
@@ -57,26 +53,13 @@ GOODBYE_S = 3.0
 HANG_UP_S = 1.0
 """Of the drain, kept for storing what became of messages that no carrier has answered."""
 
-SPARE_DESCRIPTORS = 64
-"""File descriptors for all that is no connection: the database, the log, the control socket."""
-
-ENOUGH_DESCRIPTORS = 4_096
-"""With so many a gateway serves thousands of phones. What is below [http] max_connections by less
-is not worth a line at each start: `connections_full` and `accept_failed` tell when it is met."""
-
-GARBAGE = (20_000, 20, 20)
-"""When Python looks for garbage in cycles, see `gc.set_threshold`. Its own 700 objects are a few
-messages' worth, and make every hundredth look one through all that ten thousand phones are made of;
-nearly everything here goes without it."""
-
-TURN_S = 0.000_5
-"""How long a thread computes on when another waits, see `sys.setswitchinterval`. With Python's own
-5 ms, a request that comes while a thread writes a long page waits three times as long."""
-
 OPEN_TO_ALL = (
     "every caller who reaches this gateway can make an org and store messages. "
     "`phonegate registration local` lets only private networks do so"
 )
+
+LATER: Final = ("flask_swagger_ui", "hypercorn", "jinja2", "quart", "quart_trio", "werkzeug")
+"""Packages that the first request for a page loads. Whether they are there is looked at before."""
 
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
@@ -107,13 +90,13 @@ def run(
     Raises:
         StoreError: the database can't be used.
         BadInput: an assistant of the configuration can't be used.
-        ServerError: an address can't be listened on, or the certificate or key can't be used.
+        ServerError: an address can't be listened on, the certificate or key can't be used, or a
+            package is missing.
     """
     # Two clients call webhooks, and each keeps as many connections idle as it may use.
     called = 4 * settings.webhooks.calls_at_once
-    _allow_connections(settings.http.max_connections + called)
-    gc.set_threshold(*GARBAGE)
-    sys.setswitchinterval(TURN_S)
+    _demand_installed()
+    process.prepare(settings.http.max_connections + called)
     try:
         trio.run(
             partial(_run_until_signalled, hang_up_stops=hang_up_stops, timings=timings),
@@ -125,24 +108,10 @@ def run(
         raise _cause(group) from group
 
 
-def _allow_connections(wanted: int) -> None:
-    """Raises the limit of open files as far as it must and may be.
-
-    Systems begin with 1,024, so that old programs which use select(2) don't fail; a gateway of
-    a thousand phones would then accept no more clients, not even its operator.
-    """
-    wanted += SPARE_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft < allowed:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-        except (OSError, ValueError):
-            allowed = soft
-    if allowed < min(wanted, ENOUGH_DESCRIPTORS):
-        _log.warning("few_descriptors", limit=allowed, wanted=wanted, remedy="raise ulimit -n")
+def _demand_installed() -> None:
+    missing = [name for name in LATER if find_spec(name) is None]
+    if missing:
+        raise AppUnusable(f"{' and '.join(missing)} is not installed here. Install phonegate anew.")
 
 
 def _cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -278,16 +247,23 @@ class _Gateway:
             encrypted=bool(settings.tls.certificate),
             logged=settings.log.requests,
         )
-        server = Server(
-            settings.http,
-            settings.tls,
-            app=build_whole_app(
+
+        def make_app() -> AsgiApp:
+            # Quart and all that it needs.
+            from phonegate.pages.app import build_whole_app  # noqa: PLC0415
+
+            return build_whole_app(
                 services,
                 settings.http,
                 pipeline,
                 assets,
                 own_certificate=is_in_use(settings, own_authority(settings)),
-            ),
+            )
+
+        server = Server(
+            settings.http,
+            settings.tls,
+            make_app=make_app,
             serve_phone=link.serve,
             fast_pipeline=pipeline,
             rate_limits=rate_limits,
@@ -413,29 +389,6 @@ def _builtin_phone(core: Core) -> "BuiltinPhone | None":
 async def _until_cancelled(run: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
     with scope:
         await run()
-
-
-def build_whole_app(
-    services: Services,
-    http: HttpSettings,
-    pipeline: Pipeline | None = None,
-    assets: Assets | None = None,
-    *,
-    own_certificate: bool = False,
-) -> QuartTrio:
-    """Returns the app with the API and the pages. The certificate may be of an own authority."""
-    app = build_app(services, http, pipeline=pipeline)
-    pages = build_pages(
-        build_table(),
-        public_url=http.public_url,
-        version=services.version,
-        max_body_bytes=http.max_body_bytes,
-        registration=services.accounts.orgs.registration,
-        own_certificate=own_certificate,
-        assets=assets,
-    )
-    app.register_blueprint(pages)
-    return app
 
 
 def _urls_for_others(bound: Sequence[tuple[str, int]], **fixed: Any) -> Sequence[str]:

@@ -33,7 +33,7 @@ class _TurnEnd(trio.abc.Instrument):
                     one()
                 except Exception:  # noqa: BLE001 - whatever it is, other work goes on
                     # What it raised would make trio call this instrument no more.
-                    _log.exception("work at the end of a turn failed")
+                    _log.exception("turn_end_failed")
 
 
 _OF_RUN: Final[trio.lowlevel.RunVar[_TurnEnd | None]] = trio.lowlevel.RunVar("turn_end", None)

@@ -20,6 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "local_ca",
             "log",
             "own_addresses",
+            "process",
             "rates",
             "trust",
             "turn_end",

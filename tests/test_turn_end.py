@@ -42,7 +42,7 @@ async def test_work_that_fails_costs_no_other_work(caplog: pytest.LogCaptureFixt
     at_turn_end(lambda: done.append("next turn"))
     await trio.lowlevel.checkpoint()
     assert done == ["after it", "next turn"]
-    assert [record.message for record in caplog.records] == ["work at the end of a turn failed"]
+    assert [record.message for record in caplog.records] == ["turn_end_failed"]
 
 
 def test_where_no_loop_runs_it_is_done_at_once() -> None:

@@ -23,22 +23,18 @@ from werkzeug.routing import MapAdapter, WebsocketMismatch
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.counted_send import CountedSend
 from phonegate.api.endpoint import Answer, Request
-from phonegate.api.errors import answer_for, code_of
+from phonegate.api.errors import StatusRaised, answer_for, code_of
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.openapi.routes import build_openapi
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.reply import NO_LENGTH, Reply, render
 from phonegate.api.services import Services
-from phonegate.api.table import Table, build_table
-from phonegate.config.settings import HttpSettings, RequestLog
+from phonegate.api.table import build_table
+from phonegate.config.settings import HttpSettings
 from phonegate.domain.client_network import client_network
-from phonegate.http.origins import Origins
 from phonegate.http.refusals import TooLarge
 from phonegate.http.scope import OWNER, RELAYED, STREAM
 from phonegate.model.refusals import Busy
-
-PIPELINE_SHARE: Final = 0.9
-"""Part of a request's time that the pipeline may use: it knows whether the client was slow (408) or
-the gateway (503). The server, which ends what takes the whole, knows neither."""
 
 TABLE: Final = "table"
 """The name that Quart knows all endpoints of the table by."""
@@ -92,7 +88,7 @@ class _App(QuartTrio):
 
     def log_exception(self, exception_info: Any) -> None:
         """Tells the log of a failure that no handler caught."""
-        answer_for(exception_info[1])
+        answer_for(_own(exception_info[1]))
 
     async def make_default_options_response(self) -> Any:
         """Answers OPTIONS as the pipeline does."""
@@ -127,7 +123,7 @@ class _App(QuartTrio):
         # Whatever is at the address, no websocket is.
         if isinstance(error, werkzeug.exceptions.NotFound | WebsocketMismatch):
             error = self._pipeline.no_such_address(request)
-        answer = answer_for(error)
+        answer = answer_for(_own(error))
         if is_plain:
             g.code = code_of(answer)
             g.page = isinstance(error, werkzeug.exceptions.MethodNotAllowed)
@@ -152,33 +148,6 @@ class _App(QuartTrio):
         status, seconds = response.status_code, perf_counter() - g.began
         self._pipeline.log.note(request, status, seconds, code=g.get("code"), page=page)
         return response
-
-
-def build_pipeline(
-    services: Services,
-    settings: HttpSettings,
-    table: Table | None = None,
-    *,
-    encrypted: bool = False,
-    logged: RequestLog = "all",
-) -> Pipeline:
-    """Returns the pipeline of a table, for the fast path and the app together.
-
-    Args:
-        services: What the handlers work with.
-        settings: Limits and deadlines.
-        table: The endpoints; without one, those of the API.
-        encrypted: Whether the gateway itself speaks TLS.
-        logged: The requests that get a line in the log.
-    """
-    return Pipeline(
-        services,
-        build_table() if table is None else table,
-        request_timeout_s=settings.request_timeout_s * PIPELINE_SHARE,
-        origins=Origins(services.public_url, settings.allowed_origins),
-        encrypted=encrypted,
-        logged=logged,
-    )
 
 
 def build_app(
@@ -245,7 +214,18 @@ async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
                 raise TooLarge(most)
     except werkzeug.exceptions.RequestEntityTooLarge:
         raise TooLarge(most) from None
+    except werkzeug.exceptions.HTTPException as error:
+        raise _own(error) from error
     return bytes(data)
+
+
+def _own(error: BaseException) -> BaseException:
+    """Returns an error that Quart made as one of ours, and any other as it is."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    if isinstance(error, werkzeug.exceptions.HTTPException) and error.code is not None:
+        return StatusRaised(error.code, getattr(error, "valid_methods", None) or ())
+    return error
 
 
 def _head() -> bool:

@@ -3,14 +3,13 @@
 import json
 import traceback
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 import trio
-from werkzeug.exceptions import HTTPException
 
 from phonegate import log
 from phonegate.api.endpoint import Answer
@@ -65,6 +64,16 @@ class FieldsRefused(Refused):
         super().__init__(cause.detail)
 
 
+class StatusRaised(Exception):
+    """An error that a web framework made, without its words, which may quote the request."""
+
+    def __init__(self, status: int, allowed: Collection[str] = ()) -> None:
+        self.status = status
+        self.allowed = allowed
+        """The methods that are allowed, where another was used."""
+        super().__init__(str(status))
+
+
 def answer_for(error: BaseException) -> Answer:
     """Returns the answer to a request that ended in `error`, and logs what is a fault of ours."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
@@ -83,8 +92,8 @@ def answer_for(error: BaseException) -> Answer:
         )
     if isinstance(error, trio.TooSlowError):
         return _answer(Problem.of(Busy("The gateway did not finish in time. Ask again later.")))
-    if isinstance(error, HTTPException) and error.code is not None:
-        return _of_quart(error, error.code)
+    if isinstance(error, StatusRaised):
+        return _of_status(error)
     return _fault(error)
 
 
@@ -117,11 +126,10 @@ def _limit_of(error: Refused) -> Mapping[str, Any]:
     return {"limit": error.limit, "ends_at": iso(error.ends_at_ms)}
 
 
-def _of_quart(error: HTTPException, status: int) -> Answer:
-    """Answers an error that Quart made, without its words, which may quote the request."""
-    if allowed := getattr(error, "valid_methods", None):
-        return _answer(Problem.of(MethodNotAllowed(sorted(allowed))))
-    status = status if status >= FIRST_ERROR else FIRST_FAULT
+def _of_status(error: StatusRaised) -> Answer:
+    if error.allowed:
+        return _answer(Problem.of(MethodNotAllowed(sorted(error.allowed))))
+    status = error.status if error.status >= FIRST_ERROR else FIRST_FAULT
     detail = "The request could not be served." if status < FIRST_FAULT else FAULT
     return _answer(Problem(status=status, code=code_for(status), detail=detail))
 

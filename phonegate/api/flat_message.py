@@ -12,9 +12,6 @@ from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import attrs
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.http import parse_options_header
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from phonegate.api.convert import refusal
 from phonegate.api.field_names import shown
@@ -264,29 +261,13 @@ def _address_kept(name: str, value: str) -> str:
 
 
 def _multipart(body: bytes, content_type: str) -> dict[str, str]:
-    boundary = parse_options_header(content_type)[1].get("boundary", "")
-    if not boundary:
-        raise BadInput("The Content-Type of the form names no boundary.")
-    decoder = MultipartDecoder(boundary.encode(), len(body) or 1, max_parts=MAX_FIELDS)
-    pairs: list[tuple[str, str]] = []
-    name: str | None = None
-    data = bytearray()
+    # Few apps send such forms, and werkzeug is large.
+    from phonegate.api.multipart_form import TooManyParts, read_parts  # noqa: PLC0415
+
     try:
-        decoder.receive_data(body)
-        decoder.receive_data(None)
-        while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
-            if isinstance(event, Field | File):
-                name, data = event.name, bytearray()
-            elif isinstance(event, Data):
-                data += event.data
-                # RFC 7578, 4.2 has each part named, and werkzeug takes those that are not.
-                if not event.more_data and name is not None:
-                    pairs.append((name, data.decode("utf-8", "replace")))
-    except RequestEntityTooLarge:
+        return _fields(read_parts(body, content_type, MAX_FIELDS))
+    except TooManyParts:
         raise _too_many() from None
-    except ValueError:
-        raise BadInput("The form is cut short or has no parts: see RFC 7578.") from None
-    return _fields(pairs)
 
 
 def _fields(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

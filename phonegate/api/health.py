@@ -59,5 +59,6 @@ ENDPOINTS: Final = (
             ),
         ),
         handler=health,
+        fast_path=True,
     ),
 )

@@ -54,7 +54,7 @@ class Finding:
 
 def examine(config: Path | None, database: Path | None) -> list[Finding]:
     """Runs all checks. Those that need a usable configuration are left out without one."""
-    findings = [*_python(), *_sqlite(), *_zipapp()]
+    findings = [*_python(), *_sqlite(), *_zipapp(), *_pages()]
     source = options.config_file(config)
     if source is not None and source.exists():
         findings += _written_by_others("configuration", source)
@@ -108,6 +108,16 @@ def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
 def _python() -> Iterator[Finding]:
     # An older Python than is supported never gets here: __main__ refuses it.
     yield Finding("fine", "Python", f"{platform.python_version()} ({sys.executable})")
+
+
+def _pages() -> Iterator[Finding]:
+    """Loads what a gateway loads with the first page that is asked for."""
+    try:
+        import phonegate.pages.app  # noqa: PLC0415 - as a gateway does
+        import phonegate.server.asgi  # noqa: F401, PLC0415 - as above
+    except Exception as error:  # noqa: BLE001 - whatever it is of whatever package
+        text = f"can't be loaded: {type(error).__name__}: {error}. Install phonegate anew"
+        yield Finding("fault", "web pages", text)
 
 
 def _sqlite() -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
 from phonegate.domain.plain_reports import PlainReports, RecordPlainReports
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.domain.reception import Reception
 from phonegate.model.messages import Candidate, Message, Queue
 from phonegate.model.phones import Health, Sim
 from phonegate.store.database import Database
@@ -46,6 +47,10 @@ class Reporter:
     device_id: str | None = None
     link: inbox.SourceLink | None = None
     """Its connection, if its phone was in doubt when it reported something."""
+
+    def takes_company(self, items: Sequence[Received]) -> bool:
+        """Tells whether received SMS can be stored together with those of others."""
+        return self.link is None and Reception.takes(items)
 
 
 class PhoneReports:
@@ -248,6 +253,16 @@ class PhoneDelivery:
             patient=patient,
             size=size,
         )
+
+    async def receive(self, reporter: Reporter, items: Sequence[Received]) -> tuple[int, ...]:
+        """Stores received SMS that take company, each once. Returns the id of each.
+
+        Raises:
+            StorageSpent, DiskLow: The org may store no more just now.
+        """
+        origin = inbox.Origin(reporter.org, reporter.phone, reporter.device_id)
+        reception = Reception(items, origin, self._now_ms(), self._rate_limits)
+        return (await self._database.write(reception)).ids
 
     def report_plainly(
         self,

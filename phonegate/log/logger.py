@@ -59,7 +59,7 @@ class Logger:
             output.take("info", self._part, event, fields)
 
     def warning(self, event: str, /, **fields: Any) -> None:
-        """Logs what a person may have to look at."""
+        """Logs what a person may have to look at. Its line is written at once."""
         output = self.output or configure()
         if output.least <= LEVELS["warning"]:
             output.take("warning", self._part, event, fields)
@@ -133,8 +133,8 @@ class _Written:
         if "exc_info" in fields:
             flatten(fields)
         self.lines.write(self._form(now(), level, part, event, fields))
-        if level == "error":
-            # It may be the last that this process does.
+        if level in {"warning", "error"}:
+            # It may be the last that this process does, and a person may be looking.
             self.lines.flush()
 
 

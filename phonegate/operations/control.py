@@ -21,9 +21,9 @@ from phonegate import log
 from phonegate.config.settings import HttpSettings
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.control_path import address, socket_path
-from phonegate.server.asgi import AsgiShell
 from phonegate.server.connection import ConnectionHandler
 from phonegate.server.redacted_trace import redacted
+from phonegate.server.shell_on_demand import ShellOnDemand
 from phonegate.server.streams import Connection
 
 MAX_CLIENTS: Final = 16
@@ -56,7 +56,7 @@ class Control:
         self.path = socket_path(database)
         self._settings = settings
         self._limiter = trio.CapacityLimiter(MAX_CLIENTS)
-        self._shell = AsgiShell(app, settings, ())
+        self._shell = ShellOnDemand(lambda: app, settings, ())
         self._connections = ConnectionHandler(
             settings,
             tls=None,

@@ -48,6 +48,7 @@ class OperatorEndpoints:
                 summary="Metrics for Prometheus",
                 answer=MetricsAnswer,
                 handler=self.metrics,
+                fast_path=True,
             ),
             Endpoint(
                 name="ready",
@@ -60,6 +61,7 @@ class OperatorEndpoints:
                 answer=ReadyAnswer,
                 statuses=(200, 503),
                 handler=self.ready,
+                fast_path=True,
             ),
         )
 

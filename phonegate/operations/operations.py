@@ -8,8 +8,8 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.api.app import build_pipeline
 from phonegate.api.endpoint import Endpoint
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table
 from phonegate.config.settings import Settings, TlsSettings
@@ -241,7 +241,13 @@ class Operations:
 
     def _own_server(self) -> Server:
         app = OperatorApp(self._pipeline)
-        return Server(self._http, TlsSettings(), app=app, serve_phone=_no_phone, phone_path="")
+        return Server(
+            self._http,
+            TlsSettings(),
+            make_app=lambda: app,
+            serve_phone=_no_phone,
+            phone_path="",
+        )
 
 
 def _thresholds(settings: Settings) -> AlarmThresholds:

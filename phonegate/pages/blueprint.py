@@ -15,6 +15,15 @@ from phonegate.domain.registration import Mode, Registration
 from phonegate.pages.assets import Asset, Assets
 from phonegate.pages.highlight import marked, painted
 from phonegate.pages.page_context import page_context
+from phonegate.pages.policies import (
+    ASK,
+    DOCS_POLICY,
+    HTML,
+    KEEP,
+    NO_POLICY,
+    PAGE_POLICY,
+    PLAIN,
+)
 
 SAMPLE: Final = "https://sms.example.org"
 """Stands for the gateway's address where that is not known."""
@@ -24,27 +33,6 @@ STAND_IN_V6: Final = "[::9]"
 """What pages are made with in place of the own host, which is put in for each request: making
 one takes milliseconds, and any client can make up hosts all day. Brackets have one of their own,
 because a shell's word with some must be quoted."""
-
-KEEP: Final = "public, max-age=31536000, immutable"
-"""For what stands under an address of its content: a year, the longest that is of use."""
-
-ASK: Final = "no-cache"
-"""For pages: kept, and asked for again each time, which costs no more than their tag."""
-
-HTML: Final = "text/html; charset=utf-8"
-PLAIN: Final = "text/plain; charset=utf-8"
-
-_ALONE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-PAGE_POLICY: Final = (
-    f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {_ALONE}"
-)
-DOCS_POLICY: Final = (
-    # Swagger UI writes styles into its elements and has pictures within its stylesheet.
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    f"img-src 'self' data:; connect-src 'self'; {_ALONE}"
-)
-NO_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 
 
 @attrs.frozen(kw_only=True)

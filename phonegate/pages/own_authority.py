@@ -12,7 +12,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Handler
 from phonegate.local_ca.errors import NoCertificate
 from phonegate.local_ca.x509 import Certificate, read_pem
 from phonegate.model.refusals import NotFound
-from phonegate.pages.blueprint import HTML, PAGE_POLICY
+from phonegate.pages.policies import HTML, PAGE_POLICY
 from phonegate.pages.printer import Printer
 
 CERTIFICATE_MEDIA: Final = "application/x-x509-ca-cert"

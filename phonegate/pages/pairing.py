@@ -25,10 +25,10 @@ from phonegate.model.states import (
     SENT,
     UNCERTAIN,
 )
-from phonegate.pages.blueprint import HTML, PAGE_POLICY
 from phonegate.pages.forwarding_apps import APPS
 from phonegate.pages.own_authority import PATH as CA_PATH
 from phonegate.pages.own_authority import AuthorityPages
+from phonegate.pages.policies import HTML, PAGE_POLICY
 from phonegate.pages.printer import Printer
 from phonegate.typed_json.fields import field
 

@@ -1,11 +1,13 @@
 """Makes pages that are the table's answers: of templates, for the path prefix of a request."""
 
 from collections.abc import Callable
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from phonegate.api.endpoint import Request
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 class Printer:
@@ -17,8 +19,14 @@ class Printer:
 
     def __init__(self, asset: Callable[[str], str]) -> None:
         self._asset = asset
-        # From the package, which may be within a zip file, and not from a folder.
-        self._templates = Environment(
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        # With the first page: at its start a gateway needs no templates.
+        from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+        return Environment(
+            # From the package, which may be within a zip file, and not from a folder.
             loader=PackageLoader("phonegate.pages"),
             autoescape=True,
             undefined=StrictUndefined,

@@ -1,5 +1,6 @@
 """The one listener. It reads the head of each request and picks what serves the connection."""
 
+from .app_call import AsgiApp
 from .connection import ServePhone
 from .errors import AppUnusable, CannotListen, CertificateUnusable, ServerError
 from .fast_pipeline import FastPipeline
@@ -9,6 +10,7 @@ from .server import Server
 
 __all__ = [
     "AppUnusable",
+    "AsgiApp",
     "CannotListen",
     "CertificateUnusable",
     "FastPipeline",

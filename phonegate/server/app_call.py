@@ -20,6 +20,9 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI 3 application: scope, receive, send."""
 
+ANSWER_GRACE_S = 3.0
+"""Seconds past a request's time-out in which the answer that says so may leave."""
+
 LAST_WORD_S = 5.0
 """Seconds for the answer that says a call has failed; a client that reads needs none."""
 

@@ -25,16 +25,13 @@ from phonegate.config.settings import HttpSettings
 from phonegate.http.prefix import without_prefix
 from phonegate.http.scope import RELAYED
 
-from .app_call import AppCall, AsgiApp, Message, Send
+from .app_call import ANSWER_GRACE_S, AppCall, AsgiApp, Message, Send
 from .errors import AppUnusable
 from .forwarded import Network, SocketPeer, true_peer
 from .hypercorn_h11 import OneRequestH11, config
 from .streams import send_in_pieces
 
 _log = log.get("server")
-
-ANSWER_GRACE_S = 3.0
-"""Seconds past a request's time-out in which the answer that says so may leave."""
 
 _RECEIVE_BYTES = 65_536
 
@@ -46,7 +43,7 @@ class AsgiShell:
         app: The ASGI application. Its lifespan runs once, in `run`.
         settings: Limits and deadlines.
         trusted: The proxies that may say who the client is.
-        answer_grace_s: See `ANSWER_GRACE_S`.
+        answer_grace_s: See `app_call.ANSWER_GRACE_S`.
     """
 
     def __init__(
@@ -79,6 +76,9 @@ class AsgiShell:
             async with trio.open_nursery() as nursery:
                 await nursery.start(lifespan.handle_lifespan)
                 await lifespan.wait_for_startup()
+                if lifespan.supported and lifespan.shutdown.is_set():
+                    # It has ended already, by an error that is on its way to this nursery.
+                    await trio.sleep_forever()
                 task_status.started()
                 await self._stop.wait()
                 try:

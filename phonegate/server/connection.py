@@ -20,12 +20,12 @@ from phonegate.http.plain_request import PlainRequest
 from phonegate.http.prefix import without_prefix
 
 from .answers import error_answer
-from .asgi import AsgiShell
 from .canonical import head_of, read_plain, read_plain_handshake
 from .errors import RequestRefused
 from .fast_path import FastPath
 from .forwarded import Network, Peer, SocketPeer, true_peer
 from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
+from .shell_on_demand import ShellOnDemand
 from .streams import Connection, Replay
 
 ServePhone = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
@@ -64,7 +64,7 @@ class ConnectionHandler:
         tls: ssl.SSLContext | None,
         trusted: Sequence[Network],
         fast_path: FastPath | None,
-        shell: AsgiShell,
+        shell: ShellOnDemand,
         serve_phone: ServePhone,
         phone_path: str,
     ) -> None:

@@ -27,7 +27,7 @@ class CertificateUnusable(ServerError):
 
 
 class AppUnusable(ServerError):
-    """The web application failed to start."""
+    """The web application can't be loaded, or failed to start."""
 
 
 class RequestRefused(Exception):

@@ -154,6 +154,9 @@ class FastPath:
     ) -> bytes | None:
         heads = HeadMemory()
         while True:
+            if len(data) < request.length:
+                # Most clients send a body in a packet of its own, right behind the head.
+                data += turns.receive_now(request.length - len(data))
             if len(data) >= request.length:
                 body, data = data[: request.length], data[request.length :]
                 stays = self._begun(turns, request, body) or await turns.answer(
@@ -283,6 +286,12 @@ class _Turns:
             await self._out.wait()
             self._out = None
         return b"" if self.scope.cancel_called else data
+
+    def receive_now(self, missing: int) -> bytes:
+        """Returns what has come of the rest of a small body, if anything has."""
+        if not self.bare or missing > _RECEIVE_BYTES:
+            return b""
+        return self._connection.receive_now(_RECEIVE_BYTES)
 
     @property
     def _may_stay(self) -> bool:

@@ -1,6 +1,7 @@
 """The server as the gateway sees it, from its opening to its end."""
 
 import ssl
+from collections.abc import Callable
 
 import trio
 
@@ -8,14 +9,14 @@ from phonegate import log
 from phonegate.config.settings import HttpSettings, TlsSettings
 
 from . import tls as encryption
-from .app_call import AsgiApp
-from .asgi import ANSWER_GRACE_S, AsgiShell
+from .app_call import ANSWER_GRACE_S, AsgiApp
 from .connection import ConnectionHandler, ServePhone
-from .errors import AppUnusable, CertificateUnusable
+from .errors import CertificateUnusable
 from .fast_path import FastPath
 from .fast_pipeline import FastPipeline
 from .forwarded import networks
 from .listener import AddressLimits, Listener
+from .shell_on_demand import ShellOnDemand
 
 CERTIFICATE_POLL_S = 15.0
 """Seconds between two checks for a renewed certificate: two calls of stat(2). A person who renews
@@ -30,13 +31,14 @@ class Server:
     Args:
         settings: Addresses, limits and deadlines.
         tls: The certificate, or empty for plain HTTP.
-        app: The ASGI application of the ASGI shell.
+        make_app: Returns the ASGI application of the ASGI shell. It is called in a thread, by the
+            first request that needs it.
         serve_phone: Serves the websockets at `phone_path`.
         fast_pipeline: Answers plain requests for the busy endpoints. Without it the application
             gets them.
         phone_path: The path of the phone link.
         rate_limits: The limits of each address. Without it there are none.
-        answer_grace_s: See `asgi.ANSWER_GRACE_S`.
+        answer_grace_s: See `app_call.ANSWER_GRACE_S`.
         certificate_poll_s: See `CERTIFICATE_POLL_S`.
 
     Raises:
@@ -49,7 +51,7 @@ class Server:
         settings: HttpSettings,
         tls: TlsSettings,
         *,
-        app: AsgiApp,
+        make_app: Callable[[], AsgiApp],
         serve_phone: ServePhone,
         fast_pipeline: FastPipeline | None = None,
         phone_path: str = "/websocket",
@@ -63,7 +65,7 @@ class Server:
         context = encryption.context(tls)
         self._ends_at = encryption.ends_at(tls)
         trusted = networks(settings.trusted_proxies)
-        self._shell = AsgiShell(app, settings, trusted, answer_grace_s=answer_grace_s)
+        self._shell = ShellOnDemand(make_app, settings, trusted, answer_grace_s=answer_grace_s)
         self._fast_path = (
             None if fast_pipeline is None else FastPath(fast_pipeline, settings, trusted)
         )
@@ -106,14 +108,12 @@ class Server:
     ) -> None:
         """Listens and serves until `drain` was called and the last connection has ended.
 
-        It is started with the bound addresses, once the application is ready for requests.
+        It is started with the bound addresses.
 
         Raises:
             CannotListen: An address of `bind` can't be had.
-            AppUnusable: The application failed to start.
         """
         bound = await self._listener.open()
-        failed = False
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._shell.run)
@@ -128,12 +128,8 @@ class Server:
                 self._shell.stop()
                 if self._fast_path is not None:
                     self._fast_path.stop()
-        except* AppUnusable:
-            failed = True
         finally:
             self._listener.close()
-        if failed:
-            raise AppUnusable("The web application failed to start.")
 
     async def renew(self, tls: TlsSettings) -> bool:
         """Reads the certificate and its key anew, for connections that come from now on.

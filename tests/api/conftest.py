@@ -15,7 +15,7 @@ import trio
 from quart_trio import QuartTrio
 
 from phonegate.api.answer_budget import AnswerBudget
-from phonegate.api.app import build_pipeline
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.services import Services
 from phonegate.carriers.registry import account_mark, check_credentials, unusable_credentials
 from phonegate.config.settings import HttpSettings, Settings
@@ -52,13 +52,13 @@ from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
 from phonegate.events.feed import Feed
-from phonegate.gateway import build_whole_app
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules
 from phonegate.http.webhook_url import PRIVATE_NETWORKS, WebhookUrls
 from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
+from phonegate.pages.app import build_whole_app
 from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences

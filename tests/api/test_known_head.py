@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from phonegate.api.app import build_pipeline
 from phonegate.api.endpoint import Request
 from phonegate.api.known_head import KnownHead
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.reply import Reply
 from phonegate.config.settings import HttpSettings

@@ -5,7 +5,7 @@ import json
 import attrs
 import pytest
 
-from phonegate.api.app import build_pipeline
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.media_api import attachment
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.inbox import Received

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phonegate.api.answer_budget import LARGE_BYTES
-from phonegate.api.app import build_pipeline
 from phonegate.api.known_head import KnownHead
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.reply import Reply
 from phonegate.api.services import Services

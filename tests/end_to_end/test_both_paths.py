@@ -13,8 +13,9 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.app import build_app
 from phonegate.api.endpoint import Endpoint
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.table import build_table
 from phonegate.config.settings import (
     DatabaseSettings,
@@ -138,7 +139,7 @@ async def gateway(*, fast_path: bool) -> AsyncIterator[Gateway]:
             server = Server(
                 limits,
                 TlsSettings(),
-                app=app,
+                make_app=lambda: app,
                 serve_phone=no_phones,
                 fast_pipeline=pipeline if fast_path else None,
             )
@@ -396,5 +397,5 @@ async def test_the_gateway_has_a_fast_path(tmp_path: Path) -> None:
             for endpoint in FAST:
                 body = b"{}" if endpoint.body is not None else None
                 answer = await client.ask(Asked(endpoint.method, target(endpoint), (), body).data)
-                assert answer.status in {400, 401}
+                assert answer.status in {200, 400, 401}
         nursery.cancel_scope.cancel()

@@ -25,7 +25,7 @@ async def served() -> AsyncIterator[tuple[World, int]]:
         server = Server(
             HttpSettings(bind=("127.0.0.1:0",)),
             TlsSettings(),
-            app=no_application,
+            make_app=lambda: no_application,
             serve_phone=no_application,
             fast_pipeline=made.pipeline,
         )

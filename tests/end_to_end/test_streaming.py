@@ -15,14 +15,15 @@ import trio.testing
 import trustme
 
 from phonegate.api.answer_budget import LARGE_BYTES, AnswerBudget
-from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.app import build_app
 from phonegate.api.endpoint import Answer, Call, Endpoint
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.http.body_stream import SendPiece
 from phonegate.server import Server
-from phonegate.server.asgi import ANSWER_GRACE_S
+from phonegate.server.app_call import ANSWER_GRACE_S
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
 from tests.captured_logs import capture_logs
@@ -154,7 +155,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
         server = Server(
             settings,
             TlsSettings() if tls is None else tls,
-            app=build_app(services, settings, pipeline=pipeline),
+            make_app=lambda: build_app(services, settings, pipeline=pipeline),
             serve_phone=echo_phone,
             fast_pipeline=pipeline,
             answer_grace_s=answer_grace_s,

@@ -14,6 +14,7 @@ import attrs
 import pytest
 import trio
 
+from phonegate.api.endpoint import Request
 from phonegate.api.reply import Reply
 from phonegate.http.body_stream import BodyStream, Produce, SendPiece
 from phonegate.model.refusals import FieldProblem
@@ -46,8 +47,8 @@ class Played:
 
     stream: Produce | None = None
 
-    async def answer(self, *, path: str, body: Any, **_: Any) -> Reply:
-        match path:
+    async def reply(self, request: Request, body: Any) -> Reply:
+        match request.path:
             case "/echo":
                 return reply(200, ok=True, **json.loads(await body(lambda _: None)))
             case "/wrong":
@@ -58,7 +59,7 @@ class Played:
                 body = BodyStream(self.stream, lambda _: None)
                 return attrs.evolve(reply(200), body=b"", stream=body)
             case "/break":
-                raise ZeroDivisionError(path)
+                raise ZeroDivisionError(request.path)
         return reply(404, ok=False, detail="There is no it.", code="not_found")
 
 

@@ -11,7 +11,7 @@ from phonegate.config.settings import HttpSettings
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
-from phonegate.gateway import build_whole_app
+from phonegate.pages.app import build_whole_app
 from phonegate.pages.blueprint import PAGES
 from tests.api.conftest import (
     NOW,

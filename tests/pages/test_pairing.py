@@ -8,17 +8,17 @@ from pathlib import Path
 import attrs
 import pytest
 
-from phonegate.api.app import build_pipeline
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.inbox import Received
 from phonegate.domain.pairing import LIFETIME_MS, MOST_TESTS, Invitation, Pairing, PairingLink
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.gateway import build_whole_app
 from phonegate.model.phones import Sim
 from phonegate.model.states import Cause
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.pages.app import build_whole_app
 from phonegate.pages.assets import Assets
 from phonegate.pages.endpoints import page_endpoints
 from phonegate.pages.forwarding_apps import APPS

@@ -85,7 +85,7 @@ class AppSite:
         server = Server(
             http,
             TlsSettings(),
-            app=build_app(services, http, pipeline=pipeline),
+            make_app=lambda: build_app(services, http, pipeline=pipeline),
             serve_phone=site.link.serve,
             fast_pipeline=pipeline,
         )

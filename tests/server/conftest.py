@@ -62,7 +62,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
         server = Server(
             HttpSettings(**settings),
             tls or TlsSettings(),
-            app=app,
+            make_app=lambda: app,
             serve_phone=serve_phone,
             fast_pipeline=fast_pipeline,
             rate_limits=rate_limits,
@@ -76,6 +76,8 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
             site.done.set()
 
         site.bound = await nursery.start(serve)
+        # What the process holds is compared with what it holds now.
+        await server._shell._load()
         sites.append(site)
         return site
 

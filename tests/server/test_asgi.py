@@ -1,6 +1,5 @@
 from typing import Any
 
-import pytest
 import trio
 import trio.testing
 from hypercorn.events import RawData
@@ -8,7 +7,7 @@ from quart import request
 from quart_trio import QuartTrio
 
 from phonegate.config.settings import HttpSettings, TlsSettings
-from phonegate.server import AppUnusable, Server, asgi
+from phonegate.server import Server, asgi
 from phonegate.server.forwarded import SocketPeer
 from tests.captured_logs import capture_logs
 
@@ -31,20 +30,6 @@ class TestLifespan:
         with trio.fail_after(5):
             await site.done.wait()
         assert (site.app.started, site.app.stopped) == (1, 1)
-
-    async def test_one_that_fails_to_start_keeps_the_server_closed(self) -> None:
-        app = QuartTrio("broken")
-
-        @app.before_serving
-        async def fail() -> None:
-            raise OSError("no disk")
-
-        level = Level.now()
-        settings = HttpSettings(bind=("127.0.0.1:0",))
-        server = Server(settings, TlsSettings(), app=app, serve_phone=echo_phone)
-        with pytest.raises(AppUnusable):
-            await server.serve()
-        assert Level.now() == level
 
 
 class TestRequests:
@@ -246,7 +231,7 @@ class TestUnreadAnswers:
 
     async def test_it_can_t_hold_up_the_end_of_the_server(self) -> None:
         server = Server(
-            HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), app=App(), serve_phone=echo_phone
+            HttpSettings(bind=("127.0.0.1:0",)), TlsSettings(), make_app=App, serve_phone=echo_phone
         )
         level = Level.now()
         async with trio.open_nursery() as servers:

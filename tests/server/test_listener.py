@@ -21,7 +21,7 @@ WHO = b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n"
     "bind", ["8080", "host", "host:", "host:x", "host:65536", "::1:80", "h:-1", ":8080"]
 )
 async def test_an_address_that_is_none_is_refused(bind: str) -> None:
-    server = Server(HttpSettings(bind=(bind,)), TlsSettings(), app=App(), serve_phone=echo_phone)
+    server = Server(HttpSettings(bind=(bind,)), TlsSettings(), make_app=App, serve_phone=echo_phone)
     with pytest.raises(CannotListen) as caught:
         await server.serve()
     assert caught.value.bind == bind
@@ -34,7 +34,7 @@ async def test_an_address_in_use_is_named_and_the_others_are_let_go() -> None:
         taken.listen()
         bind = f"127.0.0.1:{taken.getsockname()[1]}"
         settings = HttpSettings(bind=("127.0.0.1:0", bind))
-        server = Server(settings, TlsSettings(), app=App(), serve_phone=echo_phone)
+        server = Server(settings, TlsSettings(), make_app=App, serve_phone=echo_phone)
         with pytest.raises(CannotListen, match=f"{bind}: Address already in use"):
             await server.serve()
     assert Level.now() == level

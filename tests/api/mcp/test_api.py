@@ -11,8 +11,9 @@ import trio
 import trio.testing
 from jsonschema import Draft202012Validator
 
-from phonegate.api.app import build_app, build_pipeline
+from phonegate.api.app import build_app
 from phonegate.api.fair_share import SHARE
+from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.mcp.api import MAX_BATCH_BYTES, MAX_POST_BYTES
 from phonegate.api.mcp.protocol import CAPABILITIES_META, VERSION_META
 from phonegate.api.mcp.tools import TOOLS

@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from phonegate import gateway
+from phonegate import process
 from tests.captured_logs import capture_logs
 
 
@@ -27,8 +27,8 @@ def test_too_few_descriptors_are_a_line_only_where_it_matters(
     chosen: list[int] = []
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: chosen.append(limits[0]))
     with capture_logs() as lines:
-        gateway._allow_connections(wanted)
+        process._allow_descriptors(wanted)
     assert [line["event"] for line in lines] == ["few_descriptors"] * told
-    wanted += gateway.SPARE_DESCRIPTORS
+    wanted += process.SPARE_DESCRIPTORS
     expected = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     assert chosen == [expected] * (expected > 64)
