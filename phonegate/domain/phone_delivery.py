@@ -232,7 +232,12 @@ class PhoneDelivery:
         )
 
     async def report(
-        self, reporter: Reporter, record: Callable[[PhoneReports], T], *, patient: bool
+        self,
+        reporter: Reporter,
+        record: Callable[[PhoneReports], T],
+        *,
+        patient: bool,
+        size: int | None = None,
     ) -> T:
         """Records reports of a phone in one transaction.
 
@@ -240,10 +245,13 @@ class PhoneDelivery:
             reporter: The phone.
             record: Records them, in the writer's thread.
             patient: The phone waits for no answer, so that this may wait for others to come along.
+            size: How many rows that is about, if it is known.
         """
         rate_limits, now_ms = self._rate_limits, self._now_ms
         return await self._database.write(
-            lambda tx: record(PhoneReports(tx, reporter, now_ms(), rate_limits)), patient=patient
+            lambda tx: record(PhoneReports(tx, reporter, now_ms(), rate_limits)),
+            patient=patient,
+            size=size,
         )
 
     async def receive(self, reporter: Reporter, items: Sequence[Received]) -> tuple[int, ...]:
