@@ -82,6 +82,7 @@ class Pipeline:
             services,
             base_headers=self.base_headers,
             origins=self._origins,
+            recalled=self._callers.recalled,
             note=self._note,
             failed=self._failed,
         )
