@@ -363,6 +363,7 @@ class Recorder:
                 lambda tx: record(tx, reports),
                 # The phone waits for no answer to any other.
                 patient=not any(isinstance(r, frames.Inbound | frames.Ping) for r in reports),
+                size=sum(map(_rows_of, reports)),
             )
         try:
             answers = await self._retry(write, reports)
