@@ -16,7 +16,7 @@ from phonegate.domain.inbox import Received
 from phonegate.domain.plain_reports import PlainReports, RecordPlainReports
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Reception
-from phonegate.model.messages import Candidate, Message, Queue
+from phonegate.model.messages import Candidate, Leased, Message, Queue
 from phonegate.model.phones import Health, Sim
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -209,7 +209,7 @@ class PhoneDelivery:
         """Returns the messages whose result is awaited of a phone."""
         return await self._database.read(lambda tx: tx.phone_queue.awaiting_result(phone))
 
-    async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Message]:
+    async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Leased]:
         """Gives queued messages to a phone. Those that are queued no longer are left out."""
         now = self._now_ms()
         return await self._database.write(
