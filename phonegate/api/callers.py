@@ -13,7 +13,7 @@ import attrs
 from phonegate.api.convert import refusal
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.exchange import Exchange
-from phonegate.api.known_head import KnownCaller, ShownCredential
+from phonegate.api.known_head import KnownCaller, KnownHead, ShownCredential
 from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
 from phonegate.domain.credentials import is_key_like
@@ -64,6 +64,23 @@ class Callers:
             known = head.caller = KnownCaller(principal, shown.credential)
         return known
 
+    def recalled(self, head: KnownHead) -> Principal | None:
+        """Finds out the same as `remembered`, of a head that names its org, and counts nothing.
+
+        It need not have come before.
+        """
+        shown = head.shown
+        if shown is None:
+            match = head.match
+            org = None if match is None else match.path.get("org")
+            if match is None or match.endpoint is None or head.credential is None or org is None:
+                return None
+            shown = self._shown(head, head.credential, org, match.endpoint.needed_scope)
+        principal = self._authentication.remembered(shown.mark, shown.org, shown.scope)
+        if principal is not None:
+            head.shown = shown
+        return principal
+
     async def by_head(self, exchange: Exchange) -> KnownCaller | None:
         """Finds out whom the head of a request speaks for.
 
@@ -100,14 +117,7 @@ class Callers:
         scope = endpoint.needed_scope if final else None
         principal = await self._authenticate(exchange, credential, org, scope)
         if final:
-            mark = self._authentication.mark(
-                credential,
-                org,
-                request.client,
-                relayed=request.relayed,
-                foreign_host=exchange.head.foreign_host,
-            )
-            exchange.head.shown = ShownCredential(credential, org, scope, mark)
+            exchange.head.shown = self._shown(exchange.head, credential, org, scope)
         self.note(principal, exchange)
         return KnownCaller(principal, credential if final else None)
 
@@ -202,6 +212,19 @@ class Callers:
                 return exceeded
         self._rate_limits.found_wrong(client, began, len(getattr(error, "problems", ())))
         return error
+
+    def _shown(
+        self, head: KnownHead, credential: str, org: str | None, scope: Scope | OwnerScope | None
+    ) -> ShownCredential:
+        request = head.request
+        mark = self._authentication.mark(
+            credential,
+            org,
+            request.client,
+            relayed=request.relayed,
+            foreign_host=head.foreign_host,
+        )
+        return ShownCredential(credential, org, scope, mark)
 
     async def _authenticate(
         self,

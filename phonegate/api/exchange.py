@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
+import trio
 
 from phonegate.api.answer_budget import ANYBODY, Reader
 from phonegate.api.endpoint import Endpoint, Request
@@ -26,6 +27,8 @@ class Exchange:
     began: float
     """The monotonic time at which it came, in seconds."""
     match: Match | None = None
+    scope: trio.CancelScope | None = attrs.field(default=None, repr=False)
+    """What is cancelled where it takes too long, if that is not its own."""
     sent: bytes = attrs.field(default=b"", repr=False)
     """Its body as it came, where its endpoint takes one."""
     query: Mapping[str, Sequence[str]] = attrs.field(default=_NOTHING, repr=False)

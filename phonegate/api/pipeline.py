@@ -76,11 +76,16 @@ class Pipeline:
         """What all answers have, unless they say otherwise."""
         self.log = RequestLog(table, services.requests, logged)
         self._callers = Callers(services)
+        self._running: dict[trio.CancelScope, float] = {}
+        """The scopes of requests that are handled, each with the time at which it is too late."""
+        self._late: dict[trio.CancelScope | None, Exchange | None] = {}
+        """Those of requests that ran on, each with its request once that has ended."""
         self._bodies = Bodies(services)
         self._plain_sends = PlainSends(
             services,
             base_headers=self.base_headers,
             origins=self._origins,
+            recalled=self._callers.recalled,
             note=self._note,
             failed=self._failed,
         )
@@ -121,19 +126,34 @@ class Pipeline:
         return self._plain_sends.begin(head, body, reply)
 
     def expire(self) -> None:
-        """Answers the requests that were begun and take too long."""
+        """Answers the requests that were begun and take too long, and ends those that run on."""
         self._plain_sends.expire()
+        now = trio.current_time()
+        for scope in [scope for scope, deadline in self._running.items() if deadline <= now]:
+            self._late[scope] = None
+            scope.cancel()
 
     async def reply(self, request: Request, body: bytes | ReadBody) -> Reply:
         """Answers a request of which nothing is known yet, as `answer` does."""
         return await self.answer(self._know(request), body)
 
-    async def answer(self, head: KnownHead, body: bytes | ReadBody) -> Reply:
+    def late(self, scope: trio.CancelScope) -> Reply | None:
+        """Returns the answer to a request that was ended by `expire`."""
+        exchange = self._late.pop(scope, None)
+        return None if exchange is None else self._failed(trio.TooSlowError(), exchange)
+
+    async def answer(
+        self, head: KnownHead, body: bytes | ReadBody, scope: trio.CancelScope | None = None
+    ) -> Reply:
         """Answers a request. Raises nothing but a cancellation.
 
-        `body` is the whole body or reads it, which is done only when the endpoint takes one.
+        Args:
+            head: What is known of its head.
+            body: The whole body or what reads it, which is done only when the endpoint takes one.
+            scope: What `expire` cancels if it takes too long; see `late`. Without one it has its
+                own, which costs as much as reading the head.
         """
-        exchange = Exchange(head, perf_counter(), head.match)
+        exchange = Exchange(head, perf_counter(), head.match, scope)
         request = head.request
         bare, status, code = request.method == "HEAD", CLIENT_GONE, None
         streams = False
@@ -157,7 +177,9 @@ class Pipeline:
                 reply, streams = attrs.evolve(reply, stream=stream), True
             return reply
         finally:
-            if not streams:
+            if status == CLIENT_GONE and scope in self._late:
+                self._late[scope] = exchange
+            elif not streams:
                 self._note(exchange, status, code)
 
     def _failed(self, error: Exception, exchange: Exchange) -> Reply:
@@ -273,19 +295,29 @@ class Pipeline:
 
     async def _handled(self, exchange: Exchange, deadline: float) -> Answer:
         """Returns what the handler answers, once the caller and the request are understood."""
-        endpoint, answer = exchange.endpoint, None
-        # Not fail_at, a generator inside another: each costs what reading the head costs.
+        scope = exchange.scope
+        if scope is not None:
+            self._running[scope] = deadline
+            try:
+                return await self._handle(exchange)
+            finally:
+                del self._running[scope]
+        answer = None
+        # Not fail_at, a generator inside another.
         with trio.CancelScope(deadline=deadline):
-            call = await self._call(exchange)
-            exchange.set_reader(call.principal)
-            if call.principal is None or endpoint.size is None:
-                answer = await endpoint.handler(call)
-            else:
-                async with self._services.shares.take(call.principal.org, endpoint.size(call)):
-                    answer = await endpoint.handler(call)
+            answer = await self._handle(exchange)
         if answer is None:
             raise trio.TooSlowError
         return answer
+
+    async def _handle(self, exchange: Exchange) -> Answer:
+        endpoint = exchange.endpoint
+        call = await self._call(exchange)
+        exchange.set_reader(call.principal)
+        if call.principal is None or endpoint.size is None:
+            return await endpoint.handler(call)
+        async with self._services.shares.take(call.principal.org, endpoint.size(call)):
+            return await endpoint.handler(call)
 
     def _is_foreign(self, request: Request, *, navigable: bool) -> bool:
         """Tells whether a page of a site that is not let in may have sent a request.

@@ -76,6 +76,7 @@ class PlainSends:
         services: What they work with.
         base_headers: What all answers have.
         origins: The web pages that may ask.
+        recalled: Finds out whom a head speaks for, where that is known.
         note: Counts and logs a request that was answered by a status, without an error's code.
         failed: Returns the answer to a request that failed, which is counted and logged by then.
     """
@@ -86,12 +87,14 @@ class PlainSends:
         *,
         base_headers: Headers,
         origins: Origins,
+        recalled: Callable[[KnownHead], Principal | None],
         note: Callable[[Exchange, int, None], None],
         failed: Callable[[Exception, Exchange], Reply],
     ) -> None:
         self._services = services
         self._base_headers = base_headers
         self._origins = origins
+        self._recalled = recalled
         self._note = note
         self._failed = failed
         self._pending: dict[_Pending, None] = {}
@@ -103,16 +106,14 @@ class PlainSends:
         began = perf_counter()
         if head.plain_send is None:
             head.plain_send = _is_plain(head)
-        shown = head.shown
         if (
             not head.plain_send
-            or shown is None
             or len(body) > READ_AT_ONCE_BYTES
             or self._bytes + len(body) > PENDING_BYTES
         ):
             return False
         services = self._services
-        principal = services.authentication.remembered(shown.mark, shown.org, shown.scope)
+        principal = self._recalled(head)
         if principal is None or not services.rate_limits.allows(principal.org, began):
             return False
         texts = _texts(body)

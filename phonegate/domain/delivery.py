@@ -12,7 +12,7 @@ import attrs
 
 from phonegate.domain.admission import KEY_REVOKED, why_no_copy
 from phonegate.domain.routing import is_slot
-from phonegate.model.messages import Message
+from phonegate.model.messages import Leased, Message
 from phonegate.model.phones import Sim, number_form
 from phonegate.model.states import (
     QUEUED,
@@ -53,7 +53,7 @@ class Pick:
     sim: str | None
 
 
-def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Message]:
+def lease(tx: Tables, phone: int, picks: Sequence[Pick], now: int) -> list[Leased]:
     """Gives queued messages to a phone, in their order. Those no longer queued are left out.
 
     So are those whose time has run out and which the scheduler has not come to yet: they expire

@@ -15,7 +15,8 @@ from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.inbox import Received
 from phonegate.domain.plain_reports import PlainReports, RecordPlainReports
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.messages import Candidate, Message, Queue
+from phonegate.domain.reception import Reception
+from phonegate.model.messages import Candidate, Leased, Message, Queue
 from phonegate.model.phones import Health, Sim
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -46,6 +47,10 @@ class Reporter:
     device_id: str | None = None
     link: inbox.SourceLink | None = None
     """Its connection, if its phone was in doubt when it reported something."""
+
+    def takes_company(self, items: Sequence[Received]) -> bool:
+        """Tells whether received SMS can be stored together with those of others."""
+        return self.link is None and Reception.takes(items)
 
 
 class PhoneReports:
@@ -204,7 +209,7 @@ class PhoneDelivery:
         """Returns the messages whose result is awaited of a phone."""
         return await self._database.read(lambda tx: tx.phone_queue.awaiting_result(phone))
 
-    async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Message]:
+    async def lease(self, phone: int, picks: Sequence[Pick]) -> Sequence[Leased]:
         """Gives queued messages to a phone. Those that are queued no longer are left out."""
         now = self._now_ms()
         return await self._database.write(
@@ -227,7 +232,12 @@ class PhoneDelivery:
         )
 
     async def report(
-        self, reporter: Reporter, record: Callable[[PhoneReports], T], *, patient: bool
+        self,
+        reporter: Reporter,
+        record: Callable[[PhoneReports], T],
+        *,
+        patient: bool,
+        size: int | None = None,
     ) -> T:
         """Records reports of a phone in one transaction.
 
@@ -235,11 +245,24 @@ class PhoneDelivery:
             reporter: The phone.
             record: Records them, in the writer's thread.
             patient: The phone waits for no answer, so that this may wait for others to come along.
+            size: How many rows that is about, if it is known.
         """
         rate_limits, now_ms = self._rate_limits, self._now_ms
         return await self._database.write(
-            lambda tx: record(PhoneReports(tx, reporter, now_ms(), rate_limits)), patient=patient
+            lambda tx: record(PhoneReports(tx, reporter, now_ms(), rate_limits)),
+            patient=patient,
+            size=size,
         )
+
+    async def receive(self, reporter: Reporter, items: Sequence[Received]) -> tuple[int, ...]:
+        """Stores received SMS that take company, each once. Returns the id of each.
+
+        Raises:
+            StorageSpent, DiskLow: The org may store no more just now.
+        """
+        origin = inbox.Origin(reporter.org, reporter.phone, reporter.device_id)
+        reception = Reception(items, origin, self._now_ms(), self._rate_limits)
+        return (await self._database.write(reception)).ids
 
     def report_plainly(
         self,

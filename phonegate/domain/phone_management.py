@@ -6,10 +6,10 @@ could have sent are cancelled, and those that it has had without a word become u
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Literal, Protocol, TypeVar
 
 import attrs
-import trio
 
 from phonegate import log
 from phonegate.domain import delivery
@@ -50,7 +50,7 @@ class LivePhones(Protocol):
     def signs(self, phone: int) -> Signs | None:
         """Returns the signs of life of a connected phone. None if it is not connected."""
 
-    def identity_lock(self, org: int) -> trio.Lock:
+    def identity_lock(self, org: int) -> AbstractAsyncContextManager[None]:
         """Held while the SIMs of a connected phone of the org change."""
 
     def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:

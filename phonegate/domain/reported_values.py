@@ -312,6 +312,8 @@ class Media(Reported):
 
     def take(self, value: object, cleaned: list[Kind]) -> tuple[str, ...] | None:
         """Reads the addresses of those that can be kept."""
+        if value is None:
+            return None
         found = [
             text
             for text in _texts(value, "media", cleaned)

@@ -118,6 +118,24 @@ class Pushed(NamedTuple):
         )
 
 
+class Leased(NamedTuple):
+    """A message that waited and is given to a phone: what the phone gets to know of it."""
+
+    id: int
+    org: int
+    address: str
+    body: str
+    sim_slot: int | None
+    sim: str | None
+    segments: int | None
+    expires_at: int | None
+    priority: int
+    media_urls: tuple[str, ...] | None
+
+    def __repr__(self) -> str:
+        return f"Leased(id={self.id!r}, segments={self.segments!r})"
+
+
 @attrs.frozen(kw_only=True)
 class NewInbound:
     """A received message about to be stored.

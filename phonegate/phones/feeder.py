@@ -9,7 +9,7 @@ import trio
 from phonegate import log
 from phonegate.domain.delivery import Pick
 from phonegate.domain.phone_delivery import PhoneDelivery, SimQueue
-from phonegate.model.messages import Candidate, Message
+from phonegate.model.messages import Candidate, Leased, Message
 from phonegate.model.phones import Sim
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.phones.phone_timings import PhoneTimings
@@ -59,7 +59,7 @@ class Feeder:
         reservations: Reservations,
         delivery: PhoneDelivery,
         *,
-        push: Callable[[Message], None],
+        push: Callable[[Message | Leased], None],
         follow: Callable[[LeasedBefore], None],
         now_ms: Callable[[], int],
         timings: PhoneTimings,
@@ -236,7 +236,7 @@ class Feeder:
             )
             for choice in choices
         ]
-        leased: dict[int, Message] = {}
+        leased: dict[int, Leased] = {}
         try:
             leased = {message.id: message for message in await self._delivery.lease(phone, picks)}
         finally:

@@ -53,8 +53,9 @@ class Heartbeat:
 
     def watch(self, timed: Timed) -> Watch:
         """Looks after `timed` whenever it is due, until the watch is ended."""
-        watch = Watch(timed)
-        self._put(watch, timed.due)
+        watch, due = Watch(timed), timed.due
+        heappush(self._turns, (due, next(self._numbers), watch))
+        self._sleep.deadline = min(self._sleep.deadline, max(due, self._next_round))
         return watch
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -65,9 +66,10 @@ class Heartbeat:
                 due = self._turns[0][0] if self._turns else float("inf")
                 self._sleep.deadline = max(due, self._next_round)
                 await trio.sleep_forever()
+            now = trio.current_time()
             for _ in range(AT_ONCE):
-                if not (self._turns and self._turns[0][0] <= trio.current_time()):
-                    self._next_round = trio.current_time() + GATHER_S
+                if not (self._turns and self._turns[0][0] <= now):
+                    self._next_round = now + GATHER_S
                     break
                 self._look_after(heappop(self._turns)[2])
 
@@ -83,8 +85,4 @@ class Heartbeat:
         else:
             due = timed.due
         if watch.timed is not None:
-            self._put(watch, due)
-
-    def _put(self, watch: Watch, due: float) -> None:
-        heappush(self._turns, (due, next(self._numbers), watch))
-        self._sleep.deadline = min(self._sleep.deadline, max(due, self._next_round))
+            heappush(self._turns, (due, next(self._numbers), watch))

@@ -13,6 +13,7 @@ seen last, or for the one whose link fell silent before its own began (`_inherit
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import attrs
@@ -208,7 +209,7 @@ class Identification:
             OrgFull: The org's phones would have more than they may.
         """
         state, station, switchboard = self.state, self.station, self.switchboard
-        async with switchboard.identity_lock(state.org):
+        async with self._lock_for(sims):
             if state.parting:
                 # Over a link that is ending: phones that are there have said otherwise since.
                 elsewhere = switchboard.numbers_online(state.org)
@@ -232,6 +233,14 @@ class Identification:
                 state.resume_again()
             await self._forget(report.losers)
         return is_fed
+
+    def _lock_for(self, sims: Sequence[Sim]) -> AbstractAsyncContextManager[None]:
+        """Returns the lock under which these SIMs may be stored."""
+        org, switchboard = self.state.org, self.switchboard
+        # A SIM without a number may have one that its owner gave it, which another may report.
+        if self.state.online.device_id is None or any(sim.form is None for sim in sims):
+            return switchboard.identity_lock(org)
+        return switchboard.identity_lock_beside_others(org, forms_of(sims))
 
     async def _recognise(self, sims: Sequence[Sim]) -> int:
         """Finds the row of a phone that reports these SIMs. Messages pushed to it come along.

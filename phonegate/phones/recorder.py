@@ -19,7 +19,8 @@ from typing import Final
 import trio
 
 from phonegate import log
-from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.inbox import Received
+from phonegate.domain.phone_delivery import PhoneDelivery, Reporter
 from phonegate.domain.plain_reports import PlainReports
 from phonegate.model.storage_errors import StoreClosed, StoreError
 from phonegate.phones import frames
@@ -27,7 +28,7 @@ from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.held_inbound import NO_ROOM, HeldInbound, NoRoom
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.report_errors import internal_error, no_room, no_such_message
-from phonegate.phones.report_order import Answer, Stored, record
+from phonegate.phones.report_order import Answer, Stored, record, stored, texts_of
 from phonegate.phones.state import IdentityStep, PhoneState, Report, Step
 from phonegate.phones.storage_retry import StorageRetry
 from phonegate.phones.worker import FOREVER, Worker
@@ -350,13 +351,20 @@ class Recorder:
             for _ in reports:
                 await self._say(frames.Pong())
             return
-        write = partial(
-            self._delivery.report,
-            self._state.reporter(),
-            lambda tx: record(tx, reports),
-            # The phone waits for no answer to any other.
-            patient=not any(isinstance(r, frames.Inbound | frames.Ping) for r in reports),
-        )
+        reporter = self._state.reporter()
+        texts = texts_of(reports)
+        write: Callable[[], Awaitable[Sequence[Answer]]]
+        if texts and reporter.takes_company(texts):
+            write = partial(self._store_texts, reporter, reports, texts)
+        else:
+            write = partial(
+                self._delivery.report,
+                reporter,
+                lambda tx: record(tx, reports),
+                # The phone waits for no answer to any other.
+                patient=not any(isinstance(r, frames.Inbound | frames.Ping) for r in reports),
+                size=sum(map(_rows_of, reports)),
+            )
         try:
             answers = await self._retry(write, reports)
         except (StoreError, *NO_ROOM):
@@ -371,6 +379,12 @@ class Recorder:
             return
         for report, answer in zip(reports, answers, strict=True):
             await self._answer(report, answer)
+
+    async def _store_texts(
+        self, reporter: Reporter, reports: Sequence[Report], texts: Sequence[Received]
+    ) -> Sequence[Answer]:
+        """Stores received SMS together with those of other phones."""
+        return stored(reports, await self._delivery.receive(reporter, texts))
 
     async def _answer(self, report: Report, answer: Answer) -> None:
         match report, answer:

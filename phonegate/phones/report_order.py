@@ -56,16 +56,31 @@ def runs(reports: Sequence[Report]) -> Iterator[Sequence[tuple[int, Report]]]:
             yield from ([pair] for pair in run)
 
 
+def texts_of(reports: Sequence[Report]) -> list[Received] | None:
+    """Returns all received SMS of reports that bring nothing else. None of others."""
+    texts: list[Received] = []
+    for report in reports:
+        if not isinstance(report, frames.Inbound):
+            return None
+        texts += [one for one in report.messages if isinstance(one, Received)]
+    return texts
+
+
+def stored(reports: Sequence[Report], ids: Sequence[int]) -> list[Answer]:
+    """Returns what came of reports of received SMS, from the ids of all of these."""
+    rest = iter(ids)
+    return [
+        Stored(tuple(next(rest) if isinstance(one, Received) else None for one in report.messages))
+        for report in reports
+        if isinstance(report, frames.Inbound)
+    ]
+
+
 def record_one(tx: PhoneReports, report: Report) -> Answer:
     """Records one report. Returns what came of it."""
     match report:
         case frames.Inbound():
-            stored = iter(tx.receive([one for one in report.messages if isinstance(one, Received)]))
-            return Stored(
-                tuple(
-                    next(stored) if isinstance(one, Received) else None for one in report.messages
-                )
-            )
+            return stored([report], tx.receive(texts_of([report]) or ()))[0]
         case frames.Ack():
             return tx.acknowledge(report.id)
         case frames.SendResult():

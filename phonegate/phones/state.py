@@ -16,7 +16,7 @@ from phonegate.domain.inbox import SourceLink
 from phonegate.domain.phone_delivery import Reporter
 from phonegate.domain.plain_reports import PlainReports
 from phonegate.domain.reported_values import Kind
-from phonegate.model.messages import Message, Pushed
+from phonegate.model.messages import Leased, Message, Pushed
 from phonegate.model.phones import ACK, CANCEL, Sim
 from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
@@ -313,7 +313,7 @@ class PhoneState:
 
     # --- what it is given
 
-    def push(self, message: Message) -> frames.SendSms | None:
+    def push(self, message: Message | Leased) -> frames.SendSms | None:
         """Turns a committed message, which has a reserved place, into a push.
 
         Returns None where the phone has it already: a message can come here twice when it was
@@ -347,7 +347,7 @@ class PhoneState:
             priority=message.priority or None,
         )
 
-    def _number_for(self, message: Message | Pushed) -> str | None:
+    def _number_for(self, message: Message | Leased | Pushed) -> str | None:
         """Returns the number of a message's SIM, if the phone knows that itself."""
         for sim in self.online.sims:
             if sim.given and sim.slot == message.sim_slot:

@@ -20,7 +20,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reported_values import Kind
-from phonegate.model.messages import Message, Pushed, Queue
+from phonegate.model.messages import Leased, Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones import frames
 from phonegate.phones.admission import Admitted
@@ -223,7 +223,7 @@ class PhoneStation:
         self._reservations.release(sim, segments)
         self.feeder.use_room()
 
-    def push(self, message: Message) -> None:
+    def push(self, message: Message | Leased) -> None:
         """Sends a committed message, unless the phone has it or the link is ending."""
         if self.state.parting:
             # It stays `sending`, and is pushed when the phone returns.

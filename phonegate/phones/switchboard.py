@@ -5,6 +5,7 @@ one connected phone, of whatever kind.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 from typing import Final
 
@@ -19,6 +20,7 @@ from phonegate.model.facts import Fact, OrgChanged
 from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED
+from phonegate.phones.identity_lock import IdentityLock
 from phonegate.phones.numbers_online import NumbersOnline
 from phonegate.phones.rows_in_use import RowsInUse
 from phonegate.phones.switchboard_station import Station
@@ -48,7 +50,7 @@ class Switchboard:
         self._rows = RowsInUse()
         self._moved: dict[int, Station] = {}
         self._open: dict[Station, None] = {}
-        self._identifying: dict[int, trio.Lock] = {}
+        self._identifying: dict[int, IdentityLock] = {}
         self._closing: tuple[int, str] | None = None
         self.on_seat: Callable[[int], None] = _ignore
         """Called with the row of a phone that has come, gone, or turned out to be on that row."""
@@ -135,9 +137,18 @@ class Switchboard:
         station = self._by_phone.get(phone)
         return None if station is None else station.signs
 
-    def identity_lock(self, org: int) -> trio.Lock:
+    def identity_lock(self, org: int) -> AbstractAsyncContextManager[None]:
         """Held while a connection of this org finds out which row it is, or its SIMs change."""
-        return self._identifying.setdefault(org, trio.Lock())
+        return self._identity_lock(org).alone()
+
+    def identity_lock_beside_others(
+        self, org: int, numbers: Collection[str]
+    ) -> AbstractAsyncContextManager[None]:
+        """As `identity_lock`, for a phone that may share it (see `IdentityLock.beside_others`)."""
+        return self._identity_lock(org).beside_others(numbers)
+
+    def _identity_lock(self, org: int) -> IdentityLock:
+        return self._identifying.setdefault(org, IdentityLock())
 
     def give_numbers(self, phone: int, sims: Sequence[Sim]) -> None:
         """Takes the numbers that their owner gave to SIMs of a connected phone, or took back."""
@@ -261,7 +272,7 @@ class Switchboard:
             heir.inherit(station.online.phone)
         if station.org not in self._by_org:
             lock = self._identifying.get(station.org)
-            if lock is not None and not lock.locked():
+            if lock is not None and lock.is_free:
                 del self._identifying[station.org]
 
     def rename(self, station: Station, online: OnlinePhone) -> None:

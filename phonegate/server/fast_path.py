@@ -144,9 +144,14 @@ class FastPath:
         turns = _Turns(self, connection, stream)
         try:
             with turns.scope:
-                return await self._serve(turns, peer, request, data)
+                with turns.patience:
+                    return await self._serve(turns, peer, request, data)
+                late = self._pipeline.late(turns.patience)
+                if late is not None:
+                    await turns.answer(late, stays=False)
         finally:
             turns.over = True
+            self._pipeline.late(turns.patience)  # or it would be kept, of one that ends meanwhile
         return None
 
     async def _serve(
@@ -154,10 +159,14 @@ class FastPath:
     ) -> bytes | None:
         heads = HeadMemory()
         while True:
+            if len(data) < request.length:
+                # Most clients send a body in a packet of its own, right behind the head.
+                data += turns.receive_now(request.length - len(data))
             if len(data) >= request.length:
                 body, data = data[: request.length], data[request.length :]
                 stays = self._begun(turns, request, body) or await turns.answer(
-                    await self._pipeline.answer(request.known, body), stays=request.stays
+                    await self._pipeline.answer(request.known, body, turns.patience),
+                    stays=request.stays,
                 )
                 del body  # or a connection that idles would keep it
             else:
@@ -187,7 +196,7 @@ class FastPath:
     async def _answer_coming(self, turns: "_Turns", request: "FastRequest", body: "_Body") -> bool:
         """Answers a request whose body is still to come. Returns whether another may follow."""
         with body.gone:
-            reply = await self._pipeline.answer(request.known, body.read)
+            reply = await self._pipeline.answer(request.known, body.read, turns.patience)
         if body.gone.cancelled_caught:
             return False
         # A body that was not read to its end: where the next request begins is still to come, and
@@ -237,6 +246,8 @@ class _Turns:
         self.stream = stream
         self.scope = trio.CancelScope()
         """Ends the connection's task, which waits for a next request or for an answer."""
+        self.patience = trio.CancelScope()
+        """Ends a request that takes too long, and the connection after its answer."""
         self.bare = stream is connection
         self.pending = False
         """Whether the answer to a request that was begun is not out yet."""
@@ -283,6 +294,12 @@ class _Turns:
             await self._out.wait()
             self._out = None
         return b"" if self.scope.cancel_called else data
+
+    def receive_now(self, missing: int) -> bytes:
+        """Returns what has come of the rest of a small body, if anything has."""
+        if not self.bare or missing > _RECEIVE_BYTES:
+            return b""
+        return self._connection.receive_now(_RECEIVE_BYTES)
 
     @property
     def _may_stay(self) -> bool:

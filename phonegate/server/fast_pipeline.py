@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+import trio
+
 from phonegate.http.body_stream import BodyStream
 
 ReadRest = Callable[[Callable[[int], None]], Awaitable[bytes]]
@@ -87,15 +89,24 @@ class FastPipeline(Protocol):
         """
 
     def expire(self) -> None:
-        """Answers the requests that were begun and take too long. Called every second or so."""
+        """Ends the requests that take too long. Called every second or so.
 
-    async def answer(self, head: Any, body: bytes | ReadRest) -> Reply:
+        It answers those that were begun. Of others it cancels the scope, after which the server
+        asks for the answer by `late`.
+        """
+
+    async def answer(self, head: Any, body: bytes | ReadRest, scope: trio.CancelScope) -> Reply:
         """Answers a request. Raises nothing but cancellation.
 
         Args:
             head: What `find` returned.
             body: The whole body, or what reads it.
+            scope: Where this is called: one for all requests of a connection, since one for each
+                would cost as much as reading its head.
         """
+
+    def late(self, scope: trio.CancelScope) -> Reply | None:
+        """Returns the answer to the request whose scope `expire` has cancelled, if one has."""
 
     def hold(self, owner: Any, size: int) -> AbstractContextManager[UnsentAnswer] | None:
         """Counts the memory of an answer until it has left.

@@ -97,6 +97,12 @@ class Connection(trio.abc.HalfCloseableStream):
         except OSError as error:
             raise trio.BrokenResourceError from error
 
+    def receive_now(self, max_bytes: int) -> bytes:
+        """Receives what has come already. Returns nothing if that is nothing, or the end."""
+        with suppress(OSError):
+            return os.read(self._stream.socket.fileno(), max_bytes)
+        return b""
+
     async def peek(self) -> bytes:
         """Returns the first byte of what comes next, which stays to be received. Empty at the end.
 

@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 
 from phonegate.model.bounds import MAX_ID, MAX_SLOT
 from phonegate.model.facts import Changed, Fact
-from phonegate.model.messages import Candidate, Message, Queue
+from phonegate.model.messages import Candidate, Leased, Message, Queue
 from phonegate.model.states import CANCELLED, QUEUED, SENDING, SENT, Cause
 from phonegate.store.keys import KEY_HOLDS
 from phonegate.store.messages import bulk_change
-from phonegate.store.rows import SELECTED, message
+from phonegate.store.rows import SELECTED, leased, message
 
 CANDIDATES: Final = """
     SELECT id, segments, priority FROM messages INDEXED BY messages_ready
@@ -41,7 +41,7 @@ LEASE: Final = f"""
     WHERE id IN (SELECT value FROM json_each(?)) AND {_TO_PUSH} AND held_until IS NULL
         AND (expires_at IS NULL OR expires_at > ?)
         AND {KEY_HOLDS}
-    RETURNING {SELECTED}
+    RETURNING {", ".join(Leased._fields)}
 """  # noqa: S608 - constants
 
 _NOT_NOTED: Final = "attempts > 0 AND acked_at IS NULL"
@@ -186,7 +186,7 @@ class PhoneQueue:
         sim_slot: int | None,
         sim: str | None,
         now: int,
-    ) -> list[Message]:
+    ) -> list[Leased]:
         """Turns queued messages to `sending`, for one more attempt by this phone and SIM.
 
         Left out are those that aren't queued any more, are held, or whose time has run out, and
@@ -194,9 +194,9 @@ class PhoneQueue:
         They come in no order.
         """
         values = (phone, sim_slot, sim, now, json.dumps(ids), now)
-        leased = [message(row) for row in self._connection.execute(LEASE, values)]
-        self._facts += [Changed(one.id, one.org, QUEUED, one.status, one) for one in leased]
-        return leased
+        found = [leased(row) for row in self._connection.execute(LEASE, values)]
+        self._facts += [Changed(one.id, one.org, QUEUED, SENDING) for one in found]
+        return found
 
     def acknowledge_all(self, rows: Sequence[tuple[int, int, int]], now: int) -> list[bool]:
         """Notes messages that phones said they have: ids, with their orgs and the phones.

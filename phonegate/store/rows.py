@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from phonegate.model import states
-from phonegate.model.messages import Message, MessageView, NewInbound, NewMessage
+from phonegate.model.messages import Leased, Message, MessageView, NewInbound, NewMessage
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ _UNSET: Final = tuple(field.default for field in _LATER)
 _MEDIA: Final = COLUMNS.index("media_urls")
 _RECEIVED_MEDIA: Final = INSERTED_INBOUND.index("media_urls")
 _VIEW_MEDIA: Final = MessageView._fields.index("media_urls")
+_LEASED_MEDIA: Final = Leased._fields.index("media_urls")
 _new: Final = tuple.__new__
 
 # Made as `attrs` makes an `__init__`: an `attrgetter` of so many names takes six times as long.
@@ -90,6 +91,11 @@ def view(row: tuple[Any, ...]) -> MessageView:
     """Returns what a reader is shown of a row of the columns of a `MessageView`."""
     # `_make` is a function around this.
     return _new(MessageView, row if row[_VIEW_MEDIA] is None else _decoded(row, _VIEW_MEDIA))
+
+
+def leased(row: tuple[Any, ...]) -> Leased:
+    """Returns what a phone is given of a row of the columns of a `Leased`."""
+    return _new(Leased, row if row[_LEASED_MEDIA] is None else _decoded(row, _LEASED_MEDIA))
 
 
 def _decoded(row: tuple[Any, ...], at: int) -> tuple[Any, ...]:

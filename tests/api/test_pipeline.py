@@ -1,6 +1,7 @@
 """The pipeline alone, with endpoints of its own and no store behind it."""
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Annotated, Any, cast
 
 import attrs
@@ -61,6 +62,9 @@ class OneOrg:
         return True
 
 
+NO_SENDS = SimpleNamespace(immediate=SimpleNamespace(commit_deadline_s=60.0))
+
+
 @attrs.frozen
 class OneOrgServices:
     authentication: OneOrg
@@ -69,6 +73,7 @@ class OneOrgServices:
     rate_limits: RateLimits = attrs.field(factory=RateLimits)
     large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
     answer_budget: AnswerBudget = attrs.field(factory=AnswerBudget)
+    sending: Any = NO_SENDS
 
 
 def pipeline(
@@ -329,3 +334,61 @@ async def test_whatever_a_handler_raises_is_an_answer() -> None:
             raise error
 
         assert (await ask(pipeline(fail))).status == 500
+
+
+class TestScopesOfTheirCaller:
+    async def test_what_takes_too_long_is_ended_by_its_caller_s_scope(
+        self, autojump_clock: trio.testing.MockClock
+    ) -> None:
+        async def sleep(_: Call) -> Answer:
+            await trio.sleep(7.5)
+            return Answer(content={})
+
+        served = pipeline(sleep, timeout_s=5.0)
+        request = Request(method="GET", path=f"/order/myorg/{SECRET}", client="203.0.113.9")
+        head, scope = served._know(request), trio.CancelScope()
+
+        async def expire() -> None:
+            for _ in range(7):
+                await trio.sleep(1)
+                served.expire()
+
+        with capture_logs() as told:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(expire)
+                with scope:
+                    await served.answer(head, b"", scope)
+                assert 5 <= trio.current_time() <= 6.1
+                reply = served.late(scope)
+        assert reply is not None
+        own = await served.reply(request, b"")
+        assert (reply.status, reply.headers, reply.body) == (own.status, own.headers, own.body)
+        assert reply.status == 503
+        assert [(one["status"], one["org"]) for one in told] == [(503, "myorg")]
+        assert (served.late(scope), served._late, served._running) == (None, {}, {})
+
+    async def test_what_takes_no_longer_is_not(self) -> None:
+        served, scope = pipeline(answer_word), trio.CancelScope()
+        head = served._know(
+            Request(method="GET", path=f"/order/myorg/{SECRET}", client="203.0.113.9")
+        )
+        with scope:
+            for _ in range(3):
+                assert (await served.answer(head, b"", scope)).status == 200
+                served.expire()
+        assert not scope.cancel_called
+        assert (served.late(scope), served._running) == (None, {})
+
+    async def test_one_whose_client_leaves_is_logged_as_that(self) -> None:
+        async def sleep(_: Call) -> Answer:
+            await trio.sleep_forever()
+
+        served, scope = pipeline(sleep), trio.CancelScope()
+        head = served._know(
+            Request(method="GET", path=f"/order/myorg/{SECRET}", client="203.0.113.9")
+        )
+        with capture_logs() as told, scope:
+            scope.cancel()
+            await served.answer(head, b"", scope)
+        assert [one["status"] for one in told] == [499]
+        assert served.late(scope) is None

@@ -406,17 +406,25 @@ async def test_a_key_whose_use_is_to_be_noted_goes_the_general_way(
         assert await hot.begun(asked) is None
 
 
-async def test_a_head_of_which_no_request_was_answered_yet_goes_the_general_way() -> None:
+async def test_a_head_that_never_came_before_is_enough_if_its_credential_is_known() -> None:
     async with world() as hot:
         asked = sent(TEXT)
+        await hot.head(asked)
         head = hot.pipeline.find(
             method="POST", path=asked.path, query="", headers=asked.headers, client=CLIENT
         )
         assert head is not None
         replies: list[Reply] = []
-        assert not hot.pipeline.begin(head, asked.body, replies.append)
-        await hot.pipeline.answer(head, asked.body)
         assert hot.pipeline.begin(head, asked.body, replies.append)
+        wrong = hot.pipeline.find(
+            method="POST",
+            path=asked.path,
+            query="",
+            headers={"x-secret-key": "another-wrong-secret"},
+            client=CLIENT,
+        )
+        assert wrong is not None
+        assert not hot.pipeline.begin(wrong, asked.body, replies.append)
 
 
 async def test_a_key_that_was_revoked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,8 @@ class Scene:
     async def pushed(self, **changes: Any) -> int:
         message_id = await self.queued(**changes)
         pick = Pick(id=message_id, sim_slot=0, sim="+15551112222")
-        (leased,) = await self.database.write(
-            lambda tx: delivery.lease(tx, self.phone, [pick], NOW)
-        )
+        assert await self.database.write(lambda tx: delivery.lease(tx, self.phone, [pick], NOW))
+        leased = await self.get(message_id)
         assert (leased.status, leased.attempts, leased.phone) == ("sending", 1, self.phone)
         return message_id
 

@@ -1,9 +1,14 @@
 """What a connected phone reads and reports, each step as one transaction."""
 
+import attrs
+import trio
+
 from phonegate.domain.delivery import Pick, Policy
+from phonegate.domain.inbox import Received, SourceLink
 from phonegate.domain.phone_delivery import PhoneDelivery, PhoneReports, Reporter
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.model.messages import Queue
+from phonegate.model.media import Part
+from phonegate.model.messages import PageQuery, Queue
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -80,3 +85,37 @@ async def test_a_report_is_recorded_or_says_whose_it_would_be(database: Database
     assert await said(phone, lambda tx: tx.acknowledge(queued)) == "unknown"
     assert await said(phone, lambda tx: tx.acknowledge(message)) == "recorded"
     assert await said(phone, uncertain) == "recorded"
+
+
+async def test_texts_of_phones_that_come_at_once_are_stored_once_for_each(
+    database: Database,
+) -> None:
+    org, *phones = await scene(database)
+    delivery = delivery_of(database)
+    reporters = [Reporter(org=org, phone=one) for one in phones]
+    texts = [Received(address="+1555", body=f"text {n}", date=n) for n in range(1, 4)]
+    found: dict[int, list[tuple[int, ...]]] = {one: [] for one in phones}
+
+    async def report(reporter: Reporter) -> None:
+        found[reporter.phone].append(await delivery.receive(reporter, texts))
+
+    async with trio.open_nursery() as nursery:
+        for reporter in [*reporters, *reporters]:
+            nursery.start_soon(report, reporter)
+    stored = await database.read(lambda tx: tx.messages.page(org, PageQuery()))
+    for phone in phones:
+        first, again = found[phone]
+        assert first == again
+        mine = {one.id: one.body for one in stored if one.phone == phone}
+        assert [mine[id_] for id_ in first] == [one.body for one in texts]
+    assert len(stored) == 6
+
+
+def test_texts_of_a_phone_in_doubt_or_with_parts_take_no_company() -> None:
+    text = Received(address="+1555", body="text", date=1)
+    known = Reporter(org=1, phone=1)
+    assert known.takes_company([text])
+    assert not attrs.evolve(known, link=SourceLink("link", True)).takes_company([text])
+    assert not known.takes_company([text, attrs.evolve(text, mms="7")])
+    parts = (Part(content_type="image/png", name=None, data=b"x"),)
+    assert not known.takes_company([attrs.evolve(text, parts=parts)])

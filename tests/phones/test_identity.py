@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -786,3 +787,31 @@ async def test_what_an_earlier_link_left_open_is_pushed_again(
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         assert await bodies(phone, 1) == ["hi"]
         assert "resume" in looks
+
+
+async def test_named_phones_of_an_org_are_identified_side_by_side(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = await start(PATIENT)
+    async with (
+        site.phone(device_id="a") as first,
+        site.phone(device_id="b") as second,
+        site.phone(device_id="c") as third,
+    ):
+        await site.until_online(3)
+        await site.attendance.write()
+        gate = Gate(site, monkeypatch)
+        gate.shut()
+        await first.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        await gate.held.wait()
+        # The disk is slow for the first, and the second has nothing to do with it.
+        await second.sims(OTHER)
+        # The third has: which of them has the number is for the order of their reports to say.
+        await third.say("sims", sims=[{"slot": 0, "number": NUMBER}])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        online = site.switchboard.online(await site.org())
+        assert [[sim.number for sim in phone.sims] for phone in online] == [[], [OTHER], []]
+        gate.open.set()
+        assert await third.settled() == []
+        online = site.switchboard.online(await site.org())
+        assert [[sim.number for sim in phone.sims] for phone in online] == [[], [OTHER], [NUMBER]]

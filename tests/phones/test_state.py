@@ -21,7 +21,7 @@ from phonegate.config.settings import PhoneSettings
 from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import Message, Pushed
+from phonegate.model.messages import Leased, Message, Pushed
 from phonegate.model.phones import Health, Phone, Sim
 from phonegate.model.states import Cause, advance
 from phonegate.phones import frames
@@ -343,7 +343,7 @@ class Links(RuleBasedStateMachine):
         self.sending: deque[int] = deque()
         self.results: dict[int, dict[str, Any]] = {}
         self.steps: deque[Step] = deque()
-        self.late: deque[tuple[PhoneState, Message]] = deque()
+        self.late: deque[tuple[PhoneState, Message | Leased]] = deque()
         self.left_open: deque[Message] = deque()
         self.connect()
 
@@ -384,7 +384,7 @@ class Links(RuleBasedStateMachine):
             if reserved_by is self.state:
                 self.deliver(reserved_by, leased)
 
-    def deliver(self, state: PhoneState, row: Message) -> None:
+    def deliver(self, state: PhoneState, row: Message | Leased) -> None:
         if (frame := state.push(row)) is not None:
             assert row.id not in self.acked_here, "pushed after its ack had come"
             self.pushes[row.id] += 1

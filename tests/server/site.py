@@ -190,6 +190,8 @@ class FastSite:
         self.begun: list[tuple[str, bytes, Callable[[HotReply], None]]] = []
         """The path, the body and the way back of each request that was begun."""
         self.expired = 0
+        self.running: dict[trio.CancelScope, bool] = {}
+        """The scopes of requests without end, and whether each was ended."""
 
     def moved(self) -> None:
         self.pieces += 1
@@ -215,14 +217,23 @@ class FastSite:
 
     def expire(self) -> None:
         self.expired += 1
+        for scope in self.running:
+            self.running[scope] = True
+            scope.cancel()
 
     def reply(self, body: bytes | None = None) -> None:
         """Answers the oldest request that was begun, by its own body if by no other."""
         _, sent, reply = self.begun.pop(0)
         reply(HotReply.of(sent if body is None else body))
 
-    async def answer(self, head: dict[str, Any], body: Any) -> HotReply:
+    def late(self, scope: trio.CancelScope) -> HotReply | None:
+        return HotReply.of(b"too slow") if self.running.pop(scope, False) else None
+
+    async def answer(self, head: dict[str, Any], body: Any, scope: trio.CancelScope) -> HotReply:
         try:
+            if head["path"] == "/fast/slow":
+                self.running[scope] = False
+                await trio.sleep_forever()
             return await self._answer(body, **head)
         except trio.Cancelled:
             self.left += 1

@@ -467,6 +467,18 @@ class TestClientsThatFail:
             reset(stream)
 
 
+class TestRequestsThatTakeTooLong:
+    async def test_one_is_told_so_and_is_the_last(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast, keepalive_timeout_s=0.1)
+        async with client(site) as kept:
+            answer = await kept.ask(post(b"a", "/fast/slow") + WHO)
+            assert (answer.body, "connection: close" in answer.head) == (b"too slow", True)
+            assert await kept.closed()
+        assert (fast.calls, fast.running) == ([], {})
+
+
 class TestDraining:
     async def test_who_idles_is_closed_and_who_runs_is_answered(
         self, start_server: StartServer, fast: FastSite

@@ -113,6 +113,30 @@ class TestOrder:
 
 
 class TestWhatIsBegun:
+    async def test_a_body_that_has_come_behind_its_head(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
+        # More than is read with the head, and less than a socket holds.
+        body = b"x" * 40_000
+        async with client(site) as kept:
+            await kept.send(later(body) + WHO)
+            await begun(fast)
+            fast.reply()
+            assert (await kept.answer()).body == body
+            assert (await kept.answer()).body == b"127.0.0.1"
+
+    async def test_a_body_that_is_still_to_come(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
+        async with client(site) as kept:
+            asked = later(b"a")
+            await kept.send(asked[:-1])
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert (await kept.ask(asked[-1:])).body == b"a"
+        assert fast.begun == []
+
     async def test_not_of_a_client_that_leaves(
         self, start_server: StartServer, fast: FastSite
     ) -> None:

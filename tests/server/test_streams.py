@@ -89,3 +89,15 @@ async def test_what_comes_next_may_be_the_end() -> None:
         assert await connection.receive_next(2) == b""
     far.close()
     await connection.aclose()
+
+
+async def test_what_has_come_already_is_received_at_once() -> None:
+    near, far = trio.socket.socketpair()
+    connection = Connection(near, peer_timeout_s=5.0)
+    assert connection.receive_now(10) == b""
+    await far.send(b"abc")
+    assert connection.receive_now(2) == b"ab"
+    far.close()
+    assert (connection.receive_now(10), connection.receive_now(10)) == (b"c", b"")
+    await connection.aclose()
+    assert connection.receive_now(10) == b""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from phonegate.model.messages import Candidate, Message, PageQuery, Queue
+from phonegate.model.messages import Candidate, Leased, Message, PageQuery, Queue
 from phonegate.model.orgs import Org
 from phonegate.store import carrier_queue, due_messages, phone_queue
 from phonegate.store.tables import Tables
@@ -19,19 +19,23 @@ def _found(tables: Tables, org: Org, message: int) -> Message:
 
 
 def test_lease_takes_queued_messages_once(tables: Tables, org: Org) -> None:
-    number, second = (tables.messages.insert(outbound(org.id)) for _ in range(2))
+    number = tables.messages.insert(outbound(org.id))
+    second = tables.messages.insert(outbound(org.id, media_urls=("https://a/b",)))
     tables.messages.set(number, acked_at=1)
     held = tables.messages.insert(outbound(org.id, held_until=9))
 
-    def lease(*ids: int) -> list[Message]:
+    def lease(*ids: int) -> list[Leased]:
         found = tables.phone_queue.lease(ids, phone=4, sim_slot=1, sim="+1", now=50)
         return sorted(found, key=lambda message: message.id)
 
     leased = lease(second, number, held, 99_999)
-    assert leased == [_found(tables, org, number), _found(tables, org, second)]
+    assert [one.id for one in leased] == [number, second]
     for one in leased:
-        assert (one.status, one.phone, one.sim_slot, one.sim) == ("sending", 4, 1, "+1")
-        assert (one.attempts, one.pushed_at, one.acked_at) == (1, 50, None)
+        found = _found(tables, org, one.id)
+        assert one == Leased(*(getattr(found, name) for name in Leased._fields))
+        assert (found.status, found.phone, found.sim_slot, found.sim) == ("sending", 4, 1, "+1")
+        assert (found.attempts, found.pushed_at, found.acked_at) == (1, 50, None)
+    assert leased[1].media_urls == ("https://a/b",)
     assert lease(number, second, held) == []
 
 
@@ -153,7 +157,7 @@ def test_messages_of_a_revoked_key_are_never_given_out(tables: Tables, org: Org)
     ready = tables.carrier_queue.ready(9)
     assert [one.key for one in ready] == ["other", None]
     leased = tables.phone_queue.lease(ids[:3], phone=4, sim_slot=None, sim=None, now=2)
-    assert {one.key for one in leased} == {"other", None}
+    assert {one.id for one in leased} == set(ids[1:3])
     assert [fact[2:4] for fact in tables.facts[-2:]] == [("queued", "sending")] * 2  # type: ignore[index]
 
 

@@ -33,7 +33,8 @@ def read(data: str | bytes) -> PhoneFrame:
     """
     if not isinstance(data, str):
         raise FrameFault("not_text", "Frames are text; this one is binary.")
-    if has_more_values(data, MAX_VALUES):
+    # Each of them takes a character.
+    if len(data) > MAX_VALUES and has_more_values(data, MAX_VALUES):
         raise FrameFault("too_many_values", f"The frame has more than {MAX_VALUES} values.")
     try:
         value = _DECODER.decode(data)
