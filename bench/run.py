@@ -97,16 +97,15 @@ class Run:
                 break
 
     async def profile(self, letter: str, output: Path) -> None:
-        """Watches only phonegate during one measure, (a) with 64 clients throughout.
+        """Watches only phonegate during one measure, sends with 64 clients or batches of 100.
 
         Raises:
             ValueError: The measure has no one server to be watched.
         """
         side = self._sides[0]
-        file = self._file()
         match letter:
             case "a" | "b" | "h":
-                measure: Measure = _many_sends if letter != "b" else _many_batches
+                measure: Measure | None = None
             case "c":
                 measure = _inbound
             case "e":
@@ -118,14 +117,19 @@ class Run:
             case _:
                 raise ValueError(f"({letter}) can't be profiled")
         await self._prepare(letter)
-        if letter == "g":
-            file = self._queued(side)
+        file = self._queued(side) if letter == "g" else self._file()
         preload = self._slow_disk if letter == "h" else None
-        async with (
-            Server(side, file, preload=preload) as server,
-            profile.watched(server.process.pid, output),
-        ):
-            await measure(server, self._plan, self._figures)
+        async with Server(side, file, preload=preload) as server, AsyncExitStack() as stack:
+            watching = profile.watched(server.process.pid, output)
+            if measure is None:
+                orgs = await stack.enter_async_context(PINNED.of(server, self._plan, "profile"))
+                load = HUNDREDS if letter == "b" else MANY
+                await sends.alone(orgs, load, 0.0, self._plan.warm_s)
+                await stack.enter_async_context(watching)
+                await sends.alone(orgs, load, 0.0, PROFILE_S)
+            else:
+                await stack.enter_async_context(watching)
+                await measure(server, self._plan, self._figures)
 
     # --- what is made once, before the rounds
 
@@ -320,19 +324,6 @@ class Run:
     def _file(self) -> Path:
         self._files += 1
         return self._folder / f"{self._files}.db"
-
-
-async def _profiled(server: Server, plan: Plan, load: Load) -> None:
-    async with PINNED.of(server, plan, "profile") as orgs:
-        await sends.alone(orgs, load, 0.0, PROFILE_S)
-
-
-async def _many_sends(server: Server, plan: Plan, _: Figures) -> None:
-    await _profiled(server, plan, MANY)
-
-
-async def _many_batches(server: Server, plan: Plan, _: Figures) -> None:
-    await _profiled(server, plan, HUNDREDS)
 
 
 async def _inbound(server: Server, plan: Plan, figures: Figures) -> None:
