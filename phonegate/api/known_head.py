@@ -56,6 +56,8 @@ class KnownHead:
     """Whom it spoke for last."""
     plain_send: bool | None = None
     """Whether a request with it may be a plain send. None until that was looked at."""
+    plain_push: bool | None = None
+    """Whether it may be a plain push, likewise."""
     _query: Mapping[str, Sequence[str]] | None = attrs.field(default=None, repr=False)
 
     @property

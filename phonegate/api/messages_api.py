@@ -20,7 +20,6 @@ from phonegate.api.errors import (
     ROOM_CODES,
     FieldsRefused,
 )
-from phonegate.api.field_names import MAX_PROBLEMS
 from phonegate.api.flat_message import (
     FORM,
     MULTIPART,
@@ -45,16 +44,15 @@ from phonegate.api.messages_types import (
     WebhookAnswer,
 )
 from phonegate.api.presenters import (
-    FieldError,
     MessageJson,
     message_json,
     sim_json,
 )
+from phonegate.api.push_answer import push_answer
 from phonegate.api.reported_types import Batch
 from phonegate.api.send_request import answer, asked, fields_of_sim, outgoing
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.message_access import KnownSims, has_words
-from phonegate.domain.received_sms import Unread
 from phonegate.domain.sending import SendOutcome
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
 from phonegate.model.phones import Sim
@@ -82,20 +80,7 @@ async def receive(call: Call) -> Answer:
     receipt = await call.services.inbox.receive(
         call.caller.org, batch.readable, device_id=body.device_id, key=call.caller.key_id
     )
-    return Answer(
-        content=WebhookAnswer(
-            org_id=call.caller.org_name,
-            stored=receipt.stored,
-            duplicates=receipt.duplicates or None,
-            refused=len(batch.unread) or None,
-            errors=tuple(_field_error(at, one) for at, one in batch.unread[:MAX_PROBLEMS]) or None,
-        )
-    )
-
-
-def _field_error(at: int, one: Unread) -> FieldError:
-    field = f"messages[{at}].{one.field}" if one.field else f"messages[{at}]"
-    return FieldError(field=field, problem=one.problem)
+    return Answer(content=push_answer(call.caller.org_name, batch, receipt))
 
 
 async def send(call: Call) -> Answer:

@@ -23,6 +23,7 @@ from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownHead
 from phonegate.api.parameters import read_parameters
+from phonegate.api.plain_push import PlainPushes
 from phonegate.api.plain_send import PlainSends
 from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
 from phonegate.api.request_log import RequestLog
@@ -89,6 +90,12 @@ class Pipeline:
             note=self._note,
             failed=self._failed,
         )
+        self._plain_pushes = PlainPushes(
+            services,
+            timeout_s=request_timeout_s,
+            finished=self._finished,
+            failed=self._failed,
+        )
 
     def find(
         self,
@@ -119,15 +126,18 @@ class Pipeline:
         )
 
     def begin(self, head: KnownHead, body: bytes, reply: Callable[[Reply], None]) -> bool:
-        """Begins a plain send, whose answer needs no task that waits for it, and no other request.
+        """Begins a plain send or push, whose answer needs no task, and no other request.
 
         See `FastPipeline.begin`.
         """
-        return self._plain_sends.begin(head, body, reply)
+        return self._plain_sends.begin(head, body, reply) or self._plain_pushes.begin(
+            head, body, reply
+        )
 
     def expire(self) -> None:
         """Answers the requests that were begun and take too long, and ends those that run on."""
         self._plain_sends.expire()
+        self._plain_pushes.expire()
         now = trio.current_time()
         for scope in [scope for scope, deadline in self._running.items() if deadline <= now]:
             self._late[scope] = None
@@ -160,13 +170,9 @@ class Pipeline:
         try:
             try:
                 answer = await self._answer(exchange, body)
-                if exchange.standing is not None:
-                    rate = self._services.rate_limits.org_rate
-                    answer = with_standing(answer, rate, exchange.standing)
-                reader = exchange.reader
-                reply = render(answer, self.base_headers, head=bare, owner=reader)
+                reply = self._rendered(answer, exchange)
                 if request.method == "GET":
-                    self.require_room(reader, len(reply.body))
+                    self.require_room(exchange.reader, len(reply.body))
             except Exception as error:  # noqa: BLE001 - the one place where all of them end
                 answer, reply = self._refused(error, exchange)
             code = code_of(answer)
@@ -181,6 +187,19 @@ class Pipeline:
                 self._late[scope] = exchange
             elif not streams:
                 self._note(exchange, status, code)
+
+    def _rendered(self, answer: Answer, exchange: Exchange) -> Reply:
+        if exchange.standing is not None:
+            rate = self._services.rate_limits.org_rate
+            answer = with_standing(answer, rate, exchange.standing)
+        bare = exchange.request.method == "HEAD"
+        return render(answer, self.base_headers, head=bare, owner=exchange.reader)
+
+    def _finished(self, answer: Answer, exchange: Exchange) -> Reply:
+        """Returns an answer to a request that needs no more: it is logged by then."""
+        reply = self._rendered(answer, exchange)
+        self._note(exchange, reply.status, None)
+        return self._shared(reply, exchange.request)
 
     def _failed(self, error: Exception, exchange: Exchange) -> Reply:
         """Returns the answer to a request that failed and needs no more: it is logged by then."""

@@ -7,12 +7,14 @@ side by side are looked up by one statement and stored by another, which costs a
 from collections.abc import Callable, Sequence
 
 import attrs
+import trio
 
 from phonegate.domain.admission import admit_to_disk, size_of
 from phonegate.domain.inbox import Intake, Origin, Receipt, Received, receive
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.messages import NewInbound
 from phonegate.model.refusals import DiskLow, StorageSpent
+from phonegate.model.storage_errors import StoreClosed
 from phonegate.store.database import Database
 from phonegate.store.joint import Joint
 from phonegate.store.tables import Tables
@@ -130,6 +132,11 @@ def _receipt(found: Exception | tuple[int, list[int]], ids: Sequence[int]) -> Re
     )
 
 
+Done = Callable[[Receipt | None, Exception | None], None]
+"""Takes what was stored, or the error for which nothing was. It must be quick, never wait and never
+raise."""
+
+
 class Inbox:
     """Takes received SMS that were pushed by a request, and not over a phone's link."""
 
@@ -165,12 +172,41 @@ class Inbox:
         Raises:
             StorageSpent, DiskLow, StorageUnavailable: Nothing was stored.
         """
+        receipt = await self._database.write(self._op(org, items, device_id), size=len(items))
+        self._note_pushed(key, items)
+        return receipt
+
+    def begin(
+        self,
+        org: int,
+        items: Sequence[Received],
+        *,
+        device_id: str | None,
+        key: str | None,
+        done: Done,
+    ) -> bool:
+        """Begins to store received SMS, as `receive` does.
+
+        Calls `done` once they are durable, or can't be. Returns whether it will: it never does
+        where too much waits for the writer, or the store is going down.
+        """
+
+        def stored(receipt: Receipt | None, error: Exception | None) -> None:
+            if receipt is not None:
+                self._note_pushed(key, items)
+            done(receipt, error)
+
+        try:
+            self._database.submit(self._op(org, items, device_id), stored, size=len(items))
+        except (trio.WouldBlock, StoreClosed):
+            return False
+        return True
+
+    def _op(
+        self, org: int, items: Sequence[Received], device_id: str | None
+    ) -> Callable[[Tables], Receipt]:
         reception = Reception(
             items, Origin(org, None, device_id), self._now_ms(), self._rate_limits
         )
         # One that takes parts along is done by itself, whatever waits beside it.
-        alone: Callable[[Tables], Receipt] = reception.__call__
-        op = reception if Reception.takes(items) else alone
-        receipt = await self._database.write(op, size=len(items))
-        self._note_pushed(key, items)
-        return receipt
+        return reception if Reception.takes(items) else reception.__call__

@@ -19,8 +19,6 @@ _HEAD = re.compile(
     rb"((?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\x20-\x7e]*\r\n)+)\r\n"
 )
 _LENGTH = re.compile("0|[1-9][0-9]{0,9}")
-_LENGTH_DIGITS = 10
-"""Digits of the longest of them."""
 _LENGTH_FIELD = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 
 _STEERING = frozenset(
@@ -67,6 +65,20 @@ def read_plain(head: bytes) -> PlainRequest | None:
     )
 
 
+def without_length(head: bytes) -> tuple[bytes, bytes, int | None]:
+    """Returns what stands in a head before and after the number of its body's bytes, and that.
+
+    Two heads that differ in that number alone mean the same, if `read_plain` reads one of them.
+    The number is 0 where there is none, and `None` where it is not written as it should be.
+    """
+    found = _LENGTH_FIELD.search(head)
+    if found is None:
+        return head, b"", 0
+    digits = found[1].decode("ascii")
+    length = int(digits) if _LENGTH.fullmatch(digits) else None
+    return head[: found.start(1)], head[found.end(1) :], length
+
+
 def read_plain_handshake(head: bytes) -> RequestHead | None:
     """Reads the whole head of a websocket handshake. Returns `None` if it is none or not plain.
 
@@ -92,47 +104,6 @@ def read_plain_handshake(head: bytes) -> RequestHead | None:
         query=query,
         headers=tuple(headers.items()),
     )
-
-
-class HeadMemory:
-    """The last plain head of a connection, as which the next is read if it is nearly the same.
-
-    A client that asks the same again sends the same head, but for the length of its body. So all
-    of it is compared but for that number, and nothing is read again.
-    """
-
-    def __init__(self) -> None:
-        self._begin = self._end = b""
-        """What stands before the length and after it. All of it before, where there is none."""
-
-    def keep(self, head: bytes) -> None:
-        """Keeps a head that `read_plain` has read."""
-        found = _LENGTH_FIELD.search(head)
-        if found is None:
-            self._begin, self._end = head, b""
-        else:
-            self._begin, self._end = head[: found.start(1)], head[found.end(1) :]
-
-    def find(self, data: bytes, most: int) -> tuple[int, int] | None:
-        """Looks whether the same head comes again, with the same or another length of its body.
-
-        Args:
-            data: What has come.
-            most: The most bytes of a head.
-
-        Returns:
-            Where the head ends in `data`, and the length. `None` if it is another head.
-        """
-        begin, end = self._begin, self._end
-        if not begin or not data.startswith(begin):
-            return None
-        if not end:
-            return (len(begin), 0) if len(begin) <= most else None
-        at = data.find(end, len(begin), len(begin) + _LENGTH_DIGITS + len(end))
-        if at < 0 or at + len(end) > most:
-            return None
-        digits = data[len(begin) : at].decode("latin-1")
-        return (at + len(end), int(digits)) if _LENGTH.fullmatch(digits) else None
 
 
 def _fields(block: bytes) -> dict[str, str] | None:

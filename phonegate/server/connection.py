@@ -148,6 +148,7 @@ class ConnectionHandler:
             whole = arrival.reader.feed(data)
             if whole is not None:
                 head, arrival.rest = whole
+                arrival.head = head
                 arrival.request = read_plain(head) or read_plain_handshake(head) or parse(head)
                 return True
             data = b""
@@ -164,9 +165,10 @@ class ConnectionHandler:
         """
         stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
         request, arrival.request = arrival.request, None
+        head, arrival.head = arrival.head, b""
         if isinstance(request, PlainRequest):
             fast_path = self._fast_path
-            known = None if fast_path is None else fast_path.find(request, peer)
+            known = None if fast_path is None else fast_path.find(request, peer, head)
             if fast_path is not None and known is not None:
                 return await fast_path.serve(arrival.connection, stream, peer, known, rest)
             request = head_of(request)
@@ -209,6 +211,7 @@ class _Arrival:
     """What is spoken on the connection: itself, or TLS."""
     peer: SocketPeer
     reader: HeadReader
+    head: bytes = b""
     request: PlainRequest | RequestHead | None = None
     rest: bytes = b""
     """What came after its head."""

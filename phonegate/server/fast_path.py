@@ -21,11 +21,12 @@ from phonegate.config.settings import HttpSettings
 from phonegate.http.plain_request import PlainRequest
 from phonegate.http.prefix import without_prefix
 
-from .canonical import HeadMemory, read_plain
+from .canonical import read_plain
 from .fast_answers import FastAnswers
 from .fast_pipeline import FastPipeline, Reply
 from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
+from .head_memory import HeadMemory
 from .redacted_trace import redacted
 from .streams import Connection
 
@@ -54,6 +55,8 @@ class FastPath:
         self.idle: dict[Callable[[], None], float] = {}
         """What ends each connection that has no request, and since when it has none. The one that
         idles longest is first."""
+        self._heads: HeadMemory[tuple[Any, bool]] = HeadMemory()
+        """What the pipeline knows of each head, and whether its client wants to stay."""
         self.answers = FastAnswers(pipeline.hold, settings.peer_timeout_s)
         self.draining = False
         self._running = trio.CancelScope()
@@ -70,6 +73,7 @@ class FastPath:
         with self._running:
             async with trio.open_nursery() as self.unsent:
                 task_status.started()
+                ages_at = trio.current_time() + allowed
                 while True:
                     await trio.sleep(min(1.0, allowed / 4))
                     for end, since in self.idle.items():
@@ -77,6 +81,9 @@ class FastPath:
                             break
                         end()
                     self._pipeline.expire()
+                    if trio.current_time() >= ages_at:
+                        self._heads.age()
+                        ages_at += allowed
         self.unsent = None
 
     def stop(self) -> None:
@@ -93,8 +100,12 @@ class FastPath:
         for end in self.idle:
             end()
 
-    def find(self, request: PlainRequest, peer: SocketPeer) -> "FastRequest | None":
-        """Looks at the head of a request. Returns `None` if it can't be served here."""
+    def find(self, request: PlainRequest, peer: SocketPeer, head: bytes) -> "FastRequest | None":
+        """Looks at the head of a request, read and as it came.
+
+        Returns:
+            The request. `None` if it can't be served here.
+        """
         settings, headers = self._settings, request.headers
         if settings.prefix and "x-forwarded-prefix" in headers:
             return None  # it may have been taken off: the ASGI shell knows who says so
@@ -118,7 +129,10 @@ class FastPath:
             secure=secure,
             prefix=prefix,
         )
-        return None if known is None else FastRequest(known, request.length, request.stays)
+        if known is None:
+            return None
+        self._heads.keep(peer.address, head, (known, request.stays))
+        return FastRequest(known, request.length, request.stays)
 
     async def serve(
         self,
@@ -157,7 +171,6 @@ class FastPath:
     async def _serve(
         self, turns: "_Turns", peer: SocketPeer, request: "FastRequest", data: bytes
     ) -> bytes | None:
-        heads = HeadMemory()
         while True:
             if len(data) < request.length:
                 # Most clients send a body in a packet of its own, right behind the head.
@@ -181,7 +194,7 @@ class FastPath:
                 data = await turns.next(data[after_empty_lines(data) :])
             if not data:
                 return None
-            end = self._next(request, heads, data, peer)
+            end = self._next(request, data, peer)
             if not end:
                 return data
             data = data[end:]
@@ -203,26 +216,24 @@ class FastPath:
         # not worth waiting for.
         return await turns.answer(reply, stays=body.whole and request.stays)
 
-    def _next(
-        self, request: "FastRequest", heads: HeadMemory, data: bytes, peer: SocketPeer
-    ) -> int:
+    def _next(self, request: "FastRequest", data: bytes, peer: SocketPeer) -> int:
         """Makes a request the one whose head `data` begins with.
 
         Returns:
             Where that head ends. 0 if it is not served here.
         """
-        again = heads.find(data, self._settings.max_head_bytes)
-        if again is not None and again[1] <= self._settings.max_body_bytes:
-            end, request.length = again
-            return end
         end = data.find(_END) + len(_END)
         if not len(_END) <= end <= self._settings.max_head_bytes:
             return 0
-        plain = read_plain(data[:end])
-        found = None if plain is None else self.find(plain, peer)
+        head = data[:end]
+        again = self._heads.find(peer.address, head)
+        if again is not None and again[1] <= self._settings.max_body_bytes:
+            (request.known, request.stays), request.length = again
+            return end
+        plain = read_plain(head)
+        found = None if plain is None else self.find(plain, peer, head)
         if found is None:
             return 0
-        heads.keep(data[:end])
         request.known, request.length, request.stays = found.known, found.length, found.stays
         return end
 

@@ -190,6 +190,8 @@ class FastSite:
         self.begun: list[tuple[str, bytes, Callable[[HotReply], None]]] = []
         """The path, the body and the way back of each request that was begun."""
         self.expired = 0
+        self.looked_at = 0
+        """Heads."""
         self.running: dict[trio.CancelScope, bool] = {}
         """The scopes of requests without end, and whether each was ended."""
 
@@ -207,6 +209,7 @@ class FastSite:
         self.leaving_now.remove((owner, size))
 
     def find(self, *, path: str, **asked: Any) -> dict[str, Any] | None:
+        self.looked_at += 1
         return {"path": path, **asked} if path.startswith("/fast/") else None
 
     def begin(self, head: dict[str, Any], body: bytes, reply: Callable[[HotReply], None]) -> bool:

@@ -1,14 +1,11 @@
 """Plain requests: what is taken means what every other parser reads, and nothing odd is taken."""
 
-import re
-
-import attrs
 import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.server.canonical import HeadMemory, head_of, read_plain, read_plain_handshake
+from phonegate.server.canonical import head_of, read_plain, read_plain_handshake
 from phonegate.server.errors import RequestRefused
 from phonegate.server.head import MAX_HEADERS, check_handshake, parse, wants_websocket
 
@@ -268,47 +265,3 @@ def test_whatever_handshake_is_taken_the_parser_reads_alike(
     machine.receive_data(data + GET)
     assert isinstance(machine.next_event(), h11.Request)
     assert isinstance(machine.next_event(), h11.EndOfMessage)
-
-
-KEPT = (
-    GET,
-    POST,
-    b"POST / HTTP/1.1\r\nContent-Length:12  \r\nA: content-length: 7\r\nHost: h\r\n\r\n",
-    b"POST /c HTTP/1.1\r\nHost: h\r\nX: y\r\ncontent-length: 0\r\n\r\n",
-)
-
-_CHANGES = st.lists(
-    st.tuples(st.integers(0, 200), st.integers(0, 3), st.binary(max_size=3)), max_size=2
-)
-"""Where a head is cut, how much of it is left out, and what stands there instead."""
-
-
-@given(st.sampled_from(KEPT), _CHANGES, st.from_regex(rb"[0-9]{0,12}", fullmatch=True))
-def test_what_is_remembered_is_what_would_be_read(
-    head: bytes, changes: list[tuple[int, int, bytes]], length: bytes
-) -> None:
-    heads = HeadMemory()
-    assert heads.find(head, 10_000) is None
-    request = read_plain(head)
-    assert request is not None
-    heads.keep(head)
-    data = re.sub(rb"(?i)(\ncontent-length: *)[0-9]+", lambda found: found[1] + length, head)
-    for at, size, instead in changes:
-        data = data[:at] + instead + data[at + size :]
-    data += b"x" * 20
-    found = heads.find(data, 10_000)
-    if data.startswith(head):
-        assert found == (len(head), request.length)
-    if found is not None:
-        end, of_body = found
-        assert end == data.index(b"\r\n\r\n") + 4
-        assert read_plain(data[:end]) == attrs.evolve(
-            request,
-            length=of_body,
-            headers={
-                name: str(of_body) if name == "content-length" else value
-                for name, value in request.headers.items()
-            },
-        )
-        assert heads.find(data, end) == found
-        assert heads.find(data, end - 1) is None

@@ -174,6 +174,33 @@ class TestKeptConnections:
             assert await kept.closed()
         assert len(fast.calls) == 1
 
+    async def test_what_is_known_of_a_head_is_known_for_a_while(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
+        for _ in range(2):
+            async with client(site) as kept:
+                for body in (b"one", b"another", b"one"):
+                    assert (await kept.ask(post(body))).body == body
+        # Once for each connection, of which the first head is read in any case.
+        assert (fast.looked_at, len(fast.calls)) == (2, 6)
+        hasty = await start_server(fast_pipeline=fast, keepalive_timeout_s=0.1)
+        fast_path = hasty.server._fast_path
+        assert fast_path is not None
+        async with client(hasty) as kept:
+            await kept.ask(WHO)
+        await until(lambda: not len(fast_path._heads))
+
+    async def test_a_known_head_does_not_lift_the_limit_of_a_body(
+        self, start_server: StartServer, fast: FastSite
+    ) -> None:
+        site = await start_server(fast_pipeline=fast, max_body_bytes=10)
+        async with client(site) as kept:
+            for _ in range(2):
+                assert (await kept.ask(post(b"x" * 10))).status == 200
+            assert "connection: close" in (await kept.ask(post(b"x" * 11))).head
+        assert site.app.paths == ["/fast/echo"]
+
     async def test_over_tls(
         self, start_server: StartServer, fast: FastSite, tls: TlsSettings, trust: ssl.SSLContext
     ) -> None:
