@@ -7,6 +7,7 @@ file checkpointed.
 """
 
 import gc
+import linecache
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -142,6 +143,8 @@ async def _run_until_signalled(
             )
             # What is loaded now stays until the end, so it need not be searched for garbage.
             gc.freeze()
+            # Two megabytes of source that attrs made of its classes, for debuggers.
+            linecache.clearcache()
             async for number in signals:
                 if number == signal.SIGHUP and not hang_up_stops:
                     with suppress(trio.WouldBlock):

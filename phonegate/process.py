@@ -27,8 +27,8 @@ TURN_S: Final = 0.000_5
 
 LARGE_BYTES: Final = 1_048_576
 """From this size on, memory goes back to the system as soon as it is free. Each check of a secret
-takes 32 MB (scrypt), which glibc would keep for the next one, for each of the threads that check;
-to get it anew costs two in a hundred of such a check."""
+takes 32 MB (scrypt), which glibc would keep for the next one, for each of the threads that check.
+To get it anew costs less than can be measured beside the 100 ms of such a check."""
 
 _M_MMAP_THRESHOLD: Final = -3
 """Its number in glibc's malloc.h."""

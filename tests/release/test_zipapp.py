@@ -149,6 +149,24 @@ def test_it_runs(zipapp: Path, version: str) -> None:
     assert done.stderr == ""
 
 
+def test_a_later_start_unpacks_nothing_and_finds_bytecode(zipapp: Path) -> None:
+    environment = {"SHIV_ROOT": str(zipapp.parent / "later"), "PATH": os.environ["PATH"]}
+    # -B: as where PYTHONDONTWRITEBYTECODE is set.
+    command = [sys.executable, "-I", "-B", "-X", "importtime", str(zipapp), "version"]
+    first, later = (
+        subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=RUN_S, env=environment
+        )
+        for _ in range(2)
+    )
+    assert "_bootstrap" in {line.split("|")[-1].strip() for line in first.stderr.splitlines()}
+    assert "_bootstrap" not in {line.split("|")[-1].strip() for line in later.stderr.splitlines()}
+    assert first.stdout == later.stdout
+    (build,) = (zipapp.parent / "later").glob("phonegate.pyz_*")
+    assert list(build.rglob("phonegate/cli/__pycache__/*.pyc"))
+    assert (build / ".in_use").exists(), "the preamble has run"
+
+
 def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
     zipapp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
