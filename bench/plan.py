@@ -19,8 +19,8 @@ class Plan:
     """That share the sends of one org."""
     orgs: int = 20
     """That send, with a phone each."""
-    inbound: int = 6_000
-    """Frames of the phone link's measure."""
+    inbound: int = 10_000
+    """Frames of the phone link's measure, all turns together."""
     rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
     fleets: tuple[int, ...] = (1_000, 10_000)
     fleet_orgs: int = 10
@@ -54,10 +54,12 @@ QUICK = Plan(
     minutes=3,
     warm_s=0.3,
     seconds=0.7,
+    turns=1,
     inbound=2_000,
     rows=(1_000, 20_000),
     fleets=(500,),
     apps=100,
+    streams=200,
     stream_events=20,
     idle_s=3.0,
     starts=1,
@@ -72,7 +74,6 @@ TINY = attrs.evolve(
     QUICK,
     warm_s=0.02,
     seconds=0.1,
-    turns=1,
     orgs=2,
     inbound=100,
     rows=(100, 1_000),

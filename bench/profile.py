@@ -16,7 +16,7 @@ LONGEST_S = 600
 
 @asynccontextmanager
 async def watched(pid: int, output: Path) -> AsyncIterator[None]:
-    """Samples a process meanwhile. `.svg` becomes a flame graph, anything else two rankings."""
+    """Samples a process meanwhile. `.svg` becomes a flame graph, else rankings, with threads."""
     raw = output if output.suffix == ".svg" else output.with_suffix(".raw")
     spy = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("py-spy")),
@@ -26,6 +26,7 @@ async def watched(pid: int, output: Path) -> AsyncIterator[None]:
         "--duration",
         str(LONGEST_S),
         "--nonblocking",
+        "--threads",
         "--format",
         "flamegraph" if raw == output else "raw",
         "--output",

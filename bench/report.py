@@ -41,9 +41,10 @@ A column has the medians of one side over the rounds, with the least and the gre
 
 All commits are durable (`synchronous=FULL`) on all sides, and nothing is answered or pushed before
 its own. Unless a row says otherwise, 20 orgs send, each to one phone of its own that speaks the
-plain protocol of `send_result` alone; pacing is off. "Both cores": server and load run where the
+plain protocol of `send_result` alone, and each request is of the next org, over connections that
+all share, as a proxy's; pacing is off. "Both cores": server and load run where the
 system puts them, as users run a server. "One core": the server has one core, the load another;
-where the load's share of its core nears 100 %, the load is what was measured. In (a), (b), (d) and
+where the load's share of its core nears 100 %, the load is what was measured. In (a) to (d) and
 (h) all sides run at once and take turns of a second or less, after a warming up in which each
 secret was hashed; else one side is measured after the other, on fresh servers. The order changes
 with the turns and the rounds. CPU is user and system of the whole server process, by its messages.

@@ -47,7 +47,7 @@ COMPARED: dict[str, Sequence[tuple[Shape, Sequence[Load]]]] = {
 }
 """The sends: all sides take turns with each load."""
 
-SIMPLE: dict[str, Measure] = {"c": inbound.received, "i": fairness.quiet}
+SIMPLE: dict[str, Measure] = {"i": fairness.quiet}
 """The measures that need one fresh server."""
 
 OURS_ALONE: dict[str, Measure] = {
@@ -97,16 +97,17 @@ class Run:
                 break
 
     async def profile(self, letter: str, output: Path) -> None:
-        """Watches only phonegate during one measure, (a) with 64 clients throughout.
+        """Watches only phonegate during one measure, sends with 64 clients or batches of 100.
 
         Raises:
             ValueError: The measure has no one server to be watched.
         """
         side = self._sides[0]
-        file = self._file()
         match letter:
             case "a" | "b" | "h":
-                measure: Measure = _many_sends if letter != "b" else _many_batches
+                measure: Measure | None = None
+            case "c":
+                measure = _inbound
             case "e":
                 measure = partial(fleet.connected, phones=self._plan.fleets[-1], idle=False)
             case "g":
@@ -116,14 +117,19 @@ class Run:
             case _:
                 raise ValueError(f"({letter}) can't be profiled")
         await self._prepare(letter)
-        if letter == "g":
-            file = self._queued(side)
+        file = self._queued(side) if letter == "g" else self._file()
         preload = self._slow_disk if letter == "h" else None
-        async with (
-            Server(side, file, preload=preload) as server,
-            profile.watched(server.process.pid, output),
-        ):
-            await measure(server, self._plan, self._figures)
+        async with Server(side, file, preload=preload) as server, AsyncExitStack() as stack:
+            watching = profile.watched(server.process.pid, output)
+            if measure is None:
+                orgs = await stack.enter_async_context(PINNED.of(server, self._plan, "profile"))
+                load = HUNDREDS if letter == "b" else MANY
+                await sends.alone(orgs, load, 0.0, self._plan.warm_s)
+                await stack.enter_async_context(watching)
+                await sends.alone(orgs, load, 0.0, PROFILE_S)
+            else:
+                await stack.enter_async_context(watching)
+                await measure(server, self._plan, self._figures)
 
     # --- what is made once, before the rounds
 
@@ -201,6 +207,8 @@ class Run:
         first = number % len(sides)
         sides = sides[first:] + sides[:first]
         match letter:
+            case "c":
+                await self._receive(sides)
             case "d":
                 await self._read(sides)
             case "e":
@@ -239,7 +247,6 @@ class Run:
             await self._one("g", side, drain.drain, file=file)
 
     async def _compare(self, letter: str, sides: Sequence[Side]) -> None:
-        preload = self._slow_disk if letter == "h" else None
         for pinned in (False, True):
             shapes = [
                 (shape, matching)
@@ -254,17 +261,33 @@ class Run:
             async with AsyncExitStack() as stack:
                 if not pinned:
                     stack.enter_context(on_core(*USABLE))
-                servers = []
-                for side in sides:
-                    server = Server(side, self._file(), preload=preload, pinned=pinned)
-                    with self._figures.faults_of(side.name, letter, FAULTS):
-                        servers.append(await stack.enter_async_context(server))
+                servers = await self._started(letter, sides, stack, pinned=pinned)
                 for shape, loads in shapes:
                     able = [s for s in servers if s.side.is_phonegate or not shape.acks]
                     await sends.compare(
                         letter, able, shape, loads, plan=self._plan, figures=self._figures
                     )
             _print(f" {time.monotonic() - begun:.1f} s\n")
+
+    async def _receive(self, sides: Sequence[Side]) -> None:
+        begun = time.monotonic()
+        _print("(c) all ...")
+        async with AsyncExitStack() as stack:
+            servers = await self._started("c", sides, stack)
+            await inbound.received(servers, self._plan, self._figures)
+        _print(f" {time.monotonic() - begun:.1f} s\n")
+
+    async def _started(
+        self, letter: str, sides: Sequence[Side], stack: AsyncExitStack, *, pinned: bool = True
+    ) -> list[Server]:
+        """Starts them all; what does not start is a fault of its side."""
+        preload = self._slow_disk if letter == "h" else None
+        servers = []
+        for side in sides:
+            server = Server(side, self._file(), preload=preload, pinned=pinned)
+            with self._figures.faults_of(side.name, letter, FAULTS):
+                servers.append(await stack.enter_async_context(server))
+        return servers
 
     async def _read(self, sides: Sequence[Side]) -> None:
         """All tables of all sides in slices of one stretch of time: their ratios are a bar."""
@@ -303,17 +326,8 @@ class Run:
         return self._folder / f"{self._files}.db"
 
 
-async def _profiled(server: Server, plan: Plan, load: Load) -> None:
-    async with PINNED.of(server, plan, "profile") as orgs:
-        await sends.alone(orgs, load, 0.0, PROFILE_S)
-
-
-async def _many_sends(server: Server, plan: Plan, _: Figures) -> None:
-    await _profiled(server, plan, MANY)
-
-
-async def _many_batches(server: Server, plan: Plan, _: Figures) -> None:
-    await _profiled(server, plan, HUNDREDS)
+async def _inbound(server: Server, plan: Plan, figures: Figures) -> None:
+    await inbound.received([server], plan, figures)
 
 
 def _print(text: str) -> None:

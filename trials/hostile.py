@@ -39,6 +39,8 @@ async def besiege(gateway: GatewayProcess, connections: int, seed: int) -> list[
         sms = [{"address": "+15551112222", "body": "x" * 1_000, "id": str(i)} for i in range(500)]
         content = {"org_id": ORG, "secret_key": SECRET, "messages": sms}
         (await honest.post(f"{gateway.url}/webhook", json=content)).raise_for_status()
+        # What serves pages has tasks of its own, from the first request for one on.
+        await honest.get(f"{gateway.url}/")
         await honest.get(url)
         before = await trio.to_thread.run_sync(gateway.holdings)
         done: Counter[str] = Counter()

@@ -1,17 +1,15 @@
-"""(a), (b), (h): sends end to end, from the request to `sent` in the store.
-
-All sides run at once, and their loads take turns of a second or so: what else the machine does
-falls on each alike, and a server without a load costs the others nothing.
-"""
+"""(a), (b), (h): sends end to end, from the request to `sent` in the store."""
 
 import contextlib
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import attrs
 
 from bench.figures import BEFORE, OURS, Figure, Figures
+from bench.measures.turns import Turn, in_turns
 from bench.plan import Plan
 from bench.servers import FAULTS, Server
 from kit.load.deliveries import Quantiles
@@ -150,12 +148,6 @@ def record(figures: Figures, side: str, letter: str, at: str, tally: Tally) -> N
     add(LOAD, "%", tally.load_s / tally.seconds * 100)
 
 
-@attrs.frozen(eq=False)
-class _Contender:
-    side: str
-    orgs: Orgs
-
-
 async def compare(
     letter: str,
     servers: Sequence[Server],
@@ -165,49 +157,43 @@ async def compare(
     plan: Plan,
     figures: Figures,
 ) -> None:
-    """Lets all servers take turns with each load. One that fails leaves the others to go on."""
+    """Lets all servers take turns with each load."""
     async with contextlib.AsyncExitStack() as stack:
-        contenders: list[_Contender] = []
+        crowds: dict[str, Orgs] = {}
         for server in servers:
-            orgs = shape.of(server, plan, letter)
             with figures.faults_of(server.side.name, letter, FAULTS):
-                await stack.enter_async_context(orgs)
-                contenders.append(_Contender(server.side.name, orgs))
+                orgs = await stack.enter_async_context(shape.of(server, plan, letter))
+                crowds[server.side.name] = orgs
         for load in loads:
-            tallies = await _turns(letter, contenders, load, plan, figures)
-            for contender, tally in tallies.items():
-                record(figures, contender.side, letter, case(load, shape), tally)
-            sides = {contender.side: tally for contender, tally in tallies.items()}
-            if BEFORE in sides and OURS in sides:
-                pairs = zip(sides[OURS].cpus_us, sides[BEFORE].cpus_us, strict=True)
-                paired = Figure(letter, case(load, shape), PAIRED, "times")
+            tallies = await _turns(letter, crowds, load, plan, figures)
+            shown = case(load, shape)
+            for side, tally in tallies.items():
+                record(figures, side, letter, shown, tally)
+            if {OURS, BEFORE} <= set(tallies):
+                paired = Figure(letter, shown, PAIRED, "times")
+                pairs = zip(tallies[OURS].cpus_us, tallies[BEFORE].cpus_us, strict=True)
                 for ours, before in pairs:
                     figures.add(OURS, paired, ours / before)
-            contenders = list(tallies)
-        for contender in contenders:
-            with figures.faults_of(contender.side, letter, FAULTS):
-                await contender.orgs.check()
+            crowds = {side: crowds[side] for side in tallies}
+        for side, orgs in crowds.items():
+            with figures.faults_of(side, letter, FAULTS):
+                await orgs.check()
 
 
 async def _turns(
-    letter: str, contenders: Sequence[_Contender], load: Load, plan: Plan, figures: Figures
-) -> dict[_Contender, Tally]:
+    letter: str, crowds: Mapping[str, Orgs], load: Load, plan: Plan, figures: Figures
+) -> dict[str, Tally]:
     """Returns what those that did not fail have done."""
     with contextlib.ExitStack() as stack:
-        loops = {
-            contender: stack.enter_context(contextlib.closing(senders(contender.orgs, load)))
-            for contender in contenders
-        }
-        tallies = {contender: Tally() for contender in contenders}
-        for number in range(1 + plan.turns):
-            order = [contender for contender in contenders if contender in tallies]
-            first = number % max(1, len(order))
-            for contender in order[first:] + order[:first]:
-                tally = tallies.pop(contender)
-                with figures.faults_of(contender.side, letter, FAULTS):
-                    if number:
-                        await turn(contender.orgs, loops[contender], plan.seconds, tally)
-                    else:  # warms up
-                        await turn(contender.orgs, loops[contender], plan.warm_s, Tally())
-                    tallies[contender] = tally
-    return tallies
+        tallies: dict[str, Tally] = {}
+        work: dict[str, Turn] = {}
+        for side, orgs in crowds.items():
+            loops = stack.enter_context(contextlib.closing(senders(orgs, load)))
+            tallies[side] = Tally()
+            work[side] = partial(_send, orgs, loops, plan, tallies[side])
+        able = await in_turns(letter, work, plan.turns, figures)
+    return {side: tally for side, tally in tallies.items() if side in able}
+
+
+async def _send(orgs: Orgs, loops: Loops, plan: Plan, tally: Tally, *, warm: bool) -> None:
+    await turn(orgs, loops, plan.warm_s if warm else plan.seconds, Tally() if warm else tally)

@@ -139,9 +139,9 @@ class PlainSends:
 
     def expire(self) -> None:
         """Answers the sends whose commit takes too long. They are stored no more, if ever."""
-        until = perf_counter() - self._services.sending.immediate.commit_deadline_s
+        now = perf_counter()
         for pending in self._pending:
-            if pending.exchange.began > until:
+            if now - pending.exchange.began < self._services.sending.immediate.commit_deadline_s:
                 break
             pending.send.given_up = True
             self._fail(pending, trio.TooSlowError())

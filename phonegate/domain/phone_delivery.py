@@ -243,7 +243,7 @@ class PhoneDelivery:
 
         Args:
             reporter: The phone.
-            record: Records them, in the writer's thread.
+            record: Records them, in the transaction.
             patient: The phone waits for no answer, so that this may wait for others to come along.
             size: How many rows that is about, if it is known.
         """

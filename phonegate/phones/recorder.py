@@ -27,8 +27,8 @@ from phonegate.phones import frames
 from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.held_inbound import NO_ROOM, HeldInbound, NoRoom
 from phonegate.phones.phone_timings import PhoneTimings
-from phonegate.phones.report_errors import internal_error, no_room, no_such_message
-from phonegate.phones.report_order import Answer, Stored, record, stored, texts_of
+from phonegate.phones.report_answers import answer_to, internal_error, no_room
+from phonegate.phones.report_order import Answer, record, stored, texts_of
 from phonegate.phones.state import IdentityStep, PhoneState, Report, Step
 from phonegate.phones.storage_retry import StorageRetry
 from phonegate.phones.worker import FOREVER, Worker
@@ -378,28 +378,14 @@ class Recorder:
             await self._say(internal_error(reports[0]))
             return
         for report, answer in zip(reports, answers, strict=True):
-            await self._answer(report, answer)
+            if (frame := answer_to(report, answer, greeted=self._state.greeted)) is not None:
+                await self._say(frame)
 
     async def _store_texts(
         self, reporter: Reporter, reports: Sequence[Report], texts: Sequence[Received]
     ) -> Sequence[Answer]:
         """Stores received SMS together with those of other phones."""
         return stored(reports, await self._delivery.receive(reporter, texts))
-
-    async def _answer(self, report: Report, answer: Answer) -> None:
-        match report, answer:
-            case frames.Ping(), _:
-                await self._say(frames.Pong())
-            case frames.Inbound(), Stored():
-                if self._state.greeted:
-                    ids = tuple(message.local_id for message in report.messages)
-                    await self._say(frames.InboundAck(ids=ids, message_ids=answer.ids))
-            case frames.Ack() | frames.SendResult() | frames.DeliveryReport(), (
-                "unknown" | "not_yours"
-            ):
-                await self._say(no_such_message(report.id, answer))
-            case _:
-                pass
 
 
 def _rows_of(step: Step) -> int:

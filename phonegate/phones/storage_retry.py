@@ -9,7 +9,7 @@ from phonegate import log
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.frames import GatewayFrame
 from phonegate.phones.phone_timings import PhoneTimings
-from phonegate.phones.report_errors import no_room
+from phonegate.phones.report_answers import no_room
 from phonegate.phones.state import PhoneState, Report
 
 T = TypeVar("T")

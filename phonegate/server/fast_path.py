@@ -26,7 +26,7 @@ from .fast_answers import FastAnswers
 from .fast_pipeline import FastPipeline, Reply
 from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
-from .head_memory import HeadMemory
+from .head_memory import KEPT_S, HeadMemory
 from .redacted_trace import redacted
 from .streams import Connection
 
@@ -73,7 +73,8 @@ class FastPath:
         with self._running:
             async with trio.open_nursery() as self.unsent:
                 task_status.started()
-                ages_at = trio.current_time() + allowed
+                generation_s = min(allowed, KEPT_S) / 2
+                ages_at = trio.current_time() + generation_s
                 while True:
                     await trio.sleep(min(1.0, allowed / 4))
                     for end, since in self.idle.items():
@@ -83,7 +84,7 @@ class FastPath:
                     self._pipeline.expire()
                     if trio.current_time() >= ages_at:
                         self._heads.age()
-                        ages_at += allowed
+                        ages_at += generation_s
         self.unsent = None
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
 """The heads of requests that came lately, of all connections, with what is known of each.
 
 Clients send the same head again and again, but for the length of the body. So it is compared but
-for that number, and not read again. A head holds a credential in plain text, which is kept no
-longer than a connection that idles would keep it.
+for that number, and not read again. A head may hold a credential in plain text. It is kept while
+requests come with it, and for no longer after the last than its connection might idle.
 """
 
 from typing import Final, Generic, TypeVar
@@ -12,6 +12,9 @@ from .canonical import without_length
 KEPT: Final = 512
 """Heads that are kept of each of two generations, some 2 MB in all: two or three for each org that
 sends much. Another head is read, as each was the first time."""
+
+KEPT_S: Final = 60.0
+"""Seconds that a head which comes no more is kept at most, where a connection may idle longer."""
 
 LONGEST: Final = 2_048
 """Bytes of the longest that is kept. Programs send some hundred."""

@@ -43,7 +43,7 @@ def complete(figures: Figures, letter: str) -> bool:
 async def _crowded(folder: Path, figures: Figures) -> None:
     for side in SIDES:
         async with Server(side, folder / f"{side.name}.db") as server:
-            await inbound.received(server, TINY, figures)
+            await inbound.received([server], TINY, figures)
             await fleet.connected(server, TINY, figures, 20, idle=True)
             await fairness.quiet(server, TINY, figures)
         async with Server(side, folder / f"{side.name}-queued.db") as server:

@@ -654,7 +654,7 @@ from phonegate.store.database import Database
 from phonegate.model.messages import NewMessage
 
 async def main():
-    store = Database.open(Path(sys.argv[1]))
+    store = Database.open(Path(sys.argv[1]), commits=sys.argv[3])
     async with trio.open_nursery() as nursery:
         await nursery.start(store.run_writer)
         org = await store.write(lambda tx: tx.orgs.get("myorg") or tx.orgs.add("myorg", "h", 1))
@@ -662,7 +662,7 @@ async def main():
             for i in range(1_000_000):
                 body = f"{sys.argv[2]}-{k}-{i}"
                 new = NewMessage(org=org.id, address="+1", body=body, created_at=1, segments=1)
-                number = await store.write(lambda tx: tx.messages.insert(new))
+                number = await store.write(lambda tx: tx.messages.insert(new), size=1)
                 print(number, body, flush=True)
         for k in range(8):
             nursery.start_soon(client, k)
@@ -671,12 +671,12 @@ trio.run(main)
 """
 
 
-def test_kill_9_keeps_all_that_was_answered(tmp_path: Path) -> None:
+def test_kill_9_keeps_all_that_was_answered(tmp_path: Path, commits: Commits) -> None:
     path = tmp_path / "phonegate.db"
     answered: dict[int, str] = {}
     for turn in range(3):
         child = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(path), str(turn)],
+            [sys.executable, "-c", _PROGRAM, str(path), str(turn), commits],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],

@@ -1,4 +1,4 @@
-"""The `error` frames that a phone gets for what it reported."""
+"""The frames that a phone gets for what it reported. Pure."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -7,9 +7,26 @@ from phonegate.model.refusals import StorageSpent
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones import frames
 from phonegate.phones.held_inbound import NoRoom
+from phonegate.phones.report_order import Answer, Stored
 from phonegate.phones.state import Report
 
 _WITHOUT_ID: Final = (frames.Inbound, frames.Status, frames.Ping)
+
+
+def answer_to(report: Report, answer: Answer, *, greeted: bool) -> frames.GatewayFrame | None:
+    """Returns what a phone gets for a report that is recorded, if it waits for anything."""
+    match report, answer:
+        case frames.Ping(), _:
+            return frames.Pong()
+        case frames.Inbound(), Stored() if greeted:
+            ids = tuple(message.local_id for message in report.messages)
+            return frames.InboundAck(ids=ids, message_ids=answer.ids)
+        case frames.Ack() | frames.SendResult() | frames.DeliveryReport(), (
+            "unknown" | "not_yours"
+        ):
+            return no_such_message(report.id, answer)
+        case _:
+            return None
 
 
 def no_such_message(message_id: int, why: Literal["unknown", "not_yours"]) -> frames.Error:
