@@ -48,9 +48,9 @@ class Reporter:
     link: inbox.SourceLink | None = None
     """Its connection, if its phone was in doubt when it reported something."""
 
-    def takes_company(self, items: Sequence[Received]) -> bool:
+    def takes_company(self, groups: Sequence[Sequence[Received]]) -> bool:
         """Tells whether received SMS can be stored together with those of others."""
-        return self.link is None and Reception.takes(items)
+        return self.link is None and all(map(Reception.takes, groups))
 
 
 class PhoneReports:
@@ -254,14 +254,17 @@ class PhoneDelivery:
             size=size,
         )
 
-    async def receive(self, reporter: Reporter, items: Sequence[Received]) -> tuple[int, ...]:
+    async def receive(
+        self, reporter: Reporter, groups: Sequence[Sequence[Received]]
+    ) -> tuple[int, ...]:
         """Stores received SMS that take company, each once. Returns the id of each.
 
         Raises:
-            StorageSpent, DiskLow: The org may store no more just now.
+            StorageSpent, DiskLow: The org may store no more just now. Where there is no room for
+                one of the groups after those before it, none is stored.
         """
         origin = inbox.Origin(reporter.org, reporter.phone, reporter.device_id)
-        reception = Reception(items, origin, self._now_ms(), self._rate_limits)
+        reception = Reception(groups, origin, self._now_ms(), self._rate_limits)
         return (await self._database.write(reception)).ids
 
     def report_plainly(

@@ -14,6 +14,7 @@ from phonegate.model.phones import Health, Kind, Phone, Sim
 from phonegate.model.refusals import OrgFull
 from phonegate.model.storage_errors import TooMany
 from phonegate.store.database import Database
+from phonegate.store.phones import Unnamed
 from phonegate.store.tables import Tables
 
 MOST_MOVED: Final = 1_000
@@ -89,9 +90,9 @@ class PhoneRegistry:
     _now_ms: Callable[[], int]
     _rate_limits: RateLimits
 
-    async def unnamed(self, org: int) -> Sequence[Phone]:
+    async def unnamed(self, org: int) -> Sequence[Unnamed]:
         """Returns the org's phones that never sent a device id, the one seen last first."""
-        return await self._database.read(lambda tx: tx.phones.anonymous(org))
+        return await self._database.read(lambda tx: tx.phones.unnamed(org))
 
     async def start(
         self,

@@ -24,7 +24,9 @@ from phonegate.store.tables import Tables
 class Reception(Joint[Receipt]):
     """What one caller reports: received SMS without the parts of an MMS."""
 
-    items: Sequence[Received]
+    groups: Sequence[Sequence[Received]]
+    """Each is let in or refused as a whole, after those before it. Where one is refused, nothing of
+    the caller's is stored."""
     origin: Origin
     """It has no `link`: its phone was recognised, or is none."""
     now: int
@@ -33,7 +35,7 @@ class Reception(Joint[Receipt]):
 
     @size.default
     def _count(self) -> int:
-        return len(self.items)
+        return sum(map(len, self.groups))
 
     @staticmethod
     def takes(items: Sequence[Received]) -> bool:
@@ -47,14 +49,23 @@ class Reception(Joint[Receipt]):
             StorageSpent, DiskLow: the org may store no more just now, and is to keep what it has.
         """
         origin = self.origin
-        return receive(
-            tx,
-            origin.org,
-            self.items,
-            phone=origin.phone,
-            device_id=origin.device_id,
-            now=self.now,
-            rate_limits=self.rate_limits,
+        receipts = [
+            receive(
+                tx,
+                origin.org,
+                items,
+                phone=origin.phone,
+                device_id=origin.device_id,
+                now=self.now,
+                rate_limits=self.rate_limits,
+            )
+            for items in self.groups
+        ]
+        return Receipt(
+            stored=sum(one.stored for one in receipts),
+            duplicates=sum(one.duplicates for one in receipts),
+            ids=tuple(id_ for one in receipts for id_ in one.ids),
+            left_out=sum(one.left_out for one in receipts),
         )
 
     @classmethod
@@ -63,19 +74,26 @@ class Reception(Joint[Receipt]):
     ) -> Sequence[Receipt | Exception] | None:
         """Stores those of several callers."""
         intake = Intake(tx)
-        given = [[intake.new(item, one.origin, one.now) for item in one.items] for one in ones]
-        coming = _Coming(tx, [new for some in given for new in some])
+        given = [
+            [[intake.new(item, one.origin, one.now) for item in items] for items in one.groups]
+            for one in ones
+        ]
+        coming = _Coming(tx, [new for groups in given for some in groups for new in some])
         found: list[Exception | tuple[int, list[int]]] = []
-        for one, some in zip(ones, given, strict=True):
+        for one, groups in zip(ones, given, strict=True):
+            mark, before = tx.mark(), len(coming.new)
+            places: list[int] = []
             try:
-                # A repeat takes no room.
-                size = size_of(coming.unknown(some))
-                admit_to_disk(tx, one.rate_limits, one.origin.org, size, one.now)
+                for some in groups:
+                    # A repeat takes no room.
+                    size = size_of(coming.unknown(some))
+                    admit_to_disk(tx, one.rate_limits, one.origin.org, size, one.now)
+                    places += [coming.place(new) for new in some]
             except (StorageSpent, DiskLow) as error:
+                tx.undo(mark)
+                coming.undo(before)
                 found.append(error)
             else:
-                before = len(coming.new)
-                places = [coming.place(new) for new in some]
                 found.append((len(coming.new) - before, places))
         ids = tx.messages.insert_all_inbound(coming.new)
         return [_receipt(one, ids) for one in found]
@@ -118,6 +136,13 @@ class _Coming:
                 return known
         self.new.append(new)
         return at
+
+    def undo(self, count: int) -> None:
+        """Forgets the new ones beyond so many."""
+        for new in self.new[count:]:
+            if new.fingerprint is not None:
+                del self._places[new.org, new.fingerprint]
+        del self.new[count:]
 
 
 def _receipt(found: Exception | tuple[int, list[int]], ids: Sequence[int]) -> Receipt | Exception:
@@ -206,7 +231,7 @@ class Inbox:
         self, org: int, items: Sequence[Received], device_id: str | None
     ) -> Callable[[Tables], Receipt]:
         reception = Reception(
-            items, Origin(org, None, device_id), self._now_ms(), self._rate_limits
+            (items,), Origin(org, None, device_id), self._now_ms(), self._rate_limits
         )
         # One that takes parts along is done by itself, whatever waits beside it.
         return reception if Reception.takes(items) else reception.__call__

@@ -97,7 +97,7 @@ class Feeder:
 
     def caught_up(self) -> None:
         """Notes that nothing waits for any SIM, as was seen elsewhere: it needs no look."""
-        self._order.behind = set()
+        self._order.catch_up()
 
     def use_room(self) -> None:
         """Looks for messages if any may wait, now that the window has more room."""

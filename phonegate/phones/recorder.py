@@ -382,7 +382,10 @@ class Recorder:
                 await self._say(frame)
 
     async def _store_texts(
-        self, reporter: Reporter, reports: Sequence[Report], texts: Sequence[Received]
+        self,
+        reporter: Reporter,
+        reports: Sequence[Report],
+        texts: Sequence[Sequence[Received]],
     ) -> Sequence[Answer]:
         """Stores received SMS together with those of other phones."""
         return stored(reports, await self._delivery.receive(reporter, texts))

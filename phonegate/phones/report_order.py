@@ -56,13 +56,13 @@ def runs(reports: Sequence[Report]) -> Iterator[Sequence[tuple[int, Report]]]:
             yield from ([pair] for pair in run)
 
 
-def texts_of(reports: Sequence[Report]) -> list[Received] | None:
-    """Returns all received SMS of reports that bring nothing else. None of others."""
-    texts: list[Received] = []
+def texts_of(reports: Sequence[Report]) -> list[list[Received]] | None:
+    """Returns the received SMS of each report, where no report brings anything else."""
+    texts: list[list[Received]] = []
     for report in reports:
         if not isinstance(report, frames.Inbound):
             return None
-        texts += [one for one in report.messages if isinstance(one, Received)]
+        texts.append([one for one in report.messages if isinstance(one, Received)])
     return texts
 
 
@@ -80,7 +80,8 @@ def record_one(tx: PhoneReports, report: Report) -> Answer:
     """Records one report. Returns what came of it."""
     match report:
         case frames.Inbound():
-            return stored([report], tx.receive(texts_of([report]) or ()))[0]
+            texts = [one for one in report.messages if isinstance(one, Received)]
+            return stored([report], tx.receive(texts))[0]
         case frames.Ack():
             return tx.acknowledge(report.id)
         case frames.SendResult():

@@ -15,7 +15,7 @@ class RowsInUse:
 
     def __init__(self) -> None:
         self._claimed: dict[int, object] = {}
-        self._seated: dict[int, dict[Station, None]] = {}
+        self._seated: dict[int, tuple[Station, ...]] = {}
         self._expelled: dict[int, None] = {}
 
     # --- connections that are being made
@@ -37,22 +37,31 @@ class RowsInUse:
 
     def seat(self, station: Station) -> None:
         """Notes that a connection has its row now."""
-        self._seated.setdefault(station.online.phone, {})[station] = None
+        self._seated[station.online.phone] = (*self._without(station), station)
 
     def release(self, station: Station) -> None:
         """Notes that a connection has its row no longer: all that it said is recorded."""
-        seats = self._seated.get(station.online.phone, {})
-        seats.pop(station, None)
-        if not seats:
+        if others := self._without(station):
+            self._seated[station.online.phone] = others
+        else:
             self._seated.pop(station.online.phone, None)
 
     def seated(self, phone: int) -> Sequence[Station]:
         """Returns the connections that have a row, earliest first, those that are ending too."""
-        return list(self._seated.get(phone, ()))
+        return self._seated.get(phone, ())
+
+    def _without(self, station: Station) -> tuple[Station, ...]:
+        """Returns the other connections that have its row."""
+        seats = self._seated.get(station.online.phone, ())
+        return tuple(other for other in seats if other is not station)
 
     def is_vacant(self, phone: int) -> bool:
-        """Tells whether no connection has this row, be it one that begins or ends."""
-        return phone not in self._seated and phone not in self._claimed
+        """Tells whether no connection has this row, be it one that begins or ends.
+
+        Of one all whose words are recorded nothing more comes, though it may not be gone yet.
+        """
+        seats = self._seated.get(phone, ())
+        return phone not in self._claimed and all(one.ended.is_set() for one in seats)
 
     # --- phones that are forgotten
 

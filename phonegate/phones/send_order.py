@@ -6,10 +6,15 @@ empty. While it is, no new message may overtake.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
 from phonegate.model.messages import Message, Queue
 from phonegate.model.phones import ANY_SIM, Sim
 from phonegate.phones.state import PhoneState
+
+_NONE: Final[frozenset[int | None]] = frozenset()
+_ALL_UNKNOWN: Final[frozenset[int | None]] = frozenset((None,))
+"""Shared by the phones, of which a set of their own would take a quarter of a kilobyte each."""
 
 
 class SendOrder:
@@ -21,7 +26,7 @@ class SendOrder:
         """`is_first` tells whether messages that name no SIM are this phone's to send."""
         self._state = state
         self._is_first = is_first
-        self.behind: set[int | None] = {None}
+        self.behind = _ALL_UNKNOWN
         """The slots of the SIMs that are behind. None is that of a phone which reported none."""
         self.left_open: list[Message] = []
         """What an earlier link left open and has not been pushed again yet, in its order."""
@@ -33,7 +38,11 @@ class SendOrder:
 
     def fall_behind(self) -> None:
         """Notes that messages may wait for any SIM of this phone."""
-        self.behind = {slot_of(sim) for sim in self.sims}
+        self.behind = frozenset(map(slot_of, self.sims))
+
+    def catch_up(self) -> None:
+        """Notes that nothing waits for any SIM."""
+        self.behind = _NONE
 
     def is_behind(self, sim: Sim | None) -> bool:
         """Tells whether older messages may wait for this SIM."""

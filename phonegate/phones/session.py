@@ -6,6 +6,7 @@ the *recorder* writes down what frames say and answers, the *feeder* pulls due m
 transport sends. The heartbeat, which all phones share, keeps the time.
 """
 
+from collections.abc import Iterable
 from time import perf_counter
 
 import trio
@@ -140,8 +141,9 @@ class Session:
                 state.receive_plainly(heard.plain)
                 recorder.put_plainly(heard.plain)
             else:
-                for incoming in heard.frames:
-                    await self._hear(incoming)
+                await self._hear(heard.frames)
+            # It may be long until anything else is heard.
+            del heard
             state.window.fit(trio.current_time())
             if state.window.free > free:
                 self.station.feeder.use_room()
@@ -150,23 +152,24 @@ class Session:
         """Tells whether the phones of the org have used most of what they may send."""
         return self._services.rate_limits.is_short_of_frames(self._state.org, perf_counter())
 
-    async def _hear(self, incoming: Incoming) -> None:
-        match incoming.content:
-            case FrameTooLarge(most):
-                self.station.close(TOO_BIG, f"more than {most} bytes in one frame")
-                return
-            case FrameFault() as fault:
-                effects = self._state.refuse(fault)
-            case heard:
-                effects = self._state.receive(heard)
-        for effect in effects:
-            match effect:
-                case Record(step):
-                    await self._record(step, incoming.size)
-                case SendFrame(frame):
-                    await self._transport.send(frame)
-                case _:
-                    self._do(effect)
+    async def _hear(self, frames: Iterable[Incoming]) -> None:
+        for incoming in frames:
+            match incoming.content:
+                case FrameTooLarge(most):
+                    self.station.close(TOO_BIG, f"more than {most} bytes in one frame")
+                    continue
+                case FrameFault() as fault:
+                    effects = self._state.refuse(fault)
+                case heard:
+                    effects = self._state.receive(heard)
+            for effect in effects:
+                match effect:
+                    case Record(step):
+                        await self._record(step, incoming.size)
+                    case SendFrame(frame):
+                        await self._transport.send(frame)
+                    case _:
+                        self._do(effect)
 
     async def _slow_down(self, seconds: float) -> None:
         """Reads nothing for a while. What comes waits in the system, and then in the phone."""

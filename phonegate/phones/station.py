@@ -32,7 +32,7 @@ from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.recorder import Recorder
 from phonegate.phones.reservations import Reservations
 from phonegate.phones.send_order import SendOrder
-from phonegate.phones.state import Inherited, Misplaced, Patience, PhoneState
+from phonegate.phones.state import Inherited, LeasedBefore, Misplaced, Patience, PhoneState
 from phonegate.phones.storage_retry import StorageRetry
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.transport import Transport
@@ -78,9 +78,9 @@ class PhoneStation:
     """One connected phone. It implements `switchboard.Station`."""
 
     __slots__ = (
-        "_goodbye_s",
         "_reservations",
         "_scope",
+        "_services",
         "_transport",
         "began",
         "close_code",
@@ -96,7 +96,7 @@ class PhoneStation:
         delivery = services.settings.delivery
         start, now = phone.start, trio.current_time()
         self._transport = transport
-        self._goodbye_s = services.timings.goodbye_s
+        self._services = services
         window = Window(delivery.window, widest=delivery.widest_window, now=now)
         if start.row.window is not None:
             window.bound(start.row.window, start.acknowledged)
@@ -117,7 +117,8 @@ class PhoneStation:
             now=now,
         )
         self.recorder: Recorder
-        self.order = SendOrder(self.state, lambda: services.switchboard.is_first(self))
+        # Methods, for functions made here would take twice as much of each phone.
+        self.order = SendOrder(self.state, self._is_first)
         self._reservations = Reservations(self.state, self.order, services.pacer, services.rates)
         self.feeder = Feeder(
             self.state,
@@ -125,7 +126,7 @@ class PhoneStation:
             self._reservations,
             services.delivery,
             push=self.push,
-            follow=lambda step: self.recorder.put(step, 0),
+            follow=self._follow,
             now_ms=services.now_ms,
             timings=services.timings,
         )
@@ -148,7 +149,7 @@ class PhoneStation:
             retry,
             say=transport.send,
             identify=identity.take,
-            seen=lambda: services.registry.seen(self.state.phone, self.state.health.rest()),
+            seen=self._note_seen,
             on_end=self._recorded,
             timings=services.timings,
         )
@@ -315,8 +316,17 @@ class PhoneStation:
 
     def _end_in_time(self) -> None:
         if self._scope is not None:
-            deadline = trio.current_time() + self._goodbye_s
+            deadline = trio.current_time() + self._services.timings.goodbye_s
             self._scope.deadline = min(self._scope.deadline, deadline)
+
+    def _is_first(self) -> bool:
+        return self._services.switchboard.is_first(self)
+
+    def _follow(self, step: LeasedBefore) -> None:
+        self.recorder.put(step, 0)
+
+    async def _note_seen(self) -> None:
+        await self._services.registry.seen(self.state.phone, self.state.health.rest())
 
     def _recorded(self) -> None:
         self.ended.set()

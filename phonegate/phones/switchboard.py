@@ -49,6 +49,8 @@ class Switchboard:
         self._views: dict[int, tuple[OnlinePhone, ...]] = {}
         self._rows = RowsInUse()
         self._moved: dict[int, Station] = {}
+        self._moves: dict[Station, list[int]] = {}
+        """The rows that each has left, some of which are others' by now."""
         self._open: dict[Station, None] = {}
         self._identifying: dict[int, IdentityLock] = {}
         self._closing: tuple[int, str] | None = None
@@ -265,8 +267,9 @@ class Switchboard:
         """Forgets a connection whose reports are all recorded."""
         self._open.pop(station, None)
         self._rows.release(station)
-        for phone in [phone for phone, moved in self._moved.items() if moved is station]:
-            del self._moved[phone]
+        for phone in self._moves.pop(station, ()):
+            if self._moved.get(phone) is station:
+                del self._moved[phone]
         heir = self._heir(station)
         if heir is not None:
             heir.inherit(station.online.phone)
@@ -284,6 +287,7 @@ class Switchboard:
         self._unseat(station)
         self._rows.release(station)
         self._moved[station.online.phone] = station
+        self._moves.setdefault(station, []).append(station.online.phone)
         self._describe(station, online)
         if station in self._by_org.get(station.org, {}):
             self._seat(station)

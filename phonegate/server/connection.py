@@ -175,7 +175,10 @@ class ConnectionHandler:
         if request is not None and self._is_for_phones(request) and wants_websocket(request):
             check_handshake(request)
             client = true_peer(peer.address, peer.scheme, request.headers, self._trusted)
-            await self._serve_phone(Replay(stream, rest), request, client)
+            served = self._serve_phone(Replay(stream, rest), request, client)
+            # It may last for weeks, and lets the head go, which has a secret, once it is read.
+            del request, client, rest
+            await served
         elif request is not None:
             await self._shell.serve_request(stream, peer, request.raw + rest)
         return None

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -19,6 +19,14 @@ NAMED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NOT N
 UNKNOWN: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 0"
 NUMBERED: Final = "SELECT count(*) FROM phones WHERE org = ? AND device_id IS NULL AND numbered = 1"
 OTHER_SIMS: Final = "SELECT count(*) FROM sims WHERE org = ? AND phone <> ?"
+
+
+class Unnamed(NamedTuple):
+    """A phone that never sent a device id: an org may have thousands, and each asks for all."""
+
+    id: int
+    numbered: int
+    """Whether it ever sent a number."""
 
 
 class Phones:
@@ -101,14 +109,14 @@ class Phones:
         )
         return found.fetchone() is not None
 
-    def anonymous(self, org: int) -> list[Phone]:
+    def unnamed(self, org: int) -> list[Unnamed]:
         """Returns the org's phones that never sent a device id, the one seen last first."""
         rows = self._connection.execute(
-            f"SELECT {_PHONE} FROM phones"  # noqa: S608
+            "SELECT id, numbered FROM phones"
             " WHERE org = ? AND device_id IS NULL ORDER BY last_seen DESC, id DESC",
             (org,),
         )
-        return [_phone(row) for row in rows]
+        return list(map(Unnamed._make, rows))
 
     def describe(
         self,

@@ -97,7 +97,7 @@ async def test_texts_of_phones_that_come_at_once_are_stored_once_for_each(
     found: dict[int, list[tuple[int, ...]]] = {one: [] for one in phones}
 
     async def report(reporter: Reporter) -> None:
-        found[reporter.phone].append(await delivery.receive(reporter, texts))
+        found[reporter.phone].append(await delivery.receive(reporter, [texts[:1], texts[1:]]))
 
     async with trio.open_nursery() as nursery:
         for reporter in [*reporters, *reporters]:
@@ -114,8 +114,8 @@ async def test_texts_of_phones_that_come_at_once_are_stored_once_for_each(
 def test_texts_of_a_phone_in_doubt_or_with_parts_take_no_company() -> None:
     text = Received(address="+1555", body="text", date=1)
     known = Reporter(org=1, phone=1)
-    assert known.takes_company([text])
-    assert not attrs.evolve(known, link=SourceLink("link", True)).takes_company([text])
-    assert not known.takes_company([text, attrs.evolve(text, mms="7")])
+    assert known.takes_company([[text]])
+    assert not attrs.evolve(known, link=SourceLink("link", True)).takes_company([[text]])
+    assert not known.takes_company([[text], [attrs.evolve(text, mms="7")]])
     parts = (Part(content_type="image/png", name=None, data=b"x"),)
-    assert not known.takes_company([attrs.evolve(text, parts=parts)])
+    assert not known.takes_company([[attrs.evolve(text, parts=parts)]])

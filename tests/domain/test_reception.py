@@ -39,7 +39,7 @@ ITEMS = st.builds(
     media_urls=st.sampled_from([None, None, ("https://a/1",)]),
 )
 CALLS = st.tuples(
-    st.lists(ITEMS, min_size=1, max_size=4),
+    st.lists(st.lists(ITEMS, min_size=1, max_size=3), min_size=1, max_size=3),
     st.sampled_from([1, 1, 2]),
     st.sampled_from([None, None, 1]),
     st.sampled_from([None, "phone"]),
@@ -69,9 +69,9 @@ class Store:
         return cls(connection, tables, RateLimits(bounds))
 
     def op(self, call: tuple[Any, ...]) -> Reception:
-        items, org, phone, device_id, later = call
+        groups, org, phone, device_id, later = call
         origin = Origin(org, phone if org == 1 else None, device_id)
-        return Reception(items, origin, NOW + later, self.limits)
+        return Reception(groups, origin, NOW + later, self.limits)
 
     def each_alone(self, calls: Sequence[tuple[Any, ...]]) -> list[Receipt | Exception]:
         found: list[Receipt | Exception] = []

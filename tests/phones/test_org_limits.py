@@ -78,7 +78,7 @@ async def test_one_phone_too_many_stays_without_a_name(start: Start) -> None:
         await phone.say("inbound", message=TEXT | {"id": "1"})
         await until_stored(site, 1)
         org = await site.org()
-        rows = await site.database.read(lambda tx: tx.phones.anonymous(org))
+        rows = await site.database.read(lambda tx: tx.phones.unnamed(org))
         assert len(rows) == 1
 
 
@@ -333,7 +333,7 @@ async def test_phones_without_a_name_have_so_many_sims_together(start: Start) ->
     assert refusals == [("org_full", "sims")] * 9
     assert rate_limits.refused["org_sims"] == 9
     org = await site.org()
-    assert len(await site.database.read(lambda tx: tx.phones.anonymous(org))) == 4
+    assert len(await site.database.read(lambda tx: tx.phones.unnamed(org))) == 4
     # Those that are known come in.
     for number in range(3):
         async with site.phone() as phone:

@@ -13,7 +13,7 @@ def test_each_frame_of_texts_gets_the_ids_of_its_own() -> None:
         frames.Inbound(messages=(UNREAD, TEXTS[1], TEXTS[2])),
         frames.Inbound(messages=(UNREAD,)),
     ]
-    assert texts_of(reports) == TEXTS
+    assert texts_of(reports) == [TEXTS[:1], TEXTS[1:], []]
     assert stored(reports, (4, 5, 6)) == [Stored((4,)), Stored((None, 5, 6)), Stored((None,))]
 
 

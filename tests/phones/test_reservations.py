@@ -33,7 +33,7 @@ class Parts:
 def parts(*, per_minute: int = 0, **changes: Any) -> Parts:
     state = link(**changes)
     order = SendOrder(state, lambda: True)
-    order.behind.clear()
+    order.catch_up()
     reservations = Reservations(
         state,
         order,
@@ -66,7 +66,7 @@ def test_a_new_message_overtakes_none_and_the_next_of_its_queue_does_not_wait() 
     phone.order.fall_behind()
     assert not phone.reservations.reserve(None, 1)
     assert phone.reservations.reserve_next(None, 1)
-    phone.order.behind.clear()
+    phone.order.catch_up()
     phone.order.left_open.append(message(5))
     assert not phone.reservations.reserve(None, 1)
     phone.order.forget(5)

@@ -553,6 +553,7 @@ def is_empty(board: Switchboard) -> bool:
         board._views,
         board._rows._claimed,
         board._moved,
+        board._moves,
         board._rows._seated,
         board._open,
         board._identifying,

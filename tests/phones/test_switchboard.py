@@ -237,6 +237,24 @@ async def test_a_connection_is_alone_once_earlier_ones_have_ended(board: Switchb
     assert not board.is_alone(new)
 
 
+async def test_a_row_is_vacant_once_all_that_came_over_its_connections_is_recorded(
+    board: Switchboard,
+) -> None:
+    station, claimant = fake(1), object()
+    board.claim(1, claimant)
+    assert not board.is_vacant(1)
+    board.unclaim(claimant)
+    assert board.is_vacant(1)
+    board.join(station)
+    board.leave(station)
+    assert not board.is_vacant(1)
+    # Its tasks may still be ending.
+    station.ended.set()
+    assert board.is_vacant(1)
+    board.done(station)
+    assert board.is_vacant(1)
+
+
 async def test_the_outlook_is_that_of_the_phone(board: Switchboard) -> None:
     board.join(fake(1))
     assert board.outlook(1, None) is OUTLOOK

@@ -136,9 +136,9 @@ def test_a_file_from_before_numbers_had_a_form(empty: sqlite3.Connection) -> Non
         )
     assert migrations.migrate(empty)
     tables = Tables(empty)
-    assert [(phone.id, phone.numbered, phone.acks) for phone in tables.phones.anonymous(1)] == [
-        (2, False, False),
+    assert [(phone.id, phone.numbered, phone.acks) for phone in tables.phones.of_org(1)] == [
         (1, True, False),
+        (2, False, False),
     ]
     (held_by,) = tables.phones.holding(1, ["+15551112222"])
     assert (held_by.phone, held_by.number) == (1, "+1 (555) 111-2222")

@@ -19,7 +19,7 @@ def test_a_device_has_one_row_for_each_org(tables: Tables, org: Org, other: Org)
 def test_an_unnamed_phone_gets_a_row_or_its_old_one(tables: Tables, org: Org, other: Org) -> None:
     first = tables.phones.connect(org.id, None, 10)
     second = tables.phones.connect(org.id, None, 11)
-    assert [phone.id for phone in tables.phones.anonymous(org.id)] == [second.id, first.id]
+    assert [phone.id for phone in tables.phones.unnamed(org.id)] == [second.id, first.id]
     assert tables.phones.connect(org.id, None, 12, phone=first.id).id == first.id
     # Neither another org's row nor a named one is taken over.
     named = tables.phones.connect(org.id, "pixel", 13)
@@ -125,10 +125,10 @@ def test_a_number_is_one_however_it_is_written(tables: Tables, org: Org) -> None
 def test_a_phone_that_told_a_number_once_is_known_by_numbers(tables: Tables, org: Org) -> None:
     phone = tables.phones.connect(org.id, None, 1).id
     tables.phones.report_sims(org.id, phone, [Sim(slot=0)], 2)
-    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False]
+    assert [row.numbered for row in tables.phones.unnamed(org.id)] == [False]
     tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1")], 3)
     tables.phones.report_sims(org.id, phone, [], 4)
-    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [True]
+    assert [row.numbered for row in tables.phones.unnamed(org.id)] == [True]
 
 
 def test_phones_that_are_known_by_numbers_leave_room_for_new_ones_and_are_bounded(
@@ -144,7 +144,7 @@ def test_phones_that_are_known_by_numbers_leave_room_for_new_ones_and_are_bounde
         tables.phones.connect(org.id, None, 4, most=1)
     with pytest.raises(TooMany):
         tables.phones.report_sims(org.id, phone, [Sim(slot=0, number="+1559")], 5, most=3)
-    assert [row.numbered for row in tables.phones.anonymous(org.id)] == [False, True, True, True]
+    assert [row.numbered for row in tables.phones.unnamed(org.id)] == [False, True, True, True]
     named = tables.phones.connect(org.id, "pixel", 6).id
     tables.phones.report_sims(org.id, named, [Sim(slot=0, number="+1559")], 7, most=3)
 
