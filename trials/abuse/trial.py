@@ -47,9 +47,13 @@ class Report:
 
 
 async def prepare(victim: Victim) -> None:
-    """Makes the attackers' org, once."""
+    """Makes the attackers' org and has all lanes loaded, once."""
     if not victim.stocked:
         await stock(victim)
+        # What serves pages has tasks of its own, from the first request for one on.
+        async with await victim.connect() as wire:
+            await wire.send(b"GET / HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+            await wire.answer()
         victim.stocked = True
 
 
