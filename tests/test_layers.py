@@ -15,6 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "__init__",
             "bind_address",
             "colour",
+            "deferred_repr",
             "event_stream",
             "histogram",
             "local_ca",

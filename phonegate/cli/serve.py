@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 import phonegate
+from phonegate import deferred_repr
 from phonegate.cli import hangup, options
 from phonegate.domain.registration import Mode
 from phonegate.own_addresses import base_urls, lan_addresses, local_url
@@ -48,6 +49,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
     # Loaded modules stay: to search them for garbage takes a sixth of a start.
     gc.disable()
+    deferred_repr.defer()
     try:
         from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
         from phonegate.cli.examination import exposures  # noqa: PLC0415 - as above
