@@ -46,7 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--beside",
         help=f"beside which baselines, of {BARE},{FULLER} (both; none with --before)",
     )
-    parser.add_argument("--no-log", action="store_true", help="no side writes a line a request")
+    parser.add_argument(
+        "--log",
+        action="store_true",
+        help="a log line for each request, but by the bare one",
+    )
     parser.add_argument("--folder", type=Path, help="where the databases go, such as an SD card")
     parser.add_argument("--json", type=Path, help="writes the figures there")
     parser.add_argument("--write", type=Path, help="writes the report there, as Markdown")
@@ -98,7 +102,7 @@ def _sides(chosen: argparse.Namespace, tree: Path) -> list[Side]:
         ValueError: There is no such baseline.
         subprocess.CalledProcessError: Git knows no such revision.
     """
-    log = not chosen.no_log
+    log = chosen.log
     sides = [phonegate(log=log)]
     beside = chosen.beside
     if chosen.before is not None:

@@ -33,11 +33,14 @@ A column has the medians of one side over the rounds, with the least and the gre
 
 - `bare` is `bench/bare.py`: the least code that answers the five calls, in FastAPI, uvicorn
   (uvloop, httptools) and aiosqlite. It has no stored accounts, sends by any phone of the org, has
-  two indexes, writes no line for a request, and gives a call, a batch too, one durable commit.
+  two indexes, and gives a call, a batch too, one durable commit.
 - `fuller` is `bench/fuller/`, of the same packages: stored accounts with a slow hash that is
-  checked once, routes to SIMs, checked fields, a line for each request, and a durable commit for
-  each message, of a batch too; `fuller, one commit` gives a batch one.
+  checked once, routes to SIMs, checked fields, and a durable commit for each message, of a batch
+  too; `fuller, one commit` gives a batch one.
 - `before` is phonegate at an earlier revision.
+
+No side writes a log line for a request that was answered, as by phonegate's default settings
+(`--log`: phonegate and the fuller one do).
 
 All commits are durable (`synchronous=FULL`) on all sides, and nothing is answered or pushed before
 its own. Unless a row says otherwise, 20 orgs send, each to one phone of its own that speaks the

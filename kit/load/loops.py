@@ -24,6 +24,7 @@ class Loops:
     def __init__(
         self, port: int, clients: int, make: Callable[[], bytes], accepted: Callable[[], None]
     ) -> None:
+        self.clients = clients
         self.answers: list[float] = []
         """Seconds from request to answer."""
         self._make = make

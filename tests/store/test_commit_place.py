@@ -66,7 +66,7 @@ def test_what_many_rows_take_is_not_the_disks_fault() -> None:
 
 
 @given(st.floats(commit_place.STALL_S * 1.01, 30.0))
-def test_single_stalls_take_a_thousandth_of_the_time_at_most(stall_s: float) -> None:
+def test_single_stalls_take_a_hundredth_of_the_time_at_most(stall_s: float) -> None:
     place = _noted(CommitPlace("auto"), FLUSH_S)
     assert place.is_loop(0.0)
     place.note(stall_s, 1, 0.0)
