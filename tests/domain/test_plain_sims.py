@@ -91,7 +91,7 @@ def test_together_they_come_to_the_same_as_one_by_one(
     for phone, sims in before:
         generally(tx, orgs[phone], phone, sims)
     ones = [RecordPlainSims(orgs[phone], phone, sims, now=NOW, most=0) for phone, sims in said]
-    results: Sequence[StoredSims | NotPlain] | None = None
+    results: Sequence[StoredSims | NotPlain] = [NotPlain()] * len(ones)
     mark = tx.mark()
     tx.phones._connection.execute("SAVEPOINT op")
     try:
@@ -103,7 +103,7 @@ def test_together_they_come_to_the_same_as_one_by_one(
         (result.sims, result.something_waits)
         if isinstance(result, StoredSims)
         else generally(tx, one.org, one.phone, one.sims)
-        for one, result in zip(ones, results or [None] * len(ones), strict=True)
+        for one, result in zip(ones, results, strict=True)
     ]
     assert (came, kept(tx)) == (expected, kept_then)
 
