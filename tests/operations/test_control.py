@@ -254,7 +254,7 @@ async def test_a_client_that_leaves_during_a_long_command_is_no_fault(
 
     database = tmp_path / "x.db"
     with capture_logs() as logged:
-        await nursery.start(Control(database, App(forever)).serve)
+        await nursery.start(Control(database, lambda: App(forever)).serve)
         stream = await trio.open_unix_socket(socket_path(database))
         await stream.send_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await stream.receive_some(1)
