@@ -30,7 +30,7 @@ from phonegate.api.flat_message import (
 )
 from phonegate.api.idempotency_key import once
 from phonegate.api.media_api import media_address
-from phonegate.api.message_text import page_text
+from phonegate.api.message_text import page_text, rows_text
 from phonegate.api.messages_types import (
     CancelAnswer,
     DecisionAnswer,
@@ -52,7 +52,7 @@ from phonegate.api.push_answer import push_answer
 from phonegate.api.reported_types import Batch
 from phonegate.api.send_request import answer, asked, fields_of_sim, outgoing
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.message_access import KnownSims, has_words
+from phonegate.domain.message_access import KnownSims, Rows, has_words
 from phonegate.domain.sending import SendOutcome
 from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
 from phonegate.model.phones import Sim
@@ -111,16 +111,23 @@ async def messages(call: Call) -> Answer:
     def show(found: Sequence[MessageView], known: KnownSims) -> bytes:
         return page_text(caller.org_name, found, online, known, media=media)
 
-    return Answer(content=await read_page(call, show))
+    def show_rows(found: Rows, known: KnownSims) -> bytes | None:
+        return rows_text(caller.org_name, found, online, known, media=media, most_bytes=PAGE_BYTES)
+
+    return Answer(content=await read_page(call, show, show_rows))
 
 
 async def read_page(
     call: Call,
     show: Callable[[Sequence[MessageView], KnownSims], T],
+    show_rows: Callable[[Rows, KnownSims], T | None] | None = None,
     *,
     most_bytes: int = PAGE_BYTES,
 ) -> T:
-    """Returns what `show` makes of a page, which has `most_bytes` of JSON at most."""
+    """Returns what `show` makes of a page, which has `most_bytes` of JSON at most.
+
+    For `show_rows` see `MessageAccess.page`.
+    """
     query: MessagesQuery = call.query
     caller = call.caller
     if query.q is not None and not has_words(query.q):
@@ -138,7 +145,7 @@ async def read_page(
         key=query.key,
         most_bytes=most_bytes,
     )
-    return await call.services.messages.page(caller, page, show)
+    return await call.services.messages.page(caller, page, show, show_rows)
 
 
 async def message(call: Call) -> Answer:

@@ -6,7 +6,7 @@ wait can forget a limit.
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -26,6 +26,9 @@ NO_DIGITS: Final = "can hold no digits: one-time codes are hidden from this API 
 KnownSims = Callable[[], Sequence[Sim]]
 """Reads all SIMs that are known of an org, where they are needed."""
 
+Rows = Sequence[tuple[Any, ...]]
+"""Rows of the columns `rows.SHOWN`."""
+
 T = TypeVar("T")
 
 
@@ -44,16 +47,29 @@ class MessageAccess:
         reader: Principal,
         query: PageQuery,
         show: Callable[[Sequence[MessageView], KnownSims], T],
+        show_rows: Callable[[Rows, KnownSims], T | None] | None = None,
     ) -> T:
         """Returns what `show` makes of a page of messages.
+
+        Args:
+            reader: Who reads.
+            query: Which messages.
+            show: Makes of messages what is to be shown of them.
+            show_rows: Makes the same of rows of the `SHOWN` columns, faster. It is given those of
+                most pages, however much they have, and returns None where `show` is to do it.
 
         Raises:
             BadInput: The search could find out a code that the reader must not see.
         """
 
         def op(tx: Tables) -> T:
-            found = views(tx, reader, _as_reported(tx, reader.org, query))
-            return show(found, cache(partial(tx.phones.known_sims, reader.org)))
+            known = cache(partial(tx.phones.known_sims, reader.org))
+            asked = _as_reported(tx, reader.org, query)
+            if show_rows is not None and reader.limits is None and query.search is None:
+                shown = show_rows(tx.messages.shown_rows(reader.org, asked), known)
+                if shown is not None:
+                    return shown
+            return show(views(tx, reader, asked), known)
 
         return await self._database.read(op)
 

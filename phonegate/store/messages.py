@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -277,6 +277,13 @@ class Messages:
     def views(self, org: int, query: PageQuery) -> list[MessageView]:
         """Returns the same page as readers see it, in half the time."""
         return self._pages.page(org, query, VIEWS)
+
+    def shown_rows(self, org: int, query: PageQuery) -> list[tuple[Any, ...]]:
+        """Returns the same page as rows of the `rows.SHOWN` columns, however much they have.
+
+        The query is one without a search, of a reader who sees all addresses.
+        """
+        return self._pages.shown_rows(org, query)
 
     def has_of_key(self, org: int, key: str) -> bool:
         """Tells whether there is a message that this org sent with this API key."""
