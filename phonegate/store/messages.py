@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -20,6 +20,7 @@ from phonegate.model.messages import (
     PageQuery,
     Pushed,
 )
+from phonegate.model.shown_rows import ShownRow
 from phonegate.model.states import (
     CANCELLED,
     QUEUED,
@@ -278,8 +279,8 @@ class Messages:
         """Returns the same page as readers see it, in half the time."""
         return self._pages.page(org, query, VIEWS)
 
-    def shown_rows(self, org: int, query: PageQuery) -> list[tuple[Any, ...]]:
-        """Returns the same page as rows of the `rows.SHOWN` columns, however much they have.
+    def shown_rows(self, org: int, query: PageQuery) -> list[ShownRow]:
+        """Returns the same page as rows, however much they have.
 
         The query is one without a search, of a reader who sees all addresses.
         """

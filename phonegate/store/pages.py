@@ -20,6 +20,7 @@ import attrs
 
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import ADDRESS_BYTES, ROW_BYTES, Message, MessageView, PageQuery
+from phonegate.model.shown_rows import ShownRow
 from phonegate.store import page_sql, search
 from phonegate.store.address_patterns import END
 from phonegate.store.rows import SHOWN, Reading
@@ -70,7 +71,7 @@ class Pages:
             page.reverse()
         return page
 
-    def shown_rows(self, org: int, query: PageQuery) -> list[tuple[Any, ...]]:
+    def shown_rows(self, org: int, query: PageQuery) -> list[ShownRow]:
         """See `Messages.shown_rows`."""
         rows = list(self._rows(org, query, SHOWN))
         if query.since_id is None:

@@ -12,6 +12,7 @@ import attrs
 
 from phonegate.model import states
 from phonegate.model.messages import Leased, Message, MessageView, NewInbound, NewMessage
+from phonegate.model.shown_rows import ORDINARY, RARE
 
 T = TypeVar("T")
 
@@ -108,46 +109,13 @@ def _encoded(values: tuple[Any, ...], at: int) -> tuple[Any, ...]:
     return (*values[:at], json.dumps(values[at]), *values[at + 1 :])
 
 
-ORDINARY: Final = (
-    "id",
-    "direction",
-    "address",
-    "body",
-    "status",
-    "created_at",
-    "sim_slot",
-    "sim",
-    "date",
-    "sent_at",
-    "delivered_at",
-    "segments",
-    "provider",
-    "key",
-)
-"""The columns of a `MessageView` in which messages differ that wait for nothing."""
-
-_RARE: Final = tuple(name for name in MessageView._fields if name not in ORDINARY)
-
 SHOWN: Final = (
     *ORDINARY,
     "CASE WHEN coalesce(error, media_urls, held_until, expires_at, nullif(parts, 0)) IS NULL"
     " AND status NOT IN ('queued', 'sending')"
-    f" THEN NULL ELSE json_array({', '.join(_RARE)}) END",
+    f" THEN NULL ELSE json_array({', '.join(RARE)}) END",
 )
-"""What is read of each message of a page: the `ORDINARY` columns, and all others of a `MessageView`
-as one JSON array. It is null where a reader is shown none of them, as of nearly all messages: to
-read a column costs as much as to write it."""
-
-
-def is_ordinary(row: tuple[Any, ...]) -> bool:
-    """Tells whether a row of the `SHOWN` columns has nothing but the `ORDINARY` ones to show."""
-    return row[-1] is None
-
-
-def shown_view(row: tuple[Any, ...]) -> MessageView:
-    """Returns what a reader is shown of a row of the `SHOWN` columns that is not ordinary."""
-    values = dict(zip((*ORDINARY, *_RARE), (*row[:-1], *json.loads(row[-1])), strict=True))
-    return view(tuple([values[name] for name in MessageView._fields]))
+"""What is read of a message as a `ShownRow`."""
 
 
 @attrs.frozen

@@ -654,7 +654,7 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
         written.append(threading.get_ident())
         return rows_text(*page, **bounds)
 
-    monkeypatch.setattr("phonegate.api.messages_api.rows_text", noting)
+    monkeypatch.setattr("phonegate.api.message_text.rows_text", noting)
     reply = await web.call("GET", f"/messages/{ORG}")
     assert (reply.status, reply.json["count"]) == (200, 1)
     assert len(written) == 1
