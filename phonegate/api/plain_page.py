@@ -13,6 +13,7 @@ from typing import Final
 import attrs
 import trio
 
+from phonegate.api.begun import Answered, Begun, BegunRequests
 from phonegate.api.endpoint import Answer
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import AskedPage, KnownHead
@@ -29,22 +30,13 @@ from phonegate.typed_json.fields import fields_of
 READ: Final = "get_messages"
 """The name of their endpoint."""
 
-Answered = Callable[[Reply], None]
-"""Takes the answer to a request, once."""
-
 _KNOWN: Final = frozenset(field.name for field in fields_of(MessagesQuery)) - {"q"}
 
 
 @attrs.define(eq=False, kw_only=True)
-class _Pending:
+class _Begun(Begun):
     """A page that is being read."""
 
-    exchange: Exchange
-    principal: Principal
-    part: int
-    """What it takes of its org's share."""
-    answered: Answered | None
-    """Takes its answer. None once that was given."""
     give_up: Callable[[], None] | None = None
     """Ends its reading."""
 
@@ -73,9 +65,8 @@ class PlainPages:
         self._timeout_s = timeout_s
         self._recalled = recalled
         self._finished = finished
-        self._failed = failed
-        self._pending: dict[_Pending, None] = {}
-        """In the order in which they came: as many as are read at the same time."""
+        self._begun: BegunRequests[_Begun] = BegunRequests(services.shares, failed)
+        """As many as may be read at the same time."""
 
     def begin(self, head: KnownHead, answered: Answered) -> bool:
         """Begins a page, if it is a plain one. See `FastPipeline.begin`."""
@@ -97,54 +88,42 @@ class PlainPages:
         part = services.shares.part(page.size)
         if not services.shares.enter_now(principal.org, part):
             return False
-        pending = _Pending(
+        begun = _Begun(
             exchange=Exchange(head, began, head.match),
             principal=principal,
+            size=0,
             part=part,
             answered=answered,
         )
         shown = PageText(
             principal.org_name, services.switchboard.online(principal.org), media=page.media
         )
-        pending.give_up = services.messages.begin_page(
-            principal, page.query, shown.of_views, shown.of_rows, partial(self._done, pending)
+        begun.give_up = services.messages.begin_page(
+            principal, page.query, shown.of_views, shown.of_rows, partial(self._done, begun)
         )
-        if pending.give_up is None:
+        if begun.give_up is None:
             services.shares.leave(principal.org, part)
             return False
-        pending.exchange.org = principal.org_name
-        pending.exchange.set_reader(principal)
-        pending.exchange.standing = services.rate_limits.request(principal.org, began)
-        self._pending[pending] = None
+        begun.exchange.org = principal.org_name
+        begun.exchange.set_reader(principal)
+        begun.exchange.standing = services.rate_limits.request(principal.org, began)
+        self._begun.add(begun)
         return True
 
     def expire(self) -> None:
         """Answers the pages that take too long to read, and gives them up."""
-        until = perf_counter() - self._timeout_s
-        for pending in self._pending:
-            if pending.exchange.began > until:
-                break
-            if pending.give_up is not None:
-                pending.give_up()
-            self._fail(pending, trio.TooSlowError())
+        for begun in self._begun.overdue(self._timeout_s):
+            if begun.give_up is not None:
+                begun.give_up()
+            self._begun.fail(begun, trio.TooSlowError())
 
-    def _done(self, pending: _Pending, page: bytes | None, error: Exception | None) -> None:
-        del self._pending[pending]
-        self._services.shares.leave(pending.principal.org, pending.part)
-        if page is None:
-            self._fail(pending, error or trio.TooSlowError())
-        elif (answered := pending.answered) is not None:
-            try:
-                self._services.answer_budget.require_room(pending.exchange.reader, len(page))
-            except Refused as busy:
-                self._fail(pending, busy)
-            else:
-                answered(self._finished(Answer(content=page), pending.exchange))
+    def _done(self, begun: _Begun, page: bytes | None, error: Exception | None) -> None:
+        reply = None if page is None else partial(self._reply, begun.exchange, page)
+        self._begun.end(begun, reply, error)
 
-    def _fail(self, pending: _Pending, error: Exception) -> None:
-        if (answered := pending.answered) is not None:
-            pending.answered = None
-            answered(self._failed(error, pending.exchange))
+    def _reply(self, exchange: Exchange, page: bytes) -> Reply:
+        self._services.answer_budget.require_room(exchange.reader, len(page))
+        return self._finished(Answer(content=page), exchange)
 
 
 def _asked(head: KnownHead, public_url: str) -> AskedPage | None:

@@ -157,14 +157,14 @@ async def test_a_page_that_takes_too_long_is_answered_and_given_up(
         given_up = []
         monkeypatch.setattr(pages, "_timeout_s", -1.0)
         assert made.pipeline.begin(head, b"", replies.append)
-        (pending,) = pages._pending
-        usual, pending.give_up = pending.give_up, lambda: given_up.append(True)
+        (begun,) = pages._begun._waiting
+        usual, begun.give_up = begun.give_up, lambda: given_up.append(True)
         assert usual is not None
         made.pipeline.expire()
         (reply,) = replies
         assert reply.status == 503
         assert given_up == [True]
-        while pages._pending:
+        while pages._begun._waiting:
             await trio.lowlevel.checkpoint()
         assert len(replies) == 1
         assert not len(made.services.shares)

@@ -15,7 +15,6 @@ from .conftest import StartServer
 from .site import LARGE, PATIENCE_S, FastSite, HotReply, Level, Site, read_all, reset, until
 from .test_fast_path import WHO, client, post
 
-
 MORE = 20_000_000
 """More bytes than the kernel's buffers hold."""
 
