@@ -75,7 +75,7 @@ class Pipeline:
         self._encrypted = encrypted
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
         """What all answers have, unless they say otherwise."""
-        self.log = RequestLog(table, services.requests, logged)
+        self.log = RequestLog(table.redacted, services.requests, logged)
         self._callers = Callers(services)
         self._running: dict[trio.CancelScope, float] = {}
         """The scopes of requests that are handled, each with the time at which it is too late."""
@@ -96,6 +96,11 @@ class Pipeline:
             finished=self._finished,
             failed=self._failed,
         )
+
+    def complete(self, table: Table) -> None:
+        """Takes a table that has more than the first one, and all of it. It may be any thread."""
+        self.table = table
+        self.log.redacted = table.redacted
 
     def find(
         self,
