@@ -13,6 +13,7 @@ from typing import Any, Final
 import attrs
 import trio
 
+from phonegate.api.begun import Answered, Begun, BegunRequests
 from phonegate.api.endpoint import Answer
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownHead
@@ -33,12 +34,6 @@ from phonegate.typed_json.fields import Rule, Wrong, fields_of
 PUSH: Final = "push_messages"
 """The name of their endpoint."""
 
-PENDING_BYTES: Final = 16_777_216
-"""Bytes of all bodies whose commit is waited for. Beyond it a request goes the general way."""
-
-Answered = Callable[[Reply], None]
-"""Takes the answer to a request, once."""
-
 _KNOWN: Final = frozenset({"org_id", "device_id", "messages"})
 _OF_SMS: Final = frozenset(field.name for field in fields_of(ReceivedSms))
 
@@ -54,18 +49,10 @@ _read_device: Final = _rule("device_id").read
 
 
 @attrs.define(eq=False, kw_only=True)
-class _Pending:
+class _Begun(Begun):
     """A plain push whose commit is waited for."""
 
-    exchange: Exchange
-    principal: Principal
     batch: Batch
-    size: int
-    """Bytes of its body."""
-    part: int
-    """What it takes of its org's share."""
-    answered: Answered | None
-    """Takes its answer. None once that was given."""
 
 
 class PlainPushes:
@@ -89,10 +76,7 @@ class PlainPushes:
         self._services = services
         self._timeout_s = timeout_s
         self._finished = finished
-        self._failed = failed
-        self._pending: dict[_Pending, None] = {}
-        """In the order in which they came."""
-        self._bytes = 0
+        self._begun: BegunRequests[_Begun] = BegunRequests(services.shares, failed)
 
     def begin(self, head: KnownHead, body: bytes, answered: Answered) -> bool:
         """Begins a push, if it is a plain one. See `FastPipeline.begin`."""
@@ -102,7 +86,7 @@ class PlainPushes:
         if (
             not head.plain_push
             or len(body) > READ_AT_ONCE_BYTES
-            or self._bytes + len(body) > PENDING_BYTES
+            or not self._begun.has_room(len(body))
         ):
             return False
         content = _content(body)
@@ -120,7 +104,7 @@ class PlainPushes:
             and services.shares.enter_now(principal.org, part)
         ):
             return False
-        pending = _Pending(
+        begun = _Begun(
             exchange=Exchange(head, began, head.match),
             principal=principal,
             batch=batch,
@@ -133,25 +117,21 @@ class PlainPushes:
             batch.readable,
             device_id=_read_device(content.get("device_id")),
             key=principal.key_id,
-            done=partial(self._done, pending),
+            done=partial(self._done, begun),
         ):
             services.shares.leave(principal.org, part)
             return False
         services.cleaned.update(batch.cleaned)
-        pending.exchange.org = principal.org_name
-        pending.exchange.set_reader(principal)
-        pending.exchange.standing = services.rate_limits.request(principal.org, began)
-        self._pending[pending] = None
-        self._bytes += pending.size
+        begun.exchange.org = principal.org_name
+        begun.exchange.set_reader(principal)
+        begun.exchange.standing = services.rate_limits.request(principal.org, began)
+        self._begun.add(begun)
         return True
 
     def expire(self) -> None:
         """Answers the pushes whose commit takes too long. They may yet be stored."""
-        until = perf_counter() - self._timeout_s
-        for pending in self._pending:
-            if pending.exchange.began > until:
-                break
-            self._fail(pending, trio.TooSlowError())
+        for begun in self._begun.overdue(self._timeout_s):
+            self._begun.fail(begun, trio.TooSlowError())
 
     def _caller(self, head: KnownHead, org: object) -> Principal | None:
         """Returns whom a request speaks for, where its credential is remembered."""
@@ -169,20 +149,13 @@ class PlainPushes:
         scope = None if endpoint is None else endpoint.needed_scope
         return authentication.remembered(mark, org, scope)
 
-    def _done(self, pending: _Pending, receipt: Receipt | None, error: Exception | None) -> None:
-        del self._pending[pending]
-        self._bytes -= pending.size
-        self._services.shares.leave(pending.principal.org, pending.part)
-        if receipt is None:
-            self._fail(pending, error or trio.TooSlowError())
-        elif (answered := pending.answered) is not None:
-            content = push_answer(pending.principal.org_name, pending.batch, receipt)
-            answered(self._finished(Answer(content=content), pending.exchange))
+    def _done(self, begun: _Begun, receipt: Receipt | None, error: Exception | None) -> None:
+        reply = None if receipt is None else partial(self._reply, begun, receipt)
+        self._begun.end(begun, reply, error)
 
-    def _fail(self, pending: _Pending, error: Exception) -> None:
-        if (answered := pending.answered) is not None:
-            pending.answered = None
-            answered(self._failed(error, pending.exchange))
+    def _reply(self, begun: _Begun, receipt: Receipt) -> Reply:
+        content = push_answer(begun.principal.org_name, begun.batch, receipt)
+        return self._finished(Answer(content=content), begun.exchange)
 
 
 def _is_plain(head: KnownHead) -> bool:

@@ -15,6 +15,7 @@ import attrs
 import trio
 
 from phonegate.api.answer_budget import ANYBODY, LARGE_BYTES, Reader
+from phonegate.api.begun import Answered, Begun, BegunRequests
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownHead
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES
@@ -35,17 +36,10 @@ from phonegate.typed_json.fields import Wrong, fields_of
 SEND: Final = "send_sms"
 """The name of their endpoint."""
 
-PENDING_BYTES: Final = 16_777_216
-"""Bytes of all bodies whose commit is waited for. Beyond it a request goes the general way, and
-waits there. How many they are the writer bounds."""
-
 KNOWN_SIMS: Final = 1_024
 """SIMs whose form is remembered: an app names the same few in every request."""
 
 Headers = tuple[tuple[str, str], ...]
-Answered = Callable[[Reply], None]
-"""Takes the answer to a request, once."""
-
 _SINGLE: Final = frozenset({"to", "body", "sim"})
 _BATCH: Final = frozenset({"messages", "sim"})
 
@@ -55,18 +49,10 @@ _known_sim = lru_cache(KNOWN_SIMS)(_sim)
 
 
 @attrs.define(eq=False, kw_only=True)
-class _Pending:
+class _Begun(Begun):
     """A plain send whose commit is waited for."""
 
-    exchange: Exchange
-    principal: Principal
     send: ImmediateSend
-    size: int
-    """Bytes of its body."""
-    part: int
-    """What it takes of its org's share."""
-    answered: Answered | None
-    """Takes its answer. None once that was given."""
 
 
 class PlainSends:
@@ -96,10 +82,7 @@ class PlainSends:
         self._origins = origins
         self._recalled = recalled
         self._note = note
-        self._failed = failed
-        self._pending: dict[_Pending, None] = {}
-        """In the order in which they came."""
-        self._bytes = 0
+        self._begun: BegunRequests[_Begun] = BegunRequests(services.shares, failed)
 
     def begin(self, head: KnownHead, body: bytes, answered: Answered) -> bool:
         """Begins a send, if it is a plain one. See `FastPipeline.begin`."""
@@ -109,7 +92,7 @@ class PlainSends:
         if (
             not head.plain_send
             or len(body) > READ_AT_ONCE_BYTES
-            or self._bytes + len(body) > PENDING_BYTES
+            or not self._begun.has_room(len(body))
         ):
             return False
         services = self._services
@@ -120,7 +103,7 @@ class PlainSends:
         send = None if texts is None else self._enter(principal, texts)
         if send is None:
             return False
-        pending = _Pending(
+        begun = _Begun(
             exchange=Exchange(head, began, head.match),
             principal=principal,
             send=send,
@@ -128,23 +111,19 @@ class PlainSends:
             part=services.shares.part(send.size),
             answered=answered,
         )
-        if not services.sending.immediate.submit(send, partial(self._done, pending)):
-            services.shares.leave(principal.org, pending.part)
+        if not services.sending.immediate.submit(send, partial(self._done, begun)):
+            services.shares.leave(principal.org, begun.part)
             return False
-        pending.exchange.org = principal.org_name
-        pending.exchange.standing = services.rate_limits.request(principal.org, began)
-        self._pending[pending] = None
-        self._bytes += pending.size
+        begun.exchange.org = principal.org_name
+        begun.exchange.standing = services.rate_limits.request(principal.org, began)
+        self._begun.add(begun)
         return True
 
     def expire(self) -> None:
         """Answers the sends whose commit takes too long. They are stored no more, if ever."""
-        now = perf_counter()
-        for pending in self._pending:
-            if now - pending.exchange.began < self._services.sending.immediate.commit_deadline_s:
-                break
-            pending.send.given_up = True
-            self._fail(pending, trio.TooSlowError())
+        for begun in self._begun.overdue(self._services.sending.immediate.commit_deadline_s):
+            begun.send.given_up = True
+            self._begun.fail(begun, trio.TooSlowError())
 
     def _enter(self, principal: Principal, texts: list[PlainText]) -> ImmediateSend | None:
         """Takes places at the phones, and part of the org's share, or neither of both."""
@@ -157,29 +136,22 @@ class PlainSends:
             services.shares.leave(principal.org, part)
         return send
 
-    def _done(self, pending: _Pending, ids: range | None, error: Exception | None) -> None:
-        del self._pending[pending]
-        self._bytes -= pending.size
-        self._services.shares.leave(pending.principal.org, pending.part)
-        if ids is None:
-            self._fail(pending, error or trio.TooSlowError())
-        elif (answered := pending.answered) is not None:
-            reply = self._reply(pending, ids)
-            self._note(pending.exchange, reply.status, None)
-            answered(reply)
+    def _done(self, begun: _Begun, ids: range | None, error: Exception | None) -> None:
+        reply = None if ids is None else partial(self._finished, begun, ids)
+        self._begun.end(begun, reply, error)
 
-    def _fail(self, pending: _Pending, error: Exception) -> None:
-        if (answered := pending.answered) is not None:
-            pending.answered = None
-            answered(self._failed(error, pending.exchange))
+    def _finished(self, begun: _Begun, ids: range) -> Reply:
+        reply = self._reply(begun, ids)
+        self._note(begun.exchange, reply.status, None)
+        return reply
 
-    def _reply(self, pending: _Pending, ids: range) -> Reply:
+    def _reply(self, begun: _Begun, ids: range) -> Reply:
         """Writes the answer, as `send_request.answer` and `reply.render` do."""
         results = ",".join(
             [
                 # A recipient needs no escapes: it is made of digits, and may have a plus.
                 f'{{"id":{id_},"to":"{one.address}","status":"sending"}}'
-                for id_, one in zip(ids, pending.send.messages, strict=True)
+                for id_, one in zip(ids, begun.send.messages, strict=True)
             ]
         )
         text = f'{{"ok":true,"device_online":true,"queued":{len(ids)},"results":[{results}]}}'
@@ -189,14 +161,14 @@ class PlainSends:
             ("Content-Length", str(len(body))),
             *self._base_headers,
         )
-        rate, standing = self._services.rate_limits.org_rate, pending.exchange.standing
+        rate, standing = self._services.rate_limits.org_rate, begun.exchange.standing
         if standing is not None and rate is not None:
             headers = (*headers, *rate_limit_fields("org", rate, standing))
         if self._origins.shared:
-            request = pending.exchange.request
+            request = begun.exchange.request
             headers = (*headers, *self._origins.fields(request.method, request.headers))
         if len(body) >= LARGE_BYTES:
-            owner = Reader(pending.principal.org, pending.principal.key_id or "")
+            owner = Reader(begun.principal.org, begun.principal.key_id or "")
         return Reply(status=200, headers=headers, body=body, owner=owner)
 
 

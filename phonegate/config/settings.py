@@ -91,8 +91,8 @@ class DatabaseSettings:
     commits: Literal["auto", "thread", "loop"] = setting(
         "auto",
         "Where small commits are made. auto: on the event loop while the disk takes about a "
-        "millisecond at most, else in a thread. loop: never in a thread, which a slow disk makes "
-        "every connection wait for.",
+        "millisecond at most, else in a thread. loop: on the event loop however slow the disk is, "
+        "and every connection waits for it.",
     )
 
 

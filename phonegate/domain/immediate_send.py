@@ -199,11 +199,13 @@ class ImmediateSending:
         """
 
         def stored(ids: range | None, error: Exception | None) -> None:
-            if ids is None:
-                self.release(send)
-            else:
-                self.push(send, ids)
-            done(ids, error)
+            try:
+                if ids is None:
+                    self.release(send)
+                else:
+                    self.push(send, ids)
+            finally:
+                done(ids, error)  # a fault of a phone's must not keep its sender waiting
 
         try:
             self._database.submit(send, stored)

@@ -38,7 +38,7 @@ class Attendance:
                 if tx.phones.set_online(phone, is_online):
                     record(tx, "phone.online" if is_online else "phone.offline", phone, now)
 
-        await self._database.write(note, patient=True)
+        await self._database.write(note, patient=True, size=len(online))
 
     async def clear(self) -> None:
         """Notes that none is connected: those that were when the last run ended are gone.
@@ -62,8 +62,7 @@ def record(
         now: When (ms).
         online: Whether it is connected. None: as was noted last.
     """
-    phone = tx.phones.get(phone_id)
-    if phone is None or not tx.events.is_listener(phone.org):
+    if not tx.events.is_listener_to(phone_id) or (phone := tx.phones.get(phone_id)) is None:
         return
     if online is None:
         online = tx.phones.is_online(phone_id)

@@ -7,7 +7,8 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain import phone_delivery, phone_events
+from phonegate.domain import phone_delivery, phone_events, plain_sims
+from phonegate.domain.plain_sims import RecordPlainSims, StoredSims
 from phonegate.domain.rate_limits import Kind as Limit
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.phones import Health, Kind, Phone, Sim
@@ -216,7 +217,7 @@ class PhoneRegistry:
                     # No phone would come back for them under the other row. Moved, they are no
                     # more than they were.
                     tx.phones.report_sims(org, phone, (), now)
-                    _report(tx, org, row.id, sims, now)
+                    plain_sims.report(tx, org, row.id, sims, now)
                     _move_queued(tx, org, sims, phone, row.id)
             return row.id
 
@@ -264,7 +265,7 @@ class PhoneRegistry:
                 # With its numbers at once, so that no other connection begins on this row. It is
                 # bounded by them: it is not one of the phones that have sent nothing.
                 row = tx.phones.connect(org, None, now).id
-                _report(tx, org, row, sims, now, most=most)
+                plain_sims.report(tx, org, row, sims, now, most=most)
             tx.phones.follow_key(phone, row)
             phone_delivery.move(tx, phone, row, ids)
             if ids is None:
@@ -283,21 +284,39 @@ class PhoneRegistry:
         now, most = self._now_ms(), self._rate_limits.bounds.org_sims
 
         def report(tx: Tables) -> ReportedSims:
-            before = {sim.phone for sim in tx.phones.holding(org, forms_of(sims))}
-            known = _report(tx, org, phone, sims, now, most=most)
-            others = {row for row in before if row is not None and row != phone}
-            for other in others:
+            replaced = plain_sims.report(tx, org, phone, sims, now, most=most)
+            for other in replaced.losers:
                 # It has lost a number by this.
                 phone_events.record(tx, "phone.sims", other, now)
             return ReportedSims(
-                sims=known,
-                losers=others,
+                sims=replaced.after,
+                losers=replaced.losers,
                 awaited=tx.phone_queue.awaited(phone),
                 something_waits=tx.phone_queue.any_ready(org),
             )
 
         with self._org_full("org_sims", "SIMs"):
             return await self._database.write(report, size=1 + len(sims))
+
+    def report_plainly(
+        self,
+        org: int,
+        phone: int,
+        sims: Sequence[Sim],
+        done: Callable[[StoredSims | None, Exception | None], None],
+    ) -> None:
+        """Has the SIMs that a phone has now stored, together with those of others.
+
+        `done` is called once that is durable, or with the error. After an error nothing is
+        changed, and `report_sims` has to say what the report means.
+
+        Raises:
+            WouldBlock: Too much waits to be written already.
+            StoreClosed: The store is going down.
+        """
+        most = self._rate_limits.bounds.org_sims
+        op = RecordPlainSims(org, phone, sims, now=self._now_ms(), most=most)
+        self._database.submit(op, done)
 
     async def forget(self, org: int, phones: Collection[int]) -> None:
         """Removes those of these unnamed phones that have no SIM and no message any more."""
@@ -338,17 +357,6 @@ def _device_of(tx: Tables, org: int, phone: Introduction) -> str | None:
     if plain != device_id and not tx.phones.has_device(org, device_id):
         return plain if tx.phones.has_device(org, plain) else device_id
     return device_id
-
-
-def _report(
-    tx: Tables, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
-) -> Sequence[Sim]:
-    """Stores the SIMs that a connected phone has now, and records it if that is news."""
-    before = tx.phones.sims_of(phone)
-    known = tx.phones.report_sims(org, phone, sims, now, most=most)
-    if known != before:
-        phone_events.record(tx, "phone.sims", phone, now, online=True)
-    return known
 
 
 def _move_queued(tx: Tables, org: int, sims: Sequence[Sim], old: int, new: int) -> None:

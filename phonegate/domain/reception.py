@@ -217,9 +217,11 @@ class Inbox:
         """
 
         def stored(receipt: Receipt | None, error: Exception | None) -> None:
-            if receipt is not None:
-                self._note_pushed(key, items)
-            done(receipt, error)
+            try:
+                if receipt is not None:
+                    self._note_pushed(key, items)
+            finally:
+                done(receipt, error)
 
         try:
             self._database.submit(self._op(org, items, device_id), stored, size=len(items))

@@ -23,9 +23,11 @@ from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_registry import Description, PhoneRegistry, forms_of
+from phonegate.domain.plain_sims import StoredSims
 from phonegate.model.messages import Message
 from phonegate.model.phones import ACK, Sim
 from phonegate.model.refusals import OrgFull
+from phonegate.model.storage_errors import StoreClosed
 from phonegate.phones import frames
 from phonegate.phones.feeder import Feeder
 from phonegate.phones.frames import GatewayFrame
@@ -89,6 +91,51 @@ class Identification:
         elif in_doubt:
             # It may be given now what it could not be before.
             self.feeder.wake()
+
+    def take_plainly(self, report: frames.Sims, done: Callable[[bool], None]) -> bool:
+        """Takes the SIMs of a phone whose row is known without a task, if nothing speaks against.
+
+        Returns whether it does. Then `done` is called once they are stored, or with False where
+        `take` has to see what the report means.
+        """
+        state, station, switchboard = self.state, self.station, self.switchboard
+        sims = _sims_of(report)
+        forms = forms_of(sims)
+        if (
+            state.online.device_id is None
+            or state.parting
+            or self._waiting
+            or any(sim.form is None for sim in sims)
+            or not switchboard.is_alone(station)
+            or (lock := switchboard.join_identity_lock_now(state.org, forms)) is None
+        ):
+            return False
+        last_woken = switchboard.last_woken(state.org)
+
+        def stored(result: StoredSims | None, _: Exception | None) -> None:
+            lock.leave(forms)
+            if result is not None and not station.ended.is_set():
+                self._have_sims(result, forms, last_woken)
+            done(result is not None)
+
+        try:
+            self.registry.report_plainly(state.org, state.phone, sims, stored)
+        except (trio.WouldBlock, StoreClosed):
+            lock.leave(forms)
+            return False
+        return True
+
+    def _have_sims(self, stored: StoredSims, forms: Collection[str], last_woken: int) -> None:
+        state, switchboard = self.state, self.switchboard
+        self._become(attrs.evolve(state.online, sims=tuple(stored.sims)))
+        switchboard.take(self.station, forms)
+        # Nothing is awaited of it, and no earlier link of it was ending when that was asked.
+        state.owes_nothing()
+        switchboard.identified(self.station)
+        if stored.something_waits or switchboard.last_woken(state.org) != last_woken:
+            self.feeder.wake()
+        else:
+            self.feeder.caught_up()
 
     async def _resume(self) -> None:
         """Pushes again what an earlier link left open, and ends what is not."""
@@ -161,9 +208,7 @@ class Identification:
 
     async def _report(self, report: frames.Sims) -> None:
         """Takes the SIMs that the phone has now. An unnamed phone is recognised by them."""
-        sims = tuple(
-            Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier) for sim in report.sims
-        )
+        sims = _sims_of(report)
         if self.state.online.device_id is None:
             self.switchboard.replace(self.station, forms_of(sims))
         self._waiting.clear()
@@ -334,6 +379,10 @@ class Identification:
         if moved:
             # Other messages may wait for it there.
             self.feeder.wake()
+
+
+def _sims_of(report: frames.Sims) -> tuple[Sim, ...]:
+    return tuple(Sim(slot=sim.slot, number=sim.number, carrier=sim.carrier) for sim in report.sims)
 
 
 def _of_row(sims: Sequence[Sim], row: int) -> tuple[Sim, ...]:

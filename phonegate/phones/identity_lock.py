@@ -44,12 +44,29 @@ class IdentityLock:
         async with self._turn:
             while not self._numbers.isdisjoint(numbers):
                 await self._less.wait()
-            self._sharing += 1
-            self._numbers.update(numbers)
+            self._share(numbers)
         try:
             yield
         finally:
-            self._sharing -= 1
-            self._numbers.difference_update(numbers)
-            less, self._less = self._less, trio.Event()
-            less.set()
+            self.leave(numbers)
+
+    def join_now(self, numbers: Collection[str]) -> bool:
+        """Holds it as `beside_others` does, until `leave`, if that can be at once.
+
+        Returns whether it can: no other waits for it, and none that holds it has such a number.
+        """
+        if self._turn.locked() or not self._numbers.isdisjoint(numbers):
+            return False
+        self._share(numbers)
+        return True
+
+    def leave(self, numbers: Collection[str]) -> None:
+        """Holds it no more for these numbers."""
+        self._sharing -= 1
+        self._numbers.difference_update(numbers)
+        less, self._less = self._less, trio.Event()
+        less.set()
+
+    def _share(self, numbers: Collection[str]) -> None:
+        self._sharing += 1
+        self._numbers.update(numbers)

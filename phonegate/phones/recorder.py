@@ -4,8 +4,9 @@ Everything that waits goes into one transaction. A `ping` is answered only after
 before it is recorded, so a phone can take the `pong` as "you have all that".
 
 Plain reports that nothing waits before go to the writer at once, with those of other phones and
-without a task. Steps that follow wait until they are recorded. What of them was not awaited, or
-could not be recorded, becomes such steps itself, before the others.
+without a task, and so do the SIMs of a phone whose row is known. Steps that follow wait until they
+are recorded. What of them was not awaited, or could not be recorded, becomes such steps itself,
+before the others.
 
 Received SMS alone take room. Those that there is none for are held, and all else passes them: a
 result that waited behind a text would be lost with the link, and the SMS would be sent again. An
@@ -14,7 +15,7 @@ result that waited behind a text would be lost with the link, and the SMS would 
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 
@@ -50,6 +51,19 @@ PLAIN: Final = 512
 _log = log.get("phones")
 
 
+class Identity(Protocol):
+    """Finds out which phone it is that reports. `identity.Identification` is one."""
+
+    async def take(self, step: IdentityStep) -> None:
+        """Takes a step that may show it."""
+
+    def take_plainly(self, report: frames.Sims, done: Callable[[bool], None]) -> bool:
+        """Takes SIMs without a task, where nothing else may follow from them. Returns whether.
+
+        Then `done` is called: with False where they have changed nothing, and are to be taken.
+        """
+
+
 class Recorder:
     """What one phone has said and is not written down yet, and the work of doing it."""
 
@@ -58,7 +72,7 @@ class Recorder:
         "_deadline",
         "_delivery",
         "_held",
-        "_identify",
+        "_identity",
         "_is_over",
         "_lighter",
         "_on_end",
@@ -81,7 +95,7 @@ class Recorder:
         retry: StorageRetry,
         *,
         say: Callable[[GatewayFrame], Awaitable[None]],
-        identify: Callable[[IdentityStep], Awaitable[None]],
+        identity: Identity,
         seen: Callable[[], Awaitable[None]],
         on_end: Callable[[], None],
         timings: PhoneTimings,
@@ -93,7 +107,7 @@ class Recorder:
             delivery: Where reports are recorded.
             retry: Tries again while the disk refuses.
             say: Sends a frame to the phone.
-            identify: Takes a step that may show which phone this is.
+            identity: Takes steps that may show which phone this is.
             seen: Stores that the phone was there just now.
             on_end: Called once nothing more is recorded.
             timings: How long it may take, and its pauses while there is no room.
@@ -102,7 +116,7 @@ class Recorder:
         self._delivery = delivery
         self._retry = retry
         self._say = say
-        self._identify = identify
+        self._identity = identity
         self._seen = seen
         self._timings = timings
         self._on_end = on_end
@@ -113,7 +127,7 @@ class Recorder:
         self._deadline: float | None = None
         self._held = HeldInbound()
         self._plain = 0
-        """Plain reports that are being recorded."""
+        """Plain reports that are being recorded, of SIMs too."""
         self._plain_done: trio.Event | None = None
         self._is_over = False
         """Nothing more is recorded."""
@@ -140,6 +154,11 @@ class Recorder:
 
     def put(self, step: Step, size: int) -> None:
         """Takes a step that came in a frame of this size, after those before it."""
+        if isinstance(step, frames.Sims) and self.takes_plainly and not self._plain:
+            self._plain += 1
+            if self._identity.take_plainly(step, partial(self._sims_taken, step)):
+                return
+            self._plain -= 1
         self._steps.append((step, size))
         self._bytes += size
         self.worker.call()
@@ -167,9 +186,18 @@ class Recorder:
         all_awaited: bool | None,  # noqa: FBT001 - as the writer tells it
         _: Exception | None,
     ) -> None:
-        self._plain -= reports.count
         if not all_awaited:
             self._put_back(reports)
+        self._plain_taken(reports.count)
+
+    def _sims_taken(self, step: frames.Sims, are_stored: bool) -> None:  # noqa: FBT001 - it is what came of it
+        if not are_stored and not self._is_over:
+            self._steps.insert(0, (step, 0))
+            self.worker.call()
+        self._plain_taken(1)
+
+    def _plain_taken(self, count: int) -> None:
+        self._plain -= count
         if not self._plain and self._plain_done is not None:
             self._plain_done.set()
             self._plain_done = None
@@ -281,7 +309,7 @@ class Recorder:
             else:
                 await self._record(reports)
                 reports = []
-                await self._identify(step)
+                await self._identity.take(step)
         await self._record(reports)
 
     async def _record(self, reports: Sequence[Report]) -> None:

@@ -148,7 +148,7 @@ class PhoneStation:
             services.delivery,
             retry,
             say=transport.send,
-            identify=identity.take,
+            identity=identity,
             seen=self._note_seen,
             on_end=self._recorded,
             timings=services.timings,

@@ -149,6 +149,11 @@ class Switchboard:
         """As `identity_lock`, for a phone that may share it (see `IdentityLock.beside_others`)."""
         return self._identity_lock(org).beside_others(numbers)
 
+    def join_identity_lock_now(self, org: int, numbers: Collection[str]) -> IdentityLock | None:
+        """Returns the lock for its `leave`, if it can be held beside others at once."""
+        lock = self._identity_lock(org)
+        return lock if lock.join_now(numbers) else None
+
     def _identity_lock(self, org: int) -> IdentityLock:
         return self._identifying.setdefault(org, IdentityLock())
 

@@ -117,6 +117,14 @@ class Events:
         found = self._connection.execute("SELECT 1 FROM listeners WHERE org = ?", (org,))
         return found.fetchone() is not None
 
+    def is_listener_to(self, phone: int) -> bool:
+        """Tells whether events of a phone are recorded, since its org listens."""
+        found = self._connection.execute(
+            "SELECT 1 FROM phones JOIN listeners ON listeners.org = phones.org WHERE phones.id = ?",
+            (phone,),
+        )
+        return found.fetchone() is not None
+
     def listens_until(self, org: int) -> int | None:
         """Returns until when an org listens without a webhook (ms). None where it does not."""
         found = self._connection.execute("SELECT until FROM listeners WHERE org = ?", (org,))

@@ -1,7 +1,7 @@
 """Phones that have connected, and the SIMs that they reported or their owner gave a number."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -27,6 +27,17 @@ class Unnamed(NamedTuple):
     id: int
     numbered: int
     """Whether it ever sent a number."""
+
+
+class ReplacedSims(NamedTuple):
+    """What a phone's report of its SIMs has changed."""
+
+    before: list[Sim]
+    """What was known of them before, by slot."""
+    after: list[Sim]
+    """What is known of them now, by slot. Nothing, if the phone has been removed."""
+    losers: frozenset[int]
+    """The other phones that had one of the reported numbers until now."""
 
 
 class Phones:
@@ -217,36 +228,73 @@ class Phones:
             TooMany: The org's phones would have more than *most* together, or so many phones
                 would be known by their numbers alone. 0 is any number.
         """
-        if not self.seen(phone, now):
-            return []
-        slots = self._with_given_numbers(phone, sims)
-        known = [slots[slot] for slot in sorted(slots)]
+        return self.replace_sims(org, phone, sims, now, most=most).after
+
+    def replace_sims(
+        self, org: int, phone: int, sims: Sequence[Sim], now: int, *, most: int = 0
+    ) -> ReplacedSims:
+        """Does as `report_sims`, and also returns what was known before.
+
+        Raises:
+            TooMany: As `report_sims`.
+        """
+        slots, was_given = self._with_given_numbers(phone, sims)
+        after = [slots[slot] for slot in sorted(slots)]
+        reported = {sim.form for sim in after if sim.form is not None and not sim.given}
+        before = self.sims_of(phone)
+        others = [sim for sim in self.holding(org, reported) if sim.phone != phone]
         # Phones report at each reconnect, nearly always the same.
-        if known == self.sims_of(phone):
-            return known
-        reported = {sim.form for sim in known if sim.form is not None and not sim.given}
-        if most:
-            (others,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
-            # A number that another phone had is that phone's no more.
-            others -= sum(
-                sim.phone != phone and not sim.given for sim in self.holding(org, reported)
+        is_new = after != before
+        if is_new and most:
+            self._require_room_for_sims(
+                org, phone, count=len(after), reported=reported, others=others, most=most
             )
-            if others + len(slots) > most:
-                raise TooMany(most)
-            if reported and self._is_unknown(phone):
-                self._require_room(NUMBERED, org, most)
-        self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
-        for sim in known:
+        if not self._note_report(phone, now, numbered=bool(reported)):
+            return ReplacedSims([], [], frozenset())
+        if is_new and before:
+            self._connection.execute("DELETE FROM sims WHERE phone = ?", (phone,))
+        for sim in after if is_new else ():
             if sim.form in reported:
-                self._take_number(org, phone, sim.slot, sim.form)
+                self._take_number(
+                    org, phone, sim.slot, sim.form, was_given=was_given, is_held=bool(others)
+                )
             self._connection.execute(
                 "INSERT INTO sims (phone, slot, org, number, form, carrier, given)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (phone, sim.slot, org, sim.number, sim.form, sim.carrier, sim.given),
             )
-        if reported:
-            self._connection.execute("UPDATE phones SET numbered = 1 WHERE id = ?", (phone,))
-        return known
+        losers = frozenset(sim.phone for sim in others if sim.phone is not None)
+        return ReplacedSims(before, after, losers)
+
+    def _note_report(self, phone: int, now: int, *, numbered: bool) -> bool:
+        """Notes that the phone was there just now. Returns False if it has been removed."""
+        cursor = self._connection.execute(
+            "UPDATE phones SET last_seen = ?, numbered = max(numbered, ?) WHERE id = ?",
+            (now, numbered, phone),
+        )
+        return cursor.rowcount == 1
+
+    def _require_room_for_sims(
+        self,
+        org: int,
+        phone: int,
+        *,
+        count: int,
+        reported: Collection[str],
+        others: Sequence[Sim],
+        most: int,
+    ) -> None:
+        """Raises `TooMany` if the org has no room for so many SIMs, or for a numbered phone."""
+        row = self.get(phone)
+        if row is None:
+            return
+        (known,) = self._connection.execute(OTHER_SIMS, (org, phone)).fetchone()
+        # A number that another phone had is that phone's no more.
+        known -= sum(not sim.given for sim in others)
+        if known + count > most:
+            raise TooMany(most)
+        if reported and row.device_id is None and not row.numbered:
+            self._require_room(NUMBERED, org, most)
 
     def give_number(self, org: int, phone: int, slot: int, number: str | None) -> None:
         """Gives the SIM in a slot a number, as long as its phone reports none. None takes it back.
@@ -335,8 +383,11 @@ class Phones:
             )
         ]
 
-    def _with_given_numbers(self, phone: int, sims: Sequence[Sim]) -> dict[int, Sim]:
-        """Returns the SIMs that a phone reports by slot, with the numbers that their owner gave."""
+    def _with_given_numbers(self, phone: int, sims: Sequence[Sim]) -> tuple[dict[int, Sim], bool]:
+        """Returns the SIMs that a phone reports by slot, with the numbers that their owner gave.
+
+        The second value tells whether there is any of those, in use or not.
+        """
         # What an owner said is not what the phone knows, even where it comes back from there.
         slots = {
             sim.slot: attrs.evolve(
@@ -347,28 +398,49 @@ class Phones:
         reported = {sim.form for sim in slots.values()}
         given = self._connection.execute(
             "SELECT slot, number, form FROM sim_numbers WHERE phone = ?", (phone,)
-        )
+        ).fetchall()
         for slot, number, form in given:
             if slot in slots and slots[slot].number is None and form not in reported:
                 slots[slot] = attrs.evolve(slots[slot], number=number, given=True)
-        return slots
+        return slots, bool(given)
 
-    def _take_number(self, org: int, phone: int, slot: int, form: str | None) -> None:
-        """Makes a number that a phone reports for a slot that phone's alone."""
-        self._connection.execute(
-            "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ? AND given = 0",
-            (org, form, phone),
-        )
-        self._connection.execute(
-            "DELETE FROM sim_numbers WHERE phone = ? AND slot = ? AND form <> ?",
-            (phone, slot, form),
-        )
+    def _take_number(
+        self,
+        org: int,
+        phone: int,
+        slot: int,
+        form: str | None,
+        *,
+        was_given: bool,
+        is_held: bool,
+    ) -> None:
+        """Makes a number that a phone reports for a slot that phone's alone.
+
+        Args:
+            org: The org of the phone.
+            phone: The phone.
+            slot: The slot.
+            form: The number, in the form that is compared.
+            was_given: The owner of the phone gave numbers to some of its slots.
+            is_held: Other phones of the org hold this number, or another that it reports.
+        """
+        if is_held:
+            self._connection.execute(
+                "DELETE FROM sims WHERE org = ? AND form = ? AND phone <> ? AND given = 0",
+                (org, form, phone),
+            )
+        if was_given:
+            self._connection.execute(
+                "DELETE FROM sim_numbers WHERE phone = ? AND slot = ? AND form <> ?",
+                (phone, slot, form),
+            )
         # A slot that was given the number which its phone now reports may keep it.
         self._connection.execute(
             "DELETE FROM sim_numbers WHERE org = ? AND form = ? AND (phone <> ? OR slot <> ?)",
             (org, form, phone, slot),
         )
-        self._take_back(org, form)
+        if is_held:
+            self._take_back(org, form)
 
     def _take_back(self, org: int, form: str | None) -> None:
         self._connection.execute(
@@ -376,11 +448,6 @@ class Phones:
             " WHERE org = ? AND form = ? AND given = 1",
             (org, form),
         )
-
-    def _is_unknown(self, phone: int) -> bool:
-        """Tells whether a phone has sent neither an id nor a number so far."""
-        row = self.get(phone)
-        return row is not None and row.device_id is None and not row.numbered
 
     def _require_room(self, counted: str, org: int, most: int) -> None:
         if most:

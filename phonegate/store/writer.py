@@ -124,7 +124,7 @@ class Writer:
         self._patient: list[Order] = []
         self._patient_until = self._idle_until = 0.0
         self._asked = False
-        """Whether the end of this turn looks for something to do already."""
+        """Whether the end of this turn, or `run` in the next, looks for something to do already."""
         self._busy = False
         """Whether the connection was handed over. All else is for the event loop alone."""
         self._token: trio.lowlevel.TrioToken | None = None
@@ -134,7 +134,10 @@ class Writer:
         self._stopped = self._ended = self._failing = self._chores_next = False
         self._fault: BaseException | None = None
         """What only a fault of this program explains. It ends `run`."""
-        self._woken = trio.Event()
+        self._resting: trio.lowlevel.Task | None = None
+        """The task of `run`, where it waits to be woken."""
+        self._called = False
+        """Whether it was called while it did something else."""
         self._rest = trio.CancelScope()
         self._rounds = 0
         self._commit_seconds = Histogram(COMMIT_BOUNDS_S)
@@ -213,7 +216,7 @@ class Writer:
     def stop(self) -> None:
         """Takes no more operations. `run` ends when those that wait are done."""
         self._stopped = True
-        self._woken.set()
+        self._wake()
 
     def end(self) -> None:
         """Leaves the connection to the caller, after a transaction under way. For good."""
@@ -235,10 +238,11 @@ class Writer:
             task_status.started()
             await trio.lowlevel.checkpoint_if_cancelled()
             while not self._is_over():
-                self._look()
+                # One scope for many commits: it costs as much as a part of one.
                 with trio.CancelScope(deadline=self._rest_until()) as self._rest:
-                    await self._woken.wait()
-                self._woken = trio.Event()
+                    while not self._is_over():
+                        self._hand_over(here=True)
+                        await self._until_woken()
             if self._fault is not None:
                 raise self._fault
         finally:
@@ -247,8 +251,7 @@ class Writer:
             # Without a deadline: while the disk hangs, nothing else may have the connection.
             with trio.CancelScope(shield=True):
                 while self._busy:
-                    self._woken = trio.Event()
-                    await self._woken.wait()
+                    await self._until_woken()
             left = [*self._under_way, *self._patient, *self._waiting, *self._line]
             self._under_way = ()
             for waiting in (self._patient, self._waiting, self._line):
@@ -256,6 +259,26 @@ class Writer:
             self._refuse(left)
             self._handed.put(None)
             thread.join()
+
+    async def _until_woken(self) -> None:
+        def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
+            self._resting = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        if self._called:
+            self._called = False
+            await trio.lowlevel.checkpoint()
+            return
+        self._resting = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(leave)
+
+    def _wake(self) -> None:
+        """Lets `run` look around in the next turn."""
+        if self._resting is None:
+            self._called = True
+            return
+        task, self._resting = self._resting, None
+        trio.lowlevel.reschedule(task)
 
     def _is_over(self) -> bool:
         if self._fault is not None or self._ended:
@@ -274,22 +297,30 @@ class Writer:
         return min(until, self._idle_until) if self._group_commit.unindexed else until
 
     def _look(self) -> None:
-        """Has the end of this turn hand over what waits by then."""
-        if not (self._asked or self._busy):
-            self._asked = True
+        """Has the end of this turn hand over what waits by then, or `run` commit it in the next.
+
+        The loop's commits are for `run`: they wake tasks, which the end of a turn must not.
+        """
+        if self._asked or self._busy:
+            return
+        self._asked = True
+        if self._place.is_loop(time.perf_counter()):
+            self._wake()
+        else:
             at_turn_end(self._hand_over)
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, *, here: bool = False) -> None:
+        """Gives the connection its next work: on the loop if that is `here`, else in its thread."""
         self._asked = False
-        if self._busy or (token := self._token) is None:
+        if self._busy or self._token is None:
             return
         if not self._chores_next:
             if batch := self._next_batch():
                 self._busy = True
-                rows = self._bound_for_loop(batch)
+                rows = self._bound_for_loop(batch) if here else None
                 self._under_way = batch
                 take = partial(self._committed, time.perf_counter(), rows)
-                if rows is None or not self._commit_here(token, batch, take):
+                if rows is None or not self._commit_here(batch, take):
                     self._to_thread(partial(self._group_commit.commit, batch), take)
                 return
             if self._rest_until() > trio.current_time():
@@ -302,15 +333,12 @@ class Writer:
         self._rows_on_loop = 0
         self._handed.put((work, take))
 
-    def _commit_here(
-        self, token: trio.lowlevel.TrioToken, batch: list[Order], take: "_Take"
-    ) -> bool:
+    def _commit_here(self, batch: list[Order], take: "_Take") -> bool:
         """Commits on the loop. Returns whether that could be done without waiting for a lock."""
         made = self._made(partial(self._group_commit.commit, batch, on_loop=True))
         if isinstance(made, Locked):
             return False
-        # The end of a turn must wake no task: the next turn begins with this, and without a wait.
-        token.run_sync_soon(self._landed, take, made)
+        self._landed(take, made)
         return True
 
     def _bound_for_loop(self, batch: list[Order]) -> int | None:
@@ -360,7 +388,7 @@ class Writer:
             self._fault = made
         # `run` refuses what `end` has come before.
         if self._stopped or self._fault is not None:
-            self._woken.set()
+            self._wake()
         if self._waiting or self._chores_next:
             self._look()
         elif (until := self._rest_until()) < self._rest.deadline:

@@ -9,7 +9,7 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from phonegate.api import plain_push
+from phonegate.api import begun
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES
 from phonegate.api.reply import Reply
 from phonegate.domain.rate_limits import Bounds
@@ -155,7 +155,7 @@ async def test_large_bodies_and_too_many_bytes_go_the_general_way(
     async with world() as hot:
         await remember(hot)
         assert await hot.begun(pushed({**SMS, "body": "a" * READ_AT_ONCE_BYTES})) is None
-        monkeypatch.setattr(plain_push, "PENDING_BYTES", len(pushed(SMS).body))
+        monkeypatch.setattr(begun, "PENDING_BYTES", len(pushed(SMS).body))
         replies: list[Reply] = []
         came = trio.Event()
 

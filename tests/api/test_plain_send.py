@@ -479,7 +479,7 @@ async def test_large_bodies_and_too_many_bytes_go_the_general_way(
         large = sent({**TEXT, "body": "a"})
         large = attrs.evolve(large, body=large.body + b" " * READ_AT_ONCE_BYTES)
         assert await hot.begun(large) is None
-        monkeypatch.setattr("phonegate.api.plain_send.PENDING_BYTES", len(sent(TEXT).body) - 1)
+        monkeypatch.setattr("phonegate.api.begun.PENDING_BYTES", len(sent(TEXT).body) - 1)
         assert await hot.begun(sent(TEXT)) is None
 
 
@@ -516,7 +516,7 @@ async def test_a_commit_that_takes_too_long_is_answered_and_its_messages_are_not
         hot.pipeline.expire()
         assert not replies
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("phonegate.api.plain_send.perf_counter", lambda: 1e12)
+            patch.setattr("phonegate.api.begun.perf_counter", lambda: 1e12)
             hot.pipeline.expire()
             hot.pipeline.expire()
         assert [reply.status for reply in replies] == [503]

@@ -17,6 +17,7 @@ from phonegate.model.principal import Principal
 from phonegate.model.refusals import StorageSpent, Unauthorized
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.domain.callers import limited, owner
 from tests.domain.dispatcher import Phones, as_dispatcher
 
@@ -85,6 +86,27 @@ async def test_it_is_stored_pushed_and_told(scene: Scene) -> None:
         (0, "+15551112222", 1),
         (1, None, 2),
     ]
+
+
+async def test_a_fault_of_a_phone_does_not_keep_the_sender_waiting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, told, came = ready(scene), [], trio.Event()
+
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError
+
+    def done(ids: range | None, error: Exception | None) -> None:
+        told.append((ids, error))
+        came.set()
+
+    monkeypatch.setattr(ImmediateSending, "push", faulty)
+    with capture_logs() as logged:
+        assert scene.sending.submit(begun, done)
+        await came.wait()
+        await trio.testing.wait_all_tasks_blocked()
+    assert told == [(range(1, 2), None)]
+    assert [one["event"] for one in logged] == ["answer_failed"]
 
 
 async def test_what_the_store_refuses_gives_its_places_back(scene: Scene) -> None:

@@ -23,6 +23,7 @@ from phonegate.model.refusals import DiskLow, StorageSpent
 from phonegate.store.database import Database
 from phonegate.store.rows import SELECTED
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.store.conftest import memory
 
 NOW = 1_700_000_000_000
@@ -164,6 +165,29 @@ async def test_what_many_push_at_once_is_stored_once(database: Database, inbox: 
         page = await database.read(lambda tx, org=org: tx.messages.page(org, PageQuery()))  # type: ignore[misc]
         assert sorted(one.body for one in page) == sorted(one.body for one in sms)
         assert {one.id for one in page} <= {id_ for one in receipts for id_ in one.ids}
+
+
+async def test_a_fault_in_noting_a_push_does_not_keep_its_sender_waiting(
+    database: Database,
+) -> None:
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError
+
+    await database.write(lambda tx: tx.orgs.add("one", "hash", NOW))
+    inbox = Inbox(database, RateLimits(), now_ms=lambda: NOW, note_pushed=faulty)
+    told, came = [], trio.Event()
+
+    def done(receipt: Receipt | None, error: Exception | None) -> None:
+        told.append((receipt is not None and receipt.stored, error))
+        came.set()
+
+    sms = [Received(address="+1555", body="hi", date=NOW)]
+    with capture_logs() as logged:
+        assert inbox.begin(1, sms, device_id=None, key=None, done=done)
+        await came.wait()
+        await trio.testing.wait_all_tasks_blocked()
+    assert told == [(1, None)]
+    assert [one["event"] for one in logged] == ["answer_failed"]
 
 
 async def test_parts_are_stored_beside_what_others_push(database: Database, inbox: Inbox) -> None:

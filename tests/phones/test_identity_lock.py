@@ -89,3 +89,22 @@ async def test_one_that_gives_up_leaves_nothing_behind(holders: Holders) -> None
                 pytest.fail("it is held")
     await holders.leave("a")
     assert holders.lock.is_free
+
+
+async def test_it_is_joined_at_once_only_where_that_needs_no_waiting(holders: Holders) -> None:
+    lock = holders.lock
+    assert lock.join_now(["+1"])
+    assert not lock.join_now(["+1", "+2"])
+    await holders.enter("b", "+1")
+    assert holders.inside == []
+    # Another waits, and is not to be overtaken.
+    assert not lock.join_now(["+3"])
+    lock.leave(["+1"])
+    await blocked()
+    assert holders.inside == ["b"]
+    assert lock.join_now(["+3"])
+    await holders.enter("alone")
+    lock.leave(["+3"])
+    await holders.leave("b")
+    assert holders.inside == ["alone"]
+    assert not lock.join_now(["+3"])

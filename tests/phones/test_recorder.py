@@ -33,7 +33,7 @@ def idle(nursery: trio.Nursery) -> Recorder:
     """A recorder that records nothing by itself."""
     none = cast("Any", None)
     recorder = Recorder(
-        none, none, none, say=none, identify=none, seen=none, on_end=none, timings=PhoneTimings()
+        none, none, none, say=none, identity=none, seen=none, on_end=none, timings=PhoneTimings()
     )
     recorder.worker = Worker(nursery, trio.sleep_forever)
     return recorder
@@ -160,7 +160,7 @@ def place(nursery: trio.Nursery) -> Place:
         cast("Any", writer),
         seen,  # type: ignore[arg-type]
         say=none,
-        identify=none,
+        identity=none,
         seen=seen,
         on_end=lambda: ended.append(True),
         timings=PhoneTimings(drain_s=5),

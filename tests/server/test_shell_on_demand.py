@@ -3,11 +3,15 @@
 import threading
 from typing import Any
 
+import pytest
 import trio
+import trio.testing
 from quart_trio import QuartTrio
 
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import Server
+from phonegate.server.forwarded import SocketPeer
+from phonegate.server.shell_on_demand import ShellOnDemand
 from tests.captured_logs import capture_logs
 from tests.server.site import App, Site, echo_phone
 
@@ -65,6 +69,42 @@ async def test_one_that_can_t_be_made_costs_its_request_and_is_tried_again(
     assert "no module named quartz" in str(lines[0]["exc_info"])
     assert (await site.get("/who")).status == 200
     site.server.drain()
+
+
+class PlayedShell:
+    """A shell that answers nothing."""
+
+    def __init__(self) -> None:
+        self.draining = False
+        self._stopped = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
+        await self._stopped.wait()
+
+    def drain(self) -> None:
+        self.draining = True
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    async def serve_request(self, *_: object) -> None:
+        assert self.draining
+
+
+async def test_one_that_is_loaded_while_the_server_drains_begins_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shell, peer = PlayedShell(), SocketPeer(address="192.0.2.1", port=9, scheme="http")
+    stream, _ = trio.testing.memory_stream_pair()
+    on_demand = ShellOnDemand(App, HttpSettings(), ())
+    monkeypatch.setattr(on_demand, "_make", lambda: shell)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(on_demand.run)
+        on_demand.drain()
+        await on_demand.serve_request(stream, peer, b"")
+        on_demand.stop()
+    assert shell.draining
 
 
 async def test_one_that_fails_to_start_costs_its_requests(nursery: trio.Nursery) -> None:

@@ -34,6 +34,8 @@ def test_an_ack_before_its_result_says_nothing_more() -> None:
     [
         b'{"type":"ack","id":5}',
         '{"type":"send_result","id":5,"success":false}',
+        '{"type":"send_result","success":false,"id":5}',
+        '{"type":"send_result","id":5,"success":false,"segments":2}',
         '{"type":"send_result","id":5,"success":true,"error":"x"}',
         '{"type":"send_result","id":5,"success":true,"segments":256}',
         '{"type":"send_result","id":"5","success":true}',
