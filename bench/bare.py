@@ -211,9 +211,11 @@ async def send(org: str, body: Send, secret: Secret = None) -> dict[str, Any]:
 @app.get("/messages/{org}")
 async def messages(
     org: str,
+    *,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     since_id: int | None = None,
     direction: str | None = None,
+    sim: str | None = None,
     secret: Secret = None,
 ) -> dict[str, Any]:
     gateway.check(org, secret)
@@ -221,6 +223,8 @@ async def messages(
     where, values = "org = ? AND id > ?", [org, since_id or 0]
     if direction is not None:
         where, values = f"{where} AND direction = ?", [*values, direction]
+    if sim is not None:
+        where, values = f"{where} AND sim = ?", [*values, sim]
     rows = await gateway.db.execute_fetchall(
         f"SELECT {SHOWN} FROM messages WHERE {where} ORDER BY id {order} LIMIT {limit}", values
     )

@@ -7,7 +7,6 @@ file checkpointed.
 """
 
 import gc
-import linecache
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -22,25 +21,17 @@ import trio
 from phonegate import log, process
 from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
-from phonegate.api.table import Table, build_table
+from phonegate.api.table import fast_table
 from phonegate.assembly import TIMINGS, Core, Timings
 from phonegate.bind_address import is_loopback
 from phonegate.carriers import registry
 from phonegate.config.settings import Settings
 from phonegate.domain.registration import Mode
 from phonegate.events.bus import Bus
-from phonegate.operations.alarms_api import alarms_endpoints
-from phonegate.operations.app import OperatorApp
-from phonegate.operations.certificate_renewal import is_in_use, own_authority
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
-from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
-from phonegate.operations.owner_api import OwnerEndpoints
-from phonegate.operations.pairing_api import pairing_endpoint
 from phonegate.operations.reload import Reload, Reread
 from phonegate.own_addresses import base_urls, lan_addresses
-from phonegate.pages.assets import Assets
-from phonegate.pages.endpoints import page_endpoints
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import AppUnusable, AsgiApp, Server
 from phonegate.store.database import Database
@@ -59,8 +50,17 @@ OPEN_TO_ALL = (
     "`phonegate registration local` lets only private networks do so"
 )
 
-LATER: Final = ("flask_swagger_ui", "hypercorn", "jinja2", "quart", "quart_trio", "werkzeug")
-"""Packages that the first request for a page loads. Whether they are there is looked at before."""
+LATER: Final = (
+    "flask_swagger_ui",
+    "h11",
+    "hypercorn",
+    "jinja2",
+    "quart",
+    "quart_trio",
+    "werkzeug",
+    "wsproto",
+)
+"""Packages that are loaded when they are needed. Whether they are there is looked at before."""
 
 RESTART = 1012
 """Close code "service restart" (RFC 6455 registry): come back soon."""
@@ -143,8 +143,6 @@ async def _run_until_signalled(
             )
             # What is loaded now stays until the end, so it need not be searched for garbage.
             gc.freeze()
-            # Two megabytes of source that attrs made of its classes, for debuggers.
-            linecache.clearcache()
             async for number in signals:
                 if number == signal.SIGHUP and not hang_up_stops:
                     with suppress(trio.WouldBlock):
@@ -201,7 +199,8 @@ class _Gateway:
     pipeline: Pipeline
     server: Server
     operations: Operations
-    owner: Pipeline
+    make_owner: Callable[[], AsgiApp]
+    """Makes what answers the owner's commands."""
     bound: list[tuple[str, int]]
     """The addresses that are listened on, once they are."""
     find_urls: Callable[[], Sequence[str]]
@@ -231,37 +230,18 @@ class _Gateway:
             modem_problem=lambda: None if builtin is None else builtin.problem,
             deliveries=core.webhooks.courier.counts,
         )
-        assets = Assets()
-
-        def find_authority() -> Path:
-            return own_authority(settings).authority
-
-        pages = page_endpoints(
-            assets,
-            core.pairing,
-            public_url=settings.http.public_url,
-            find_authority=find_authority,
-        )
-        table = Table([*build_table().endpoints, *operations.public_endpoints, *pages])
         pipeline = build_pipeline(
             services,
             settings.http,
-            table,
+            fast_table(*operations.public_endpoints),
             encrypted=bool(settings.tls.certificate),
             logged=settings.log.requests,
         )
 
         def make_app() -> AsgiApp:
-            # Quart and all that it needs.
-            from phonegate.pages.app import build_whole_app  # noqa: PLC0415
+            from phonegate.applications import main_app  # noqa: PLC0415 - see there
 
-            return build_whole_app(
-                services,
-                settings.http,
-                pipeline,
-                assets,
-                own_certificate=is_in_use(settings, own_authority(settings)),
-            )
+            return main_app(core, pipeline, operations.public_endpoints)
 
         server = Server(
             settings.http,
@@ -279,18 +259,19 @@ class _Gateway:
             public_url=settings.http.public_url,
             prefix=settings.http.prefix,
         )
+
+        def make_owner() -> AsgiApp:
+            from phonegate.applications import owner_app  # noqa: PLC0415 - see there
+
+            return owner_app(core, operations, find_urls)
+
         return cls(
             core=core,
             link=link,
             pipeline=pipeline,
             server=server,
             operations=operations,
-            owner=owner_pipeline(
-                services,
-                OwnerEndpoints(database, operations.status),
-                pairing_endpoint(core.pairing, find_urls, find_authority),
-                *alarms_endpoints(lambda: operations.standing, operations.try_targets),
-            ),
+            make_owner=make_owner,
             bound=bound,
             find_urls=find_urls,
             builtin=builtin,
@@ -320,9 +301,7 @@ class _Gateway:
             await services.start(self.core.attendance.run)
             await services.start(self.core.services.presences.run)
             await services.start(self.core.services.feed.run)
-            await services.start(
-                Control(self.core.database.path, OperatorApp(self.owner, AUTHORIZATION)).serve
-            )
+            await services.start(Control(self.core.database.path, self.make_owner).serve)
             await services.start(self.operations.run)
             await services.start(self.core.webhooks.run)
             modem = trio.CancelScope()

@@ -11,6 +11,7 @@ import attrs
 from phonegate.api.endpoint import Request
 from phonegate.api.query import parse_query
 from phonegate.api.table import Match
+from phonegate.model.messages import PageQuery
 from phonegate.model.principal import OwnerScope, Principal, Scope
 
 
@@ -36,6 +37,18 @@ class ShownCredential:
     """What `Authentication.remembered` knows it by."""
 
 
+@attrs.frozen(kw_only=True)
+class AskedPage:
+    """A page of messages that a head asks for."""
+
+    org_name: str
+    query: PageQuery
+    media: str
+    """The beginning of the addresses of its messages' parts."""
+    size: int
+    """What it takes of its org's share."""
+
+
 @attrs.define(eq=False)
 class KnownHead:
     """A head that was read, and what was found of it. It is the same for many requests."""
@@ -58,6 +71,10 @@ class KnownHead:
     """Whether a request with it may be a plain send. None until that was looked at."""
     plain_push: bool | None = None
     """Whether it may be a plain push, likewise."""
+    page: AskedPage | None = None
+    """The page that it asks for, if that is a plain one."""
+    looked_for_page: bool = False
+    """Whether that was looked at."""
     _query: Mapping[str, Sequence[str]] | None = attrs.field(default=None, repr=False)
 
     @property

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from phonegate.api.address import own_address
 from phonegate.api.convert import refusal
-from phonegate.api.endpoint import NUMBERED, Answer, Call, Endpoint, a_list
+from phonegate.api.endpoint import NUMBERED, Answer, Call, Endpoint, Request, a_list
 from phonegate.domain.media import TEXT, plain_text
 from phonegate.model.refusals import FieldProblem
 from phonegate.typed_json.fields import Wrong
@@ -16,16 +16,20 @@ _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9 ._-]")
 
 
 def media_address(call: Call) -> str:
-    """Returns the beginning of the addresses of the parts that the caller's org has.
+    """Returns the beginning of the addresses of the parts that the caller's org has."""
+    return media_of(call.caller.org_name, call.request, call.services.public_url)
+
+
+def media_of(org_name: str, request: Request, public_url: str) -> str:
+    """Returns the same for an org and a request.
 
     They are whole URLs, since programs fetch them as such: at `public_url` where that is set, else
     at the host that the caller itself has asked.
     """
-    request = call.request
     scheme = "https" if request.secure else "http"
     host = request.headers.get("host", "")
-    base = own_address(call.services.public_url, scheme, host, request.prefix)
-    return f"{base}/media/{call.caller.org_name}"
+    base = own_address(public_url, scheme, host, request.prefix)
+    return f"{base}/media/{org_name}"
 
 
 async def part(call: Call) -> Answer:

@@ -1,6 +1,6 @@
 """Messages and SIMs of an org over HTTP: pushed by phones, sent, read, cancelled and approved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -30,7 +30,7 @@ from phonegate.api.flat_message import (
 )
 from phonegate.api.idempotency_key import once
 from phonegate.api.media_api import media_address
-from phonegate.api.message_text import page_text
+from phonegate.api.message_text import PageText
 from phonegate.api.messages_types import (
     CancelAnswer,
     DecisionAnswer,
@@ -42,6 +42,7 @@ from phonegate.api.messages_types import (
     SimsAnswer,
     Webhook,
     WebhookAnswer,
+    page_query,
 )
 from phonegate.api.presenters import (
     MessageJson,
@@ -52,9 +53,9 @@ from phonegate.api.push_answer import push_answer
 from phonegate.api.reported_types import Batch
 from phonegate.api.send_request import answer, asked, fields_of_sim, outgoing
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.message_access import KnownSims, has_words
+from phonegate.domain.message_access import KnownSims, Show, ShowRows, has_words
 from phonegate.domain.sending import SendOutcome
-from phonegate.model.messages import PAGE_BYTES, Message, MessageView, PageQuery
+from phonegate.model.messages import PAGE_BYTES, Message
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import (
@@ -105,40 +106,29 @@ async def send(call: Call) -> Answer:
 
 async def messages(call: Call) -> Answer:
     """Reads a page of the org's messages."""
-    caller, media = call.caller, media_address(call)
+    caller = call.caller
     online = call.services.switchboard.online(caller.org)
-
-    def show(found: Sequence[MessageView], known: KnownSims) -> bytes:
-        return page_text(caller.org_name, found, online, known, media=media)
-
-    return Answer(content=await read_page(call, show))
+    shown = PageText(caller.org_name, online, media=media_address(call))
+    return Answer(content=await read_page(call, shown.of_views, shown.of_rows))
 
 
 async def read_page(
     call: Call,
-    show: Callable[[Sequence[MessageView], KnownSims], T],
+    show: Show[T],
+    show_rows: ShowRows[T] | None = None,
     *,
     most_bytes: int = PAGE_BYTES,
 ) -> T:
-    """Returns what `show` makes of a page, which has `most_bytes` of JSON at most."""
+    """Returns what `show` makes of a page, which has `most_bytes` of JSON at most.
+
+    For `show_rows` see `MessageAccess.page`.
+    """
     query: MessagesQuery = call.query
     caller = call.caller
     if query.q is not None and not has_words(query.q):
         raise refusal((FieldProblem("q", NO_WORD),))
-    page = PageQuery(
-        limit=query.limit,
-        since_id=query.since_id,
-        before_id=query.before_id,
-        direction=query.direction,
-        status=query.status,
-        address=query.address,
-        sim=query.sim or None,
-        search=query.q,
-        approval=query.waiting_for is not None,
-        key=query.key,
-        most_bytes=most_bytes,
-    )
-    return await call.services.messages.page(caller, page, show)
+    page = page_query(query, most_bytes)
+    return await call.services.messages.page(caller, page, show, show_rows)
 
 
 async def message(call: Call) -> Answer:

@@ -19,6 +19,7 @@ from phonegate.model.bounds import (
     MAX_MESSAGES,
     MAX_PAGE,
 )
+from phonegate.model.messages import PAGE_BYTES, PageQuery
 from phonegate.model.states import (
     CANCELLED,
     QUEUED,
@@ -192,6 +193,23 @@ class MessagesQuery:
         "emojis, none is found, and without one word the call is refused.",
         default=None,
         private=True,
+    )
+
+
+def page_query(query: MessagesQuery, most_bytes: int = PAGE_BYTES) -> PageQuery:
+    """Returns what is to be read, of which a page has `most_bytes` of JSON at most."""
+    return PageQuery(
+        limit=query.limit,
+        since_id=query.since_id,
+        before_id=query.before_id,
+        direction=query.direction,
+        status=query.status,
+        address=query.address,
+        sim=query.sim or None,
+        search=query.q,
+        approval=query.waiting_for is not None,
+        key=query.key,
+        most_bytes=most_bytes,
     )
 
 

@@ -23,6 +23,7 @@ from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownHead
 from phonegate.api.parameters import read_parameters
+from phonegate.api.plain_page import PlainPages
 from phonegate.api.plain_push import PlainPushes
 from phonegate.api.plain_send import PlainSends
 from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
@@ -75,7 +76,7 @@ class Pipeline:
         self._encrypted = encrypted
         self.base_headers = (*BASE_HEADERS, STAY_ENCRYPTED) if encrypted else BASE_HEADERS
         """What all answers have, unless they say otherwise."""
-        self.log = RequestLog(table, services.requests, logged)
+        self.log = RequestLog(table.redacted, services.requests, logged)
         self._callers = Callers(services)
         self._running: dict[trio.CancelScope, float] = {}
         """The scopes of requests that are handled, each with the time at which it is too late."""
@@ -90,12 +91,24 @@ class Pipeline:
             note=self._note,
             failed=self._failed,
         )
+        self._plain_pages = PlainPages(
+            services,
+            timeout_s=request_timeout_s,
+            recalled=self._callers.recalled,
+            finished=self._finished,
+            failed=self._failed,
+        )
         self._plain_pushes = PlainPushes(
             services,
             timeout_s=request_timeout_s,
             finished=self._finished,
             failed=self._failed,
         )
+
+    def complete(self, table: Table) -> None:
+        """Takes a table that has more than the first one, and all of it. It may be any thread."""
+        self.table = table
+        self.log.redacted = table.redacted
 
     def find(
         self,
@@ -126,10 +139,12 @@ class Pipeline:
         )
 
     def begin(self, head: KnownHead, body: bytes, reply: Callable[[Reply], None]) -> bool:
-        """Begins a plain send or push, whose answer needs no task, and no other request.
+        """Begins a plain send, push or page, whose answer needs no task, and no other request.
 
         See `FastPipeline.begin`.
         """
+        if head.request.method == "GET":
+            return self._plain_pages.begin(head, reply)
         return self._plain_sends.begin(head, body, reply) or self._plain_pushes.begin(
             head, body, reply
         )
@@ -138,6 +153,7 @@ class Pipeline:
         """Answers the requests that were begun and take too long, and ends those that run on."""
         self._plain_sends.expire()
         self._plain_pushes.expire()
+        self._plain_pages.expire()
         now = trio.current_time()
         for scope in [scope for scope, deadline in self._running.items() if deadline <= now]:
             self._late[scope] = None

@@ -1,6 +1,7 @@
 """The lines of the log that tell of requests: no secret, no body, no free text."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from phonegate import log
@@ -8,7 +9,7 @@ from phonegate.api.callers import ORG_FIELD
 from phonegate.api.endpoint import LOGGED_DIGITS, Request
 from phonegate.api.query import MAX_PARAMETERS
 from phonegate.api.request_counts import NO_ENDPOINT, NOWHERE, RequestCounts
-from phonegate.api.table import Match, Table
+from phonegate.api.table import Match
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.credentials import SECRET_FIELD
 from phonegate.http.origins import ForeignPage, loggable_origin
@@ -31,10 +32,13 @@ _log = log.get("api")
 class RequestLog:
     """Counts requests, and writes a line for those that get one."""
 
-    def __init__(self, table: Table, counts: RequestCounts, logged: Logged) -> None:
+    def __init__(
+        self, redacted: Callable[[str], str], counts: RequestCounts, logged: Logged
+    ) -> None:
         self.logged: Logged = logged
         """The requests that get a line. This may be changed at any time."""
-        self._table = table
+        self.redacted = redacted
+        """Gives the path of a request that means nothing known."""
         self._counts = counts
 
     def note(
@@ -69,7 +73,7 @@ class RequestLog:
         if match is not None:
             path = match.redacted(org)
         else:
-            path = request.path if page else self._table.redacted(request.path)
+            path = request.path if page else self.redacted(request.path)
         fields: dict[str, Any] = {
             "method": request.method if _METHOD.fullmatch(request.method) else "***",
             "path": path,

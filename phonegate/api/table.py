@@ -7,24 +7,10 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
-from phonegate.api import (
-    assistants_api,
-    callbacks_api,
-    events_api,
-    health,
-    keys_api,
-    me_api,
-    media_api,
-    messages_api,
-    phones_api,
-    sms_api,
-    smsgate_api,
-    webhooks_api,
-)
+from phonegate.api import events_api, health, messages_api, sms_api, smsgate_api
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
 from phonegate.api.known_paths import KnownPaths
-from phonegate.api.mcp import api as mcp_api
 from phonegate.domain.credentials import SHORTEST_SECRET
 from phonegate.http.refusals import MethodNotAllowed
 from phonegate.model.refusals import BadInput, FieldProblem, NotFound
@@ -252,8 +238,28 @@ def _is_harmless(template: str, part: str) -> bool:
     return template in {"{id}", "{n}"} and _ID.fullmatch(part) is not None
 
 
-def build_table() -> Table:
-    """Returns the table of everything that the API answers."""
+def fast_table(*more: Endpoint) -> Table:
+    """Returns a table of the groups that have endpoints of the fast path: what a start loads."""
+    groups = (messages_api, events_api, sms_api, smsgate_api, health)
+    return Table([*(endpoint for group in groups for endpoint in group.ENDPOINTS), *more])
+
+
+def build_table(*more: Endpoint) -> Table:
+    """Returns the table of everything that the API answers, and what comes beside it.
+
+    It loads all endpoints and their types, which takes some hundredths of a second.
+    """
+    from phonegate.api import (  # noqa: PLC0415 - not before something asks for one
+        assistants_api,
+        callbacks_api,
+        keys_api,
+        me_api,
+        media_api,
+        phones_api,
+        webhooks_api,
+    )
+    from phonegate.api.mcp import api as mcp_api  # noqa: PLC0415 - as above
+
     return Table(
         [
             *messages_api.ENDPOINTS,
@@ -269,5 +275,6 @@ def build_table() -> Table:
             *smsgate_api.ENDPOINTS,
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
+            *more,
         ]
     )

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from phonegate.domain.reported_texts import storable
@@ -68,6 +67,8 @@ def as_text(value: Any) -> str:
 
 def from_rfc2822(value: Any) -> int | None:
     """Reads a date such as `Thu, 24 Aug 2023 05:01:45 +0000` as ms, or gives None."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - a start needs none of it
+
     try:
         return _ms(parsedate_to_datetime(value)) if isinstance(value, str) else None
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -10,14 +10,11 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
-
-import attrs
 
 from phonegate.bind_address import is_loopback, parse_bind
-from phonegate.carriers.registry import CARRIERS, base_url, unsigned
+from phonegate.carriers.registry import unsigned
 from phonegate.cli import options
+from phonegate.cli.exposure import OTHERS_READ, OTHERS_WRITE, Finding, exposures
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings
@@ -38,18 +35,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 _SOON_DAYS = 30
 """What renews certificates by itself has done so before."""
 
-_OTHERS_READ = 0o044
-_OTHERS_WRITE = 0o022
 _TMP = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - these are what is warned of
-
-
-@attrs.frozen
-class Finding:
-    """One thing that was checked, and the result."""
-
-    kind: Literal["fine", "note", "fault"]
-    about: str
-    text: str
 
 
 def examine(config: Path | None, database: Path | None) -> list[Finding]:
@@ -80,40 +66,16 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     return findings
 
 
-def exposures(settings: Settings, source: Path | None) -> Iterator[Finding]:
-    """Yields what the configuration exposes to others, though it is usable.
-
-    `source` is the file that it was read from.
-    """
-    if source is not None and source.exists() and source.stat().st_mode & _OTHERS_READ:
-        holds = [
-            *(["assistants"] if any(one.credentials for one in settings.assistants) else []),
-            *(["the operator's token"] if settings.operator.token else []),
-            *(["targets of alarms"] if settings.alarms.notify else []),
-            *(["the heartbeat's address"] if settings.alarms.heartbeat_url else []),
-        ]
-        if holds:
-            text = f"{source} holds {' and '.join(holds)} and can be read by others: chmod 600 it"
-            yield Finding("note", "configuration", text)
-    key = Path(settings.tls.key)
-    if settings.tls.key and key.is_file() and key.stat().st_mode & (_OTHERS_READ | _OTHERS_WRITE):
-        yield Finding("note", "TLS", f"{key} can be read by others: chmod 600 it")
-    for name in CARRIERS:
-        url = urlsplit(base_url(name, settings.carriers))
-        if url.scheme == "http" and not is_loopback(url.hostname or ""):
-            text = f"{name}_url is not encrypted: credentials and messages can be read on their way"
-            yield Finding("note", "carriers", text)
-
-
 def _python() -> Iterator[Finding]:
     # An older Python than is supported never gets here: __main__ refuses it.
     yield Finding("fine", "Python", f"{platform.python_version()} ({sys.executable})")
 
 
 def _pages() -> Iterator[Finding]:
-    """Loads what a gateway loads with the first page that is asked for."""
+    """Loads what a gateway loads with the first request that needs it."""
     try:
-        import phonegate.pages.app  # noqa: PLC0415 - as a gateway does
+        import phonegate.applications  # noqa: PLC0415 - as a gateway does
+        import phonegate.pages.app  # noqa: PLC0415 - as above
         import phonegate.server.asgi  # noqa: F401, PLC0415 - as above
     except Exception as error:  # noqa: BLE001 - whatever it is of whatever package
         text = f"can't be loaded: {type(error).__name__}: {error}. Install phonegate anew"
@@ -176,7 +138,7 @@ def _database(path: Path, serving: str | None) -> Iterator[Finding]:
         state = str(path) if there else f"{path} will be made at the first start"
         yield Finding("fine", "database", state)
     for file in (path, path.with_name(path.name + "-wal")):
-        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (_OTHERS_READ | _OTHERS_WRITE):
+        if file.exists() and stat.S_IMODE(file.stat().st_mode) & (OTHERS_READ | OTHERS_WRITE):
             yield Finding(
                 "note", "database", f"{file} can be read by others; the next start mends that"
             )
@@ -329,5 +291,5 @@ def _written_by_others(about: str, path: Path) -> Iterator[Finding]:
         mode = path.stat().st_mode
     except OSError:
         return
-    if mode & _OTHERS_WRITE:
+    if mode & OTHERS_WRITE:
         yield Finding("note", about, f"{path} can be changed by others: chmod go-w it")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 import phonegate
-from phonegate import deferred_repr
+from phonegate import deferred_methods
 from phonegate.cli import hangup, options
 from phonegate.domain.registration import Mode
 from phonegate.own_addresses import base_urls, lan_addresses, local_url
@@ -49,10 +49,10 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
 
     # Loaded modules stay: to search them for garbage takes a sixth of a start.
     gc.disable()
-    deferred_repr.defer()
+    deferred_methods.defer()
     try:
         from phonegate import gateway, log  # noqa: PLC0415 - keeps `--help` fast
-        from phonegate.cli.examination import exposures  # noqa: PLC0415 - as above
+        from phonegate.cli.exposure import exposures  # noqa: PLC0415 - as above
         from phonegate.operations.notices.notifier import demand_usable_targets  # noqa: PLC0415
     finally:
         gc.enable()

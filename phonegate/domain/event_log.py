@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 import attrs
 
 from phonegate.domain.event_filter import EVERYTHING, EventFilter
-from phonegate.domain.one_time_codes import without_codes
+from phonegate.domain.message_access import without_codes
 from phonegate.model.events import Event, Extent
 from phonegate.model.messages import PAGE_BYTES
 from phonegate.model.orgs import KeyLimits

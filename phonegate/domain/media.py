@@ -9,7 +9,6 @@ from typing import Final
 import attrs
 
 from phonegate.domain import message_access
-from phonegate.domain.one_time_codes import without_codes
 from phonegate.domain.reported_texts import label
 from phonegate.model.bounds import MAX_MMS_BYTES, MAX_PART_BYTES, MAX_PARTS
 from phonegate.model.media import Part
@@ -196,7 +195,7 @@ def _without_codes(address: str, found: Part) -> Part:
         Forbidden: It can't be known what it shows.
     """
     if found.content_type == TEXT and (text := plain_text(found.data)) is not None:
-        return Part(content_type=TEXT, data=without_codes(address, text).encode())
+        return Part(content_type=TEXT, data=message_access.without_codes(address, text).encode())
     if found.content_type in ENDINGS and found.content_type.startswith(("image", "audio", "video")):
         return Part(content_type=found.content_type, data=found.data)
     raise Forbidden(

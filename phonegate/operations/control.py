@@ -11,6 +11,7 @@ import errno
 import os
 import socket
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,8 @@ import trio
 
 from phonegate import log
 from phonegate.config.settings import HttpSettings
-from phonegate.operations.app import OperatorApp
 from phonegate.operations.control_path import address, socket_path
+from phonegate.server.app_call import AsgiApp
 from phonegate.server.connection import ConnectionHandler
 from phonegate.server.redacted_trace import redacted
 from phonegate.server.shell_on_demand import ShellOnDemand
@@ -51,12 +52,16 @@ class Control:
     """Serves the control socket of a database to the commands of this machine's owner."""
 
     def __init__(
-        self, database: Path, app: OperatorApp, *, settings: HttpSettings = SETTINGS
+        self,
+        database: Path,
+        make_app: Callable[[], AsgiApp],
+        *,
+        settings: HttpSettings = SETTINGS,
     ) -> None:
         self.path = socket_path(database)
         self._settings = settings
         self._limiter = trio.CapacityLimiter(MAX_CLIENTS)
-        self._shell = ShellOnDemand(lambda: app, settings, ())
+        self._shell = ShellOnDemand(make_app, settings, ())
         self._connections = ConnectionHandler(
             settings,
             tls=None,

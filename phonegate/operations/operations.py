@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
@@ -23,7 +23,6 @@ from phonegate.events.flow import Flow
 from phonegate.model.storage_errors import StoreError
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
-from phonegate.operations.certificate_renewal import CertificateRenewal
 from phonegate.operations.collector import Collector, NoticeCounts
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
@@ -36,6 +35,9 @@ from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.switchboard import Switchboard
 from phonegate.server import Server
 from phonegate.store.database import Database
+
+if TYPE_CHECKING:
+    from phonegate.operations.certificate_renewal import CertificateRenewal
 
 MAX_CONNECTIONS = 64
 """Most connections at the operator's own address, for a few programs that ask every few seconds."""
@@ -115,7 +117,7 @@ class Operations:
         self._alarm_loop = AlarmLoop(self._collector, self._alarms, self._publish)
         self._heartbeat = Heartbeat(self._why_not_well)
         self._heartbeat.url = settings.alarms.heartbeat_url
-        self._renewal = CertificateRenewal(settings)
+        self._renewal = _certificate_renewal(settings)
         self._endpoints = OperatorEndpoints(
             self._collector, self._readiness, token=settings.operator.token
         )
@@ -140,7 +142,8 @@ class Operations:
 
     async def take_up(self, settings: Settings) -> None:
         """Takes the alarms' thresholds and targets, what is logged, and the certificate anew."""
-        self._renewal.settings = settings
+        if self._renewal is not None:
+            self._renewal.settings = settings
         self._pipeline.log.logged = settings.log.requests
         self._alarms.thresholds = _thresholds(settings)
         self._notifier.engage(settings.alarms.notify)
@@ -165,7 +168,7 @@ class Operations:
             await nursery.start(self._record.run)
             await nursery.start(self._alarm_loop.run)
             await nursery.start(self._heartbeat.run)
-            if self._settings.tls.certificate:
+            if self._renewal is not None:
                 await nursery.start(self._renewal.run)
             await self._start_retention(nursery)
             if self._settings.operator.bind:
@@ -258,3 +261,14 @@ def _thresholds(settings: Settings) -> AlarmThresholds:
 
 async def _no_phone(*_: object) -> None:
     """Takes no phones. It is never called, since its path is empty and no request's path is."""
+
+
+def _certificate_renewal(settings: Settings) -> "CertificateRenewal | None":
+    """Returns what renews the certificate, where there is one."""
+    if not settings.tls.certificate:
+        return None
+    from phonegate.operations.certificate_renewal import (  # noqa: PLC0415 - most have none
+        CertificateRenewal,
+    )
+
+    return CertificateRenewal(settings)

@@ -114,9 +114,13 @@ class Identification:
 
         def stored(result: StoredSims | None, _: Exception | None) -> None:
             lock.leave(forms)
-            if result is not None and not station.ended.is_set():
-                self._have_sims(result, forms, last_woken)
-            done(result is not None)
+            taken = False
+            try:
+                if result is not None and not station.ended.is_set():
+                    self._have_sims(result, forms, last_woken)
+                taken = result is not None
+            finally:
+                done(taken)  # or nothing that this phone reports would be recorded any more
 
         try:
             self.registry.report_plainly(state.org, state.phone, sims, stored)

@@ -13,7 +13,7 @@ from phonegate.http.body_stream import BodyStream
 
 from .answers import whole_answer
 from .fast_pipeline import Reply, UnsentAnswer
-from .streams import Connection, send_in_pieces
+from .streams import PIECE_BYTES, Connection, send_in_pieces
 
 Hold = Callable[[Any, int], AbstractContextManager[UnsentAnswer] | None]
 """See `FastPipeline.hold`."""
@@ -49,6 +49,12 @@ class FastAnswers:
         if reply.stream is not None:
             await self._stream(stream, reply, reply.stream)
             return False
+        if isinstance(stream, Connection):
+            try:
+                rest = self.send_now(stream, reply, stays=stays)
+            except trio.BrokenResourceError:
+                return False
+            return rest is None or await rest()
         leaving = self._hold(reply.owner, len(reply.body))
         if leaving is None:
             answer = self._written(reply, reply.body, stays=stays)
@@ -68,15 +74,21 @@ class FastAnswers:
         Raises:
             trio.BrokenResourceError: The client has gone.
         """
-        leaving = self._hold(reply.owner, len(reply.body))
-        if leaving is not None:
-            head = self._written(reply, b"", stays=stays)
-            return partial(self._send_counted, connection, leaving, head, reply.body)
-        answer = self._written(reply, reply.body, stays=stays)
-        sent = connection.send_now(answer)
-        if sent == len(answer):
+        body = reply.body
+        apart = len(body) > PIECE_BYTES  # to put it behind its head would take a copy of it
+        begun = self._written(reply, b"" if apart else body, stays=stays)
+        sent = connection.send_now(begun)
+        if apart and sent == len(begun):
+            sent, begun = connection.send_now(body), body
+            apart = False
+        if sent == len(begun):
             return None
-        return partial(send_in_pieces, connection, answer[sent:], self._peer_timeout_s)
+        # What the kernel has taken whole needs no place in the memory of answers on their way.
+        leaving, left = self._hold(reply.owner, len(body)), begun[sent:]
+        if leaving is None:
+            return partial(send_in_pieces, connection, left, self._peer_timeout_s)
+        head, left = (left, body) if apart else (b"", left)
+        return partial(self._send_counted, connection, leaving, head, left)
 
     async def _send_counted(
         self,

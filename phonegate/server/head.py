@@ -11,7 +11,6 @@ import re
 from collections import Counter
 
 import attrs
-import h11
 
 from .errors import RequestRefused
 
@@ -249,6 +248,8 @@ def _colon(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 def _headers(data: bytes) -> tuple[tuple[str, str], ...]:
     """Returns the header lines as h11 reads them."""
+    import h11  # noqa: PLC0415 - `canonical` reads nearly all heads by itself
+
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=len(data))
     parser.receive_data(data)
     try:

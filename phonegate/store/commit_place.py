@@ -5,7 +5,6 @@ on the loop would hold up every connection, so it has to be seen early and tried
 """
 
 from collections import deque
-from statistics import median
 from typing import Final, Literal
 
 Commits = Literal["auto", "thread", "loop"]
@@ -21,7 +20,7 @@ STALL_S: Final = 0.01
 """A commit that the loop must not wait for again soon, however quick the others are."""
 
 SAMPLE: Final = 9
-"""Flushes that are looked at."""
+"""Flushes that are looked at. It is odd, so that one of them has as many above as below it."""
 
 REST_S: Final = 60.0
 """How long commits stay in the thread once most of them are slow."""
@@ -65,7 +64,7 @@ class CommitPlace:
             return
         if flush_s > STALL_S:
             self._leave(now + min(flush_s / STALL_SHARE, LONGEST_REST_S))
-        elif len(self._flushes) == SAMPLE and median(self._flushes) > QUICK_S:
+        elif len(self._flushes) == SAMPLE and sorted(self._flushes)[SAMPLE // 2] > QUICK_S:
             self._leave(now + REST_S)
 
     def _leave(self, until: float) -> None:

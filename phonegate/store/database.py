@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 import trio
 
@@ -19,6 +19,7 @@ from phonegate.store import backup, data_file, migrations
 from phonegate.store.commit_place import Commits
 from phonegate.store.data_file import Space
 from phonegate.store.group_commit import BUSY_MS, GroupCommit
+from phonegate.store.look import Done, Look, LookThreads
 from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WRITER_TIMINGS, Writer, WriterStatistics, WriterTimings
@@ -42,6 +43,12 @@ STATEMENTS: Final = 256
 
 PROGRESS_STEPS: Final = 10_000
 """SQLite's steps between two looks whether a read was cancelled: about 0.1 ms."""
+
+
+def _is_cancelled() -> bool:
+    # What it raises makes SQLite stop with "interrupted".
+    trio.from_thread.check_cancelled()
+    return False
 
 
 class Database:
@@ -89,8 +96,9 @@ class Database:
         self._reading = reading
         self._idle = deque((connection, Tables(connection)) for connection in reading)
         self._readers = trio.CapacityLimiter(len(reading))
+        self._looks = LookThreads(self._read, self._readers)
         self._backups = trio.CapacityLimiter(1)
-        self._looks = trio.CapacityLimiter(1)
+        self._sizes = trio.CapacityLimiter(1)
         self._closed = False
 
     @classmethod
@@ -224,6 +232,20 @@ class Database:
             raise StoreClosed
         return await trio.to_thread.run_sync(self._read, op, limiter=self._readers)
 
+    def look(self, op: Callable[[Tables], Any], done: Done) -> Look | None:
+        """Runs *op* as `read` does, without a task that waits for it.
+
+        Args:
+            op: As for `read`.
+            done: Called on the event loop with the result or the error that `read` would have
+                returned or raised. It must be quick and never raise.
+
+        Returns:
+            What has begun, and can be given up. None if no more reads may run now: `read` stands
+            in line.
+        """
+        return None if self._closed else self._looks.begin(op, done)
+
     def stop_writing(self) -> None:
         """Takes no more writes. `run_writer` ends when those that wait are committed."""
         self._writer.stop()
@@ -238,6 +260,7 @@ class Database:
         if self._closed:
             return
         self._closed = True
+        self._looks.end()
         self._writer.end()
         # The connection that closes last checkpoints, if it may write: that is to be the writer,
         # or no connection.
@@ -262,7 +285,11 @@ class Database:
         A disk may hang: then the wait can be given up, and the next ones wait for the first.
         """
         return await trio.to_thread.run_sync(
-            data_file.space, self.path, self._held, abandon_on_cancel=True, limiter=self._looks
+            data_file.space,
+            self.path,
+            self._held,
+            abandon_on_cancel=True,
+            limiter=self._sizes,
         )
 
     async def backup(
@@ -311,11 +338,11 @@ class Database:
 
     # -- in a reader's thread
 
-    def _read(self, op: Callable[[Tables], T]) -> T:
+    def _read(self, op: Callable[[Tables], T], is_over: Callable[[], bool] = _is_cancelled) -> T:
         connection, tables = self._idle.pop()
         try:
             connection.execute("BEGIN")
-            connection.set_progress_handler(_check_cancelled, PROGRESS_STEPS)
+            connection.set_progress_handler(is_over, PROGRESS_STEPS)
             try:
                 return op(tables)
             finally:
@@ -323,19 +350,13 @@ class Database:
                 connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             if code(error) == sqlite3.SQLITE_INTERRUPT:
-                trio.from_thread.check_cancelled()
+                is_over()
             meant = translated(error)
             if meant is error:
                 raise
             raise meant from error
         finally:
             self._idle.append((connection, tables))
-
-
-def _check_cancelled() -> int:
-    # What it raises makes SQLite stop with "interrupted".
-    trio.from_thread.check_cancelled()
-    return 0
 
 
 def _connect(path: Path, opened: list[sqlite3.Connection]) -> sqlite3.Connection:

@@ -20,6 +20,7 @@ from phonegate.model.messages import (
     PageQuery,
     Pushed,
 )
+from phonegate.model.shown_rows import ShownRow
 from phonegate.model.states import (
     CANCELLED,
     QUEUED,
@@ -277,6 +278,13 @@ class Messages:
     def views(self, org: int, query: PageQuery) -> list[MessageView]:
         """Returns the same page as readers see it, in half the time."""
         return self._pages.page(org, query, VIEWS)
+
+    def shown_rows(self, org: int, query: PageQuery) -> list[ShownRow]:
+        """Returns the same page as rows, however much they have.
+
+        The query is one without a search, of a reader who sees all addresses.
+        """
+        return self._pages.shown_rows(org, query)
 
     def has_of_key(self, org: int, key: str) -> bool:
         """Tells whether there is a message that this org sent with this API key."""

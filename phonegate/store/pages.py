@@ -20,9 +20,10 @@ import attrs
 
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import ADDRESS_BYTES, ROW_BYTES, Message, MessageView, PageQuery
+from phonegate.model.shown_rows import ShownRow
 from phonegate.store import page_sql, search
 from phonegate.store.address_patterns import END
-from phonegate.store.rows import Reading
+from phonegate.store.rows import SHOWN, Reading
 from phonegate.store.word_index import WordIndex
 
 M = TypeVar("M", Message, MessageView)
@@ -69,6 +70,13 @@ class Pages:
         if query.since_id is None:
             page.reverse()
         return page
+
+    def shown_rows(self, org: int, query: PageQuery) -> list[ShownRow]:
+        """See `Messages.shown_rows`."""
+        rows = list(self._rows(org, query, SHOWN))
+        if query.since_id is None:
+            rows.reverse()
+        return rows
 
     def _rows(
         self, org: int, query: PageQuery, columns: tuple[str, ...]

@@ -12,6 +12,7 @@ import attrs
 
 from phonegate.model import states
 from phonegate.model.messages import Leased, Message, MessageView, NewInbound, NewMessage
+from phonegate.model.shown_rows import ORDINARY, RARE
 
 T = TypeVar("T")
 
@@ -106,6 +107,15 @@ def _decoded(row: tuple[Any, ...], at: int) -> tuple[Any, ...]:
 def _encoded(values: tuple[Any, ...], at: int) -> tuple[Any, ...]:
     """Returns values with the media URLs as the table has them, a JSON array."""
     return (*values[:at], json.dumps(values[at]), *values[at + 1 :])
+
+
+SHOWN: Final = (
+    *ORDINARY,
+    "CASE WHEN coalesce(error, media_urls, held_until, expires_at, nullif(parts, 0)) IS NULL"
+    " AND status NOT IN ('queued', 'sending')"
+    f" THEN NULL ELSE json_array({', '.join(RARE)}) END",
+)
+"""What is read of a message as a `ShownRow`."""
 
 
 @attrs.frozen

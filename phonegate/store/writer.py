@@ -53,6 +53,11 @@ LOOP_ROWS_IN_ALL: Final = 500
 """Rows after which a commit runs in the thread even so, where it may copy the log into the file: a
 fraction of `CHECKPOINT_PAGES`, so that the log stays about as large."""
 
+SLOW_FLUSH_S: Final = 0.002
+"""A flush that is worth being used: what waits by then is handed over before the batch is answered,
+not at the end of the turn, so that the disk and the loop work at once. After a quicker one more
+share the next by waiting for the turn's end."""
+
 CHORES_EVERY: Final = 16
 """Commits after which removed orgs are cleared away, though operations wait."""
 
@@ -403,16 +408,19 @@ class Writer:
             self._place.note(made.flush_s, len(ran) if rows is None else rows, now)
         self._group_sizes.note(len(ran))
         self._waiting.extendleft(order for order in reversed(batch) if not order.ran)
-        _tell(ran)
         self._note(ran)
-        if made.facts:
-            self._publish(made.facts)
         self._rounds += 1
         # Under load chores get a turn now and then, else whenever nothing waits.
         turn = self._rounds % CHORES_EVERY == 0 and self._group_commit.has_removed
         much = self._group_commit.unindexed >= INDEX_AT
         self._chores_next = (turn or much) and not self._failing
         self._idle_until = trio.current_time() + self._timings.idle_s
+        if made.flush_s > SLOW_FLUSH_S and self._waiting and not self._place.is_loop(now):
+            # The disk works on while the loop answers these.
+            self._hand_over()
+        _tell(ran)
+        if made.facts:
+            self._publish(made.facts)
 
     def _chores_done(self, made: Outcome) -> None:
         # After a failure chores rest until an operation has been committed again.

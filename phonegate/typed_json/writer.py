@@ -26,7 +26,7 @@ class Source:
     """Where the value of an attribute comes from that is written without its object."""
 
     parameter: str
-    """The parameter that has it."""
+    """The parameter that has it. None has, where this is empty: the text is always the same."""
     text: str | None = None
     """How its JSON is written of a parameter that is not None, as a part of an f-string without a
     backslash. None: as the attribute's type says."""
@@ -109,7 +109,7 @@ class JsonWriter:
             source = sources.get(a.name, Source(a.name))
             if source.text is None:
                 text = f"{{{self._expression(a.type, source.parameter, names)}}}"
-            elif _is_optional(a.type):
+            elif source.parameter and _is_optional(a.type):
                 text = f"{{null if {source.parameter} is None else f'{source.text}'}}"
             else:
                 text = source.text

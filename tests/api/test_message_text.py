@@ -1,18 +1,23 @@
+import json
+import sqlite3
 from collections.abc import Sequence
-from typing import Literal, get_args, get_origin, get_type_hints
+from contextlib import closing
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.convert import CONVERTER
-from phonegate.api.message_text import message_text, page_text
+from phonegate.api.message_text import message_text, page_text, rows_text
 from phonegate.api.messages_types import MessagesAnswer
 from phonegate.api.presenters import message_json
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.model.messages import MessageView
+from phonegate.model.messages import PAGE_BYTES, MessageView, PageQuery
 from phonegate.model.phones import Sim
 from phonegate.model.states import STATES
 from phonegate.model.times import MAX_TIME_MS
+from phonegate.store.pages import _bounded
+from phonegate.store.rows import SHOWN
 
 MEDIA = "https://gate.lan/media/myorg"
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
@@ -77,3 +82,42 @@ def test_a_page_has_the_text_of_its_answer(
     answer = MessagesAnswer(org_id="my-org_1", count=len(shown), messages=shown)
     text = page_text("my-org_1", found, online, known, media=MEDIA)
     assert text == CONVERTER.encode(answer)
+
+
+def rows_of(found: list[MessageView]) -> list[tuple[object, ...]]:
+    """What the database gives of messages as rows of the columns that pages show."""
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.execute(f"CREATE TABLE messages (n, {', '.join(MessageView._fields)})")
+        marks = ", ".join("?" * (1 + len(MessageView._fields)))
+        for number, one in enumerate(found):
+            values: dict[str, Any] = one._asdict()
+            if one.media_urls is not None:
+                values["media_urls"] = json.dumps(one.media_urls)
+            file.execute(f"INSERT INTO messages VALUES ({marks})", (number, *values.values()))
+        return file.execute(f"SELECT {', '.join(SHOWN)} FROM messages ORDER BY n").fetchall()
+
+
+@given(
+    st.lists(VIEWS, max_size=4),
+    st.sampled_from([(), (PHONE,)]),
+    st.sampled_from([PAGE_BYTES, 2_000, 1_000]),
+)
+def test_rows_have_the_text_of_their_page(
+    found: list[MessageView], online: Sequence[OnlinePhone], most: int
+) -> None:
+    text = page_text("my-org_1", found, online, known, media=MEDIA)
+    rows = rows_of(found)
+    made = rows_text("my-org_1", rows, online, known, media=MEDIA, most_bytes=most)
+    if made is None:
+        assert most < PAGE_BYTES
+        return
+    assert made == text
+    # Not one of them would have been left to the next page.
+    assert _bounded(found, PageQuery(limit=4, most_bytes=most)) == found
+
+
+def test_an_ordinary_message_is_read_without_what_it_has_not() -> None:
+    values: dict[str, Any] = dict.fromkeys(MessageView._fields)
+    values |= {"status": "sent", "parts": 0, "key": "k3v9"}
+    found = [MessageView(**(values | one)) for one in ({}, {"parts": 1}, {"expires_at": 1})]
+    assert [row[-1] is None for row in rows_of(found)] == [True, False, False]

@@ -11,7 +11,7 @@ import trio.testing
 
 from phonegate.api import messages_examples
 from phonegate.api.endpoint import Example
-from phonegate.api.message_text import page_text
+from phonegate.api.message_text import rows_text
 from phonegate.api.messages_types import CancelAnswer
 from phonegate.api.openapi.schema import schema_of
 from phonegate.domain import delivery
@@ -650,11 +650,11 @@ async def test_a_page_is_written_in_another_thread_than_that_of_all_links(
     await web.call("POST", "/webhook", webhook(), secret=None)
     written: list[int] = []
 
-    def noting(*page: Any, media: str) -> bytes:
+    def noting(*page: Any, **bounds: Any) -> bytes | None:
         written.append(threading.get_ident())
-        return page_text(*page, media=media)
+        return rows_text(*page, **bounds)
 
-    monkeypatch.setattr("phonegate.api.messages_api.page_text", noting)
+    monkeypatch.setattr("phonegate.api.message_text.rows_text", noting)
     reply = await web.call("GET", f"/messages/{ORG}")
     assert (reply.status, reply.json["count"]) == (200, 1)
     assert len(written) == 1

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from types import NoneType
 from typing import Any, get_args
@@ -13,7 +14,7 @@ from phonegate.api.endpoint import (
     Call,
     Endpoint,
 )
-from phonegate.api.table import Table, build_table
+from phonegate.api.table import Table, build_table, fast_table
 from phonegate.http.refusals import MethodNotAllowed
 from phonegate.model.refusals import BadInput, NotFound
 from phonegate.typed_json.fields import fields_of
@@ -251,3 +252,25 @@ def test_secrets_may_stand_where_the_contract_says() -> None:
     assert places["get_messages"] == ("header", "bearer", "path", "query")
     assert places["send_sms"] == ("header", "bearer", "body", "path", "query")
     assert places["create_key"] == ("header", "bearer", "body", "query")
+
+
+def test_a_start_has_all_that_the_fast_path_answers() -> None:
+    whole = [endpoint for endpoint in build_table().endpoints if endpoint.fast_path]
+    assert [one for one in whole if one not in fast_table().endpoints] == []
+
+
+def test_what_a_start_has_means_the_same_in_the_whole_table() -> None:
+    # Two templates of one address would be a path that means another endpoint later.
+    fast = fast_table()
+    for endpoint in fast.endpoints:
+        for template in endpoint.paths:
+            path = re.sub(r"\{\w+\}", "7", template)
+            early, late = (table.match(endpoint.method, path) for table in (fast, TABLE))
+            assert (early.endpoint, early.template) == (late.endpoint, late.template)
+            assert fast.on_fast_path(endpoint.method, path) == endpoint.fast_path
+
+
+def test_more_endpoints_come_last() -> None:
+    endpoint = attrs.evolve(TABLE.endpoints[0], name="another", paths=("/another",))
+    assert fast_table(endpoint).endpoints[-1] is endpoint
+    assert build_table(endpoint).endpoints[-1] is endpoint

@@ -15,7 +15,7 @@ import trustme
 
 from kit.gateway import GatewayProcess
 from phonegate.cli import main, owner
-from phonegate.cli.examination import exposures
+from phonegate.cli.exposure import exposures
 from phonegate.config.reader import example, load
 from phonegate.model.storage_errors import DatabaseBusy
 from phonegate.operations import offline

@@ -15,7 +15,7 @@ class Streams:
     def __init__(self) -> None:
         self.closed: list[bool] = []
 
-    async def answer(self, **_: Any) -> Reply:
+    async def reply(self, *_: Any) -> Reply:
         await trio.lowlevel.checkpoint()
         body = BodyStream(self.produce, self.closed.append)
         return Reply(status=200, headers=(("A", "b"),), body=b"", stream=body)

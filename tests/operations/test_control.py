@@ -82,7 +82,7 @@ def echo(word: str) -> OwnerRequest:
 
 async def test_ask_gets_the_answer(tmp_path: Path, nursery: trio.Nursery) -> None:
     database = tmp_path / "x.db"
-    await nursery.start(Control(database, App()).serve)
+    await nursery.start(Control(database, App).serve)
     assert await in_thread(database, echo("héllo\n")) == {"word": "héllo\n"}
 
 
@@ -93,7 +93,7 @@ async def test_ask_gets_the_progress(tmp_path: Path, nursery: trio.Nursery) -> N
         await send(b'{"ok": true, "word": "x"}\n')
 
     database, seen = tmp_path / "x.db", list[tuple[int, int]]()
-    await nursery.start(Control(database, App(produce)).serve)
+    await nursery.start(Control(database, lambda: App(produce)).serve)
 
     def progress(done: int, total: int) -> None:
         seen.append((done, total))
@@ -104,7 +104,7 @@ async def test_ask_gets_the_progress(tmp_path: Path, nursery: trio.Nursery) -> N
 
 async def test_refusals_keep_their_sentence_and_code(tmp_path: Path, nursery: trio.Nursery) -> None:
     database = tmp_path / "x.db"
-    await nursery.start(Control(database, App()).serve)
+    await nursery.start(Control(database, App).serve)
     with pytest.raises(ControlRefused, match="There is no it") as caught:
         await in_thread(database, OwnerRequest("GET", "/it"))
     assert (caught.value.code, caught.value.problems) == ("not_found", ())
@@ -121,7 +121,7 @@ async def test_a_stream_that_ends_early_is_no_answer(tmp_path: Path, nursery: tr
         await send(b'{"progress": [1, 2]}\n')
 
     database = tmp_path / "x.db"
-    await nursery.start(Control(database, App(produce)).serve)
+    await nursery.start(Control(database, lambda: App(produce)).serve)
     with pytest.raises(ControlUnusable, match="broke off"):
         await in_thread(database, OwnerRequest("GET", "/stream"), progress=lambda *_: None)
 
@@ -146,7 +146,7 @@ async def test_mode_stale_socket_and_removal(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
         async with trio.open_nursery() as nursery:
-            await nursery.start(Control(database, App()).serve)
+            await nursery.start(Control(database, App).serve)
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
             assert await in_thread(database, echo("x")) == {"word": "x"}
             nursery.cancel_scope.cancel()
@@ -161,7 +161,7 @@ async def test_a_link_to_the_database_leads_to_its_socket(
 ) -> None:
     (tmp_path / "x.db").touch()
     (tmp_path / "link.db").symlink_to("x.db")
-    await nursery.start(Control(tmp_path / "x.db", App()).serve)
+    await nursery.start(Control(tmp_path / "x.db", App).serve)
     assert await in_thread(tmp_path / "link.db", echo("x")) == {"word": "x"}
 
 
@@ -170,7 +170,7 @@ async def test_something_else_in_its_place_is_left_alone(tmp_path: Path) -> None
     path = socket_path(database)
     path.write_text("mine")
     async with trio.open_nursery() as nursery:
-        await nursery.start(Control(database, App()).serve)
+        await nursery.start(Control(database, App).serve)
     assert path.read_text() == "mine"
 
 
@@ -178,7 +178,7 @@ async def test_something_else_in_its_place_is_left_alone(tmp_path: Path) -> None
 async def test_long_paths(tmp_path: Path, nursery: trio.Nursery, parts: list[str]) -> None:
     database = tmp_path.joinpath(*parts)
     database.parent.mkdir(parents=True, exist_ok=True)
-    await nursery.start(Control(database, App()).serve)
+    await nursery.start(Control(database, App).serve)
     assert socket_path(database).exists()
     assert await in_thread(database, echo("x")) == {"word": "x"}
 
@@ -200,7 +200,7 @@ async def test_a_bad_request_is_answered_and_hurts_nobody(
     tmp_path: Path, nursery: trio.Nursery, request_: bytes
 ) -> None:
     database = tmp_path / "x.db"
-    await nursery.start(Control(database, App()).serve)
+    await nursery.start(Control(database, App).serve)
     with trio.fail_after(5):
         stream = await trio.open_unix_socket(socket_path(database))
         async with stream:
@@ -221,7 +221,7 @@ async def test_silent_clients_are_let_go_and_more_than_a_few_wait(
 ) -> None:
     database = tmp_path / "x.db"
     settings = attrs.evolve(control.SETTINGS, head_timeout_s=0.05)
-    await nursery.start(Control(database, App(), settings=settings).serve)
+    await nursery.start(Control(database, App, settings=settings).serve)
     idle = [await trio.open_unix_socket(socket_path(database)) for _ in range(control.MAX_CLIENTS)]
     assert await in_thread(database, echo("x")) == {"word": "x"}
     for stream in idle:
@@ -232,7 +232,7 @@ async def test_a_client_that_leaves_in_the_middle_hurts_nobody(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:
     database = tmp_path / "x.db"
-    await nursery.start(Control(database, App()).serve)
+    await nursery.start(Control(database, App).serve)
     for _ in range(control.MAX_CLIENTS * 2):
         stream = await trio.open_unix_socket(socket_path(database))
         await stream.send_all(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -254,7 +254,7 @@ async def test_a_client_that_leaves_during_a_long_command_is_no_fault(
 
     database = tmp_path / "x.db"
     with capture_logs() as logged:
-        await nursery.start(Control(database, App(forever)).serve)
+        await nursery.start(Control(database, lambda: App(forever)).serve)
         stream = await trio.open_unix_socket(socket_path(database))
         await stream.send_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await stream.receive_some(1)

@@ -36,7 +36,7 @@ Do = Callable[..., Awaitable[Mapping[str, Any]]]
 async def do(web: Web, nursery: trio.Nursery) -> Do:
     """Does something through the control socket."""
     pipeline = owner_pipeline(web.services, OwnerEndpoints(web.database))
-    control = Control(web.database.path, OperatorApp(pipeline, AUTHORIZATION))
+    control = Control(web.database.path, lambda: OperatorApp(pipeline, AUTHORIZATION))
     await nursery.start(control.serve)
 
     async def do(method: str, target: str, body: Any = None, **more: Any) -> Mapping[str, Any]:

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from phonegate.config.settings import Settings
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.sending import Outgoing, SendOutcome
+from phonegate.phones.identity import Identification
 from phonegate.store.tables import Tables
+from tests.captured_logs import capture_logs
 from tests.domain.callers import owner
 
 from .conftest import Start
@@ -710,6 +712,23 @@ async def test_nothing_is_looked_for_where_nothing_waits_and_nothing_was_left_op
             assert await phone.settled() == []
             assert looks == []
         await site.until_online(0)
+
+
+async def test_a_fault_in_taking_sims_plainly_leaves_them_to_the_general_way(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Identification, "_have_sims", faulty)
+    site = await start(PATIENT)
+    with capture_logs() as logs:
+        async with site.phone(device_id="a") as phone:
+            await phone.sims(NUMBER)
+            assert await phone.settled() == []
+            await site.send("hi", sim_selector=NUMBER)
+            assert await bodies(phone, 1) == ["hi"]
+    assert "answer_failed" in [line["event"] for line in logs]
 
 
 async def test_what_was_queued_while_the_sims_were_stored_is_looked_for(

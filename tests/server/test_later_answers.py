@@ -8,11 +8,15 @@ import trio
 import trio.testing
 
 from phonegate.config.settings import TlsSettings
+from phonegate.server.streams import PIECE_BYTES
 from tests.captured_logs import capture_logs
 
 from .conftest import StartServer
 from .site import LARGE, PATIENCE_S, FastSite, HotReply, Level, Site, read_all, reset, until
 from .test_fast_path import WHO, client, post
+
+MORE = 20_000_000
+"""More bytes than the kernel's buffers hold."""
 
 
 def later(body: bytes, *lines: str) -> bytes:
@@ -263,8 +267,8 @@ class TestClientsThatFail:
         async with client(site) as reads, client(site) as never:
             await reads.send(later(b""))
             await begun(fast)
-            fast.reply(b"x" * 200_000)
-            assert len((await reads.answer()).body) == 200_000
+            fast.reply(b"x" * MORE)
+            assert len((await reads.answer()).body) == MORE
             assert (await reads.ask(WHO)).status == 200
             assert (fast.leaving_now, fast.pieces > 0) == ([], True)
             await never.send(later(b""))
@@ -275,6 +279,20 @@ class TestClientsThatFail:
             await until(lambda: not fast.leaving_now)
             with trio.fail_after(PATIENCE_S):
                 assert len(await read_all(never.stream)) < 90_000_000
+
+    async def test_a_large_answer_that_the_kernel_takes_whole_is_not_held(
+        self, start_server: StartServer, fast: FastSite, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        site = await start_server(fast_pipeline=fast)
+        held: list[int] = []
+        monkeypatch.setattr(fast, "hold", lambda _, size: held.append(size))
+        async with client(site) as one:
+            for size in (1_000, PIECE_BYTES, PIECE_BYTES + 1):
+                await one.send(later(b""))
+                await begun(fast)
+                fast.reply(b"x" * size)
+                assert (await one.answer()).body == b"x" * size
+        assert held == []
 
     async def test_an_answer_that_fails_costs_one_connection(
         self, start_server: StartServer, fast: FastSite, monkeypatch: pytest.MonkeyPatch
@@ -289,7 +307,7 @@ class TestClientsThatFail:
             await fails.send(later(b""))
             await begun(fast)
             with capture_logs() as told:
-                fast.reply(b"x" * LARGE)
+                fast.reply(b"x" * MORE)
                 await read_all(fails.stream)
             assert [one["event"] for one in told] == ["connection_failed"]
             assert "a-secret" not in str(told)

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -400,6 +401,68 @@ async def test_what_a_read_raises_is_its_callers(store: Database) -> None:
 
     with pytest.raises(KeyError, match="mine"):
         await store.read(wrong)
+
+
+async def test_a_look_ends_when_it_is_given_up_and_frees_its_place(store: Database) -> None:
+    token = trio.lowlevel.current_trio_token()
+    entered, ended = trio.Event(), trio.Event()
+    came: list[tuple[object, Exception | None]] = []
+
+    def endless(tx: Any) -> None:
+        token.run_sync_soon(entered.set)
+        tx.orgs._connection.execute(_ENDLESS).fetchone()
+
+    def done(result: object, error: Exception | None) -> None:
+        came.append((result, error))
+        ended.set()
+        raise ValueError("the loop goes on")
+
+    with trio.fail_after(LIMIT_S):
+        for _ in range(6):  # More often than there are readers.
+            entered, ended = trio.Event(), trio.Event()
+            look = store.look(endless, done)
+            assert look is not None
+            await entered.wait()
+            look.give_up()
+            await ended.wait()
+        assert await store.read(lambda tx: tx.orgs.all()) == []
+    assert [result for result, _ in came] == [None] * 6
+    assert all(isinstance(error, sqlite3.OperationalError) for _, error in came)
+
+
+async def test_looks_are_as_many_as_readers_and_give_what_a_read_does(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "phonegate.db", readers=2)
+    free, came, all_came = threading.Event(), [], trio.Event()
+
+    def slow(tx: Any) -> object:
+        assert free.wait(LIMIT_S)
+        return tx.orgs.all()
+
+    def done(*outcome: object) -> None:
+        came.append(outcome)
+        if len(came) == 2:
+            all_came.set()
+
+    with trio.fail_after(LIMIT_S):
+        looks = [store.look(slow, done) for _ in range(3)]
+        assert [look is None for look in looks] == [False, False, True]
+        free.set()
+        await all_came.wait()
+        assert came == [([], None)] * 2
+        assert store.look(slow, done) is not None
+    store.close()
+    assert store.look(slow, done) is None
+
+
+async def test_closing_ends_a_look(tmp_path: Path) -> None:
+    store = Database.open(tmp_path / "phonegate.db")
+    ended = trio.Event()
+    with trio.fail_after(LIMIT_S):
+        store.look(
+            lambda tx: tx.orgs._connection.execute(_ENDLESS).fetchone(), lambda *_: ended.set()
+        )
+        store.close()
+        await ended.wait()
 
 
 async def test_a_file_that_cannot_be_read_is_said(store: Database) -> None:

@@ -239,6 +239,9 @@ def test_a_page_is_what_a_plain_filter_gives(
                 assert tables.messages.page(org, query) == expected, query
                 seen = [tuple(getattr(one, n) for n in MessageView._fields) for one in expected]
                 assert tables.messages.views(org, query) == seen, query
+                if query.search is None and not query.sees:
+                    shown = tables.messages.shown_rows(org, query)
+                    assert [row[0] for row in shown] == [one.id for one in expected], query
     finally:
         search.BUCKET_BITS, pages.MANY_SEEN = usual  # type: ignore[misc]
         connection.close()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -21,7 +22,7 @@ from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable,
 from phonegate.store import writer
 from phonegate.store.commit_place import Commits
 from phonegate.store.database import Database
-from phonegate.store.group_commit import INDEX_AT
+from phonegate.store.group_commit import INDEX_AT, Order, Outcome
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WriterTimings
 from tests.captured_logs import capture_logs
@@ -242,6 +243,48 @@ async def test_a_fault_of_the_program_ends_the_writer_and_sends_everybody_away(
             with pytest.raises(StoreClosed):
                 store.submit(lambda _: None, lambda _result, _error: None)
     store.close()
+
+
+# -- on a slow disk
+
+
+@pytest.fixture
+async def slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
+    """A store whose flushes count as slow."""
+    opened = Database.open(tmp_path / "phonegate.db", commits="thread")
+    commit = opened._writer._group_commit.commit
+
+    def slowly(orders: Sequence[Order], *, on_loop: bool = False) -> Outcome:
+        return attrs.evolve(commit(orders, on_loop=on_loop), flush_s=float(LIMIT_S))
+
+    monkeypatch.setattr(opened._writer._group_commit, "commit", slowly)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(opened.run_writer)
+        yield opened
+        opened.stop_writing()
+    opened.close()
+
+
+async def test_a_slow_disk_works_on_while_the_loop_answers(slow_disk: Database) -> None:
+    entered, begun, may_go = trio.Event(), threading.Event(), threading.Event()
+    token = trio.lowlevel.current_trio_token()
+    seen: list[bool] = []
+
+    def first(_tx: Tables) -> None:
+        token.run_sync_soon(entered.set)
+        may_go.wait(LIMIT_S)
+
+    def answered(_result: object, _error: object) -> None:
+        seen.append(begun.wait(LIMIT_S / 10))
+
+    with trio.fail_after(LIMIT_S):
+        slow_disk.submit(first, answered)
+        await entered.wait()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(slow_disk.write, lambda _: begun.set())
+            await trio.testing.wait_all_tasks_blocked()
+            may_go.set()
+    assert seen == [True], "the second batch began before the first was answered"
 
 
 # -- on the event loop

@@ -14,18 +14,21 @@ holds by itself:
 - A peer that breaks the protocol gets the reason before it is dropped.
 """
 
+import base64
+import hashlib
 import struct
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import attrs
 import trio
-from wsproto.utilities import generate_accept_token
 
 from phonegate.phones.link import plain_frames
 from phonegate.phones.link.frame_budget import FrameBudget
-from phonegate.phones.link.general_frames import GeneralFrames
 from phonegate.phones.transport import LinkLost
+
+if TYPE_CHECKING:
+    from phonegate.phones.link.general_frames import GeneralFrames
 
 RECEIVE_BYTES: Final = 16_384
 """Bytes read at once: a hundred results of a phone."""
@@ -48,6 +51,10 @@ _UPGRADE: Final = (
     b"HTTP/1.1 101 Switching Protocols\r\n"
     b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n"
 )
+
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What shows that a server speaks the protocol (RFC 6455, 1.3)."""
 
 
 class Quick(Protocol):
@@ -143,7 +150,7 @@ class PhoneWebsocket:
         It goes before all frames.
         """
         self._quick = getattr(self._stream, "bare", None)
-        return _UPGRADE % generate_accept_token(key)
+        return _UPGRADE % _accepted(key)
 
     def refresh(self) -> None:
         """Notes that the phone gave a sign of life."""
@@ -259,8 +266,11 @@ class PhoneWebsocket:
         """Whether neither side has made a close frame."""
         return self._general is None or self._general.is_open
 
-    def _make_general(self) -> GeneralFrames:
+    def _make_general(self) -> "GeneralFrames":
         if self._general is None:
+            # wsproto, with h11 under it.
+            from phonegate.phones.link.general_frames import GeneralFrames  # noqa: PLC0415
+
             self._general = GeneralFrames(
                 max_frame_bytes=self._max_frame_bytes,
                 max_inbound_bytes=self._max_inbound_bytes,
@@ -315,3 +325,8 @@ class PhoneWebsocket:
 
 def _ignore() -> None:
     """Does nothing."""
+
+
+def _accepted(key: bytes) -> bytes:
+    """Returns what answers the key of a handshake (RFC 6455, 4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())

@@ -1,0 +1,75 @@
+"""The applications of a gateway that serves, made when the first request needs one.
+
+A start needs none of them: the fast path and the phones' link answer by themselves. The first other
+request, and the owner's first command, load this module in a thread, and by it Quart, the pages,
+and all endpoints with their types: a third of what a gateway can load.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from phonegate.api.endpoint import Endpoint
+from phonegate.api.pipeline import Pipeline
+from phonegate.api.table import build_table
+from phonegate.assembly import Core
+from phonegate.operations.alarms_api import alarms_endpoints
+from phonegate.operations.app import OperatorApp
+from phonegate.operations.certificate_renewal import is_in_use, own_authority
+from phonegate.operations.operations import Operations
+from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
+from phonegate.operations.owner_api import OwnerEndpoints
+from phonegate.operations.pairing_api import pairing_endpoint
+from phonegate.server import AsgiApp
+
+
+def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) -> AsgiApp:
+    """Returns the application of the main server, and completes the table of its pipeline.
+
+    Args:
+        core: That of the gateway.
+        pipeline: What answers, so far the endpoints of the fast path alone.
+        of_operator: The operator's endpoints on the main server.
+    """
+    # The owner's commands need no pages.
+    from phonegate.pages.app import build_whole_app  # noqa: PLC0415
+    from phonegate.pages.assets import Assets  # noqa: PLC0415
+    from phonegate.pages.endpoints import page_endpoints  # noqa: PLC0415
+
+    settings, assets = core.settings, Assets()
+    pages = page_endpoints(
+        assets,
+        core.pairing,
+        public_url=settings.http.public_url,
+        find_authority=lambda: own_authority(settings).authority,
+    )
+    pipeline.complete(build_table(*of_operator, *pages))
+    return build_whole_app(
+        core.services,
+        settings.http,
+        pipeline,
+        assets,
+        own_certificate=is_in_use(settings, own_authority(settings)),
+    )
+
+
+def owner_app(
+    core: Core, operations: Operations, find_urls: Callable[[], Sequence[str]]
+) -> OperatorApp:
+    """Returns the application of the control socket.
+
+    Args:
+        core: That of the gateway.
+        operations: The gateway's.
+        find_urls: Finds the gateway's URLs for others.
+    """
+
+    def find_authority() -> Path:
+        return own_authority(core.settings).authority
+
+    pipeline = owner_pipeline(
+        core.services,
+        OwnerEndpoints(core.database, operations.status),
+        pairing_endpoint(core.pairing, find_urls, find_authority),
+        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+    )
+    return OperatorApp(pipeline, AUTHORIZATION)
