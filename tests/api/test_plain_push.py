@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from phonegate.api import begun
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES
 from phonegate.api.reply import Reply
+from phonegate.domain.credentials import make_api_key
 from phonegate.domain.rate_limits import Bounds
 from tests.api.conftest import ORG
-from tests.api.test_plain_send import KEYS, OWN, Asked, World, in_both, world
+from tests.api.test_plain_send import KEYS, OWN, Asked, World, api_key, in_both, world
 
 SMS = {"address": "+15553334444", "body": "hello", "date": 1_700_000_000_000, "sim_slot": 0}
 OTHER = {**SMS, "date": 1_700_000_000_001}
@@ -190,3 +191,18 @@ async def test_a_commit_that_takes_too_long_is_answered_once(
         assert len(hot.services.shares) == 0
         again = await hot.answered(pushed(SMS))
         assert json.loads(again.body)["duplicates"] == 1
+
+
+async def test_it_is_noted_by_which_key_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = make_api_key()
+    asked = Asked(pushed(SMS).body, {"authorization": f"Bearer {key.text}"}, "/webhook")
+    noted: list[tuple[str | None, int]] = []
+    async with world() as hot:
+        row = api_key(key, hot.org, ("phone",), None)
+        await hot.database.write(lambda tx: tx.keys.add(row))
+        monkeypatch.setattr(
+            hot.services.inbox, "_note_pushed", lambda by, items: noted.append((by, len(items)))
+        )
+        assert (await hot.answered(asked)).status == 200
+        assert await hot.begun(asked) is not None
+    assert noted == [(key.id, 1)] * 2
