@@ -56,7 +56,7 @@ class Ledger:
     """
 
     tried: Counter[Hashable] = attrs.field(factory=Counter)
-    """How often each SMS was asked for under a key of its own, from before the first try."""
+    """How often each SMS was asked for, repeats under its key aside, from before the first try."""
     received: set[str] = attrs.field(factory=set)
     """Bodies of inbound messages that the gateway said it has."""
     states: dict[int, str] = attrs.field(factory=dict)
@@ -100,7 +100,7 @@ class Ledger:
             raise BrokenPromise(f"stored once and gone: {sorted(gone)}")
         found = Counter(self.sms(row) for row in rows.values() if row["direction"] == "out")
         if doubled := [sms for sms, times in found.items() if times > self.tried[sms]]:
-            raise BrokenPromise(f"stored more than once under one Idempotency-Key: {doubled}")
+            raise BrokenPromise(f"stored more often than it was asked for: {doubled}")
         inbound = Counter(row["body"] for row in rows.values() if row["direction"] == "in")
         if lost := self.received - inbound.keys():
             raise BrokenPromise(f"received, answered and gone: {sorted(lost)}")

@@ -2,9 +2,9 @@
 
     python -m trials.crash --rounds 20
 
-Clients send and push under Idempotency-Keys, simulated phones connect, drop their links and
-report out of order; every few moments the gateway is ended by SIGKILL and started again on
-the same file. After each kill the file is examined as it lies there. At the end, when all has
+Clients send, with an Idempotency-Key and without, and push; simulated phones connect, drop their
+links and report out of order; every few moments the gateway is ended by SIGKILL and started again
+on the same file. After each kill the file is examined as it lies there. At the end, when all has
 settled, what clients were answered, what phones sent and what the gateway stored are compared.
 Exits 1 at the first broken promise, and says which.
 """
@@ -17,21 +17,26 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 
 from kit.ledger import INBOUND, BrokenPromise, Ledger, Rows
 from kit.load import http
 from kit.program import child_environment
-from trials.kill_trial import KillTrial, hold, parser
+from phonegate.store.commit_place import Commits
+from trials.kill_trial import ASK_AGAIN, PAUSE_S, KillTrial, hold, parser
 
 ORG = "crash"
 SECRET = "crash-secret-key-1"
 HEADERS = {"X-Secret-Key": SECRET}
 PHONES = 6
 CLIENTS = 8
+CALM = "calm"
+"""An org whose phones have room for all that is sent: it leaves without being queued first."""
+CALM_CLIENTS = 4
 STANDSTILL_S = 60
 """Once the killing is over, some message must reach its end within this time of the one before:
 phones that lose their links take long over a backlog, but never stop."""
@@ -43,18 +48,35 @@ SETTINGS = {
 }
 
 
+UNSTEADY = (
+    *("--phones", str(PHONES), "--lose-links", "0.002", "--repeat", "0.1", "--reorder", "0.1"),
+    *("--fail", "0.05", "--delay", "0-5", "--reconnect", "0.05-0.3", "--reply"),
+)
+STEADY = ("--phones", "4", "--delay", "0-0", "--reconnect", "0.05-0.3")
+RADIO_LOG = "radio-{}.jsonl"
+
+
 @attrs.define
 class CrashLedger(Ledger):
     """Also what phones acknowledged."""
 
-    promised: list[int] = attrs.field(factory=list)
-    """The ids of every answer."""
+    promised: dict[int, str] = attrs.field(factory=dict)
+    """Id → the SMS, of every answer to a send."""
     acked: dict[int, int] = attrs.field(factory=dict)
     """Id → the time of its last push, of messages found acknowledged after a kill."""
 
+    def promise(self, results: Sequence[Mapping[str, Any]], bodies: Sequence[str]) -> None:
+        """Notes what a send was answered."""
+        self.promised.update(
+            (result["id"], body) for result, body in zip(results, bodies, strict=True)
+        )
+
     def check(self, rows: Rows) -> None:
         super().check(rows)
-        if missing := [i for i in self.promised if i not in rows]:
+        # Its id alone proves nothing: what comes later gets the id of what was never stored.
+        if missing := [
+            i for i, body in self.promised.items() if i not in rows or rows[i]["body"] != body
+        ]:
             raise BrokenPromise(f"answered 2xx and gone: {missing}")
         for i, row in rows.items():
             if i in self.acked and row["pushed_at"] != self.acked[i]:
@@ -62,10 +84,14 @@ class CrashLedger(Ledger):
             if row["acked_at"] is not None:
                 self.acked[i] = row["pushed_at"]
 
-    def compare_with_the_radio(self, log: Path) -> str:
-        radioed = Counter(json.loads(line)["id"] for line in log.read_text().splitlines())
+    def compare_with_the_radio(self, logs: Iterable[Path]) -> str:
+        radioed = Counter(
+            json.loads(line)["id"] for log in logs for line in log.read_text().splitlines()
+        )
         if twice := [i for i, n in radioed.items() if n > 1]:
             raise BrokenPromise(f"handed over the air more than once: {twice}")
+        if unstored := radioed.keys() - self.states.keys():
+            raise BrokenPromise(f"pushed to a phone and not stored: {sorted(unstored)}")
         sent = {i for i, s in self.states.items() if s in {"sent", "delivered"}}
         if phantom := sent - radioed.keys():
             raise BrokenPromise(f"said to be sent and never radioed: {sorted(phantom)}")
@@ -77,50 +103,54 @@ class CrashLedger(Ledger):
 
 @attrs.define(kw_only=True)
 class Trial(KillTrial):
-    """Clients, and a fleet of simulated phones."""
+    """Clients, and fleets of simulated phones."""
 
     ledger: CrashLedger = attrs.field(factory=CrashLedger)
+    commits: Commits = "auto"
+    """Where the gateway commits, see `[database] commits`."""
 
     @property
-    def radio_log(self) -> Path:
-        return self.folder / "radio.jsonl"
+    def settings(self) -> dict[str, object]:
+        return {**SETTINGS, "DATABASE_COMMITS": self.commits}
 
     async def run(self) -> None:
-        await self.start(SETTINGS)
+        await self.start(self.settings)
         chance = self.pauses()
         await self.push(self.client(), "first")  # creates the org
         await self.listen()
-        fleet = self.start_fleet()
+        await self.push(self.client(), "first of the calm", CALM)
+        fleets = [self.start_fleet(ORG, UNSTEADY), self.start_fleet(CALM, STEADY)]
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(CLIENTS):
                     group.create_task(self.load(number))
+                for number in range(CALM_CLIENTS):
+                    group.create_task(self.send_calmly(number))
                 for number in range(self.rounds):
                     await asyncio.sleep(chance.uniform(0.3, self.seconds))
                     print(f"round {number + 1:3d}: {await self.kill()}", flush=True)
-                    await self.start(SETTINGS)
+                    await self.start(self.settings)
                 self.stopping = True
             await self.settle(self.underway, STANDSTILL_S)
             facts = await self.stop()
         finally:
             self.gateway.kill()
-            fleet.send_signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                fleet.wait(20)
-            fleet.kill()
+            for fleet in fleets:
+                fleet.send_signal(signal.SIGTERM)
+            for fleet in fleets:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    fleet.wait(20)
+                fleet.kill()
         print("settled:", facts)
-        print(self.ledger.compare_with_the_radio(self.radio_log))
+        print(self.ledger.compare_with_the_radio(self.folder.glob(RADIO_LOG.format("*"))))
 
-    def start_fleet(self) -> "subprocess.Popen[bytes]":
+    def start_fleet(self, org: str, words: Sequence[str]) -> "subprocess.Popen[bytes]":
         command = [
             *(sys.executable, "-m", "phonegate", "phone", "--simulate"),
-            *("--url", self.url, "--org", ORG),
-            *("--phones", str(PHONES), "--seed", str(self.seed)),
-            *("--lose-links", "0.002", "--repeat", "0.1", "--reorder", "0.1"),
-            *("--fail", "0.05", "--delay", "0-5", "--reconnect", "0.05-0.3"),
-            *("--delivery-reports", "--reply", "--radio-log", str(self.radio_log)),
+            *("--url", self.url, "--org", org, "--seed", str(self.seed), *words),
+            *("--delivery-reports", "--radio-log", str(self.folder / RADIO_LOG.format(org))),
         ]
-        with (self.folder / "fleet.log").open("wb") as log:
+        with (self.folder / f"fleet-{org}.log").open("wb") as log:
             return subprocess.Popen(
                 command, stdout=log, stderr=log, env=child_environment(PHONEGATE_SECRET=SECRET)
             )
@@ -139,16 +169,45 @@ class Trial(KillTrial):
         client.close()
 
     async def send(self, client: http.Caller, key: str, count: int) -> None:
+        """Sends under an Idempotency-Key. Without an answer the request is repeated."""
+        bodies, content = self.texts(key, count)
+        answer = await self.post(client, f"/send/{ORG}", content, key)
+        self.ledger.promise(answer["results"], bodies)
+
+    async def send_calmly(self, number: int) -> None:
+        """Sends one SMS after the other without an Idempotency-Key, as most programs do.
+
+        Without an answer nothing is known of it. What is queued is waited for, so that the next
+        ones find room.
+        """
+        client, turn = self.client(), 0
+        while not self.stopping:
+            turn += 1
+            bodies, content = self.texts(f"calm {number}-{turn}", 1)
+            data = json.dumps(content).encode()
+            status, body = await client.ask(
+                http.encode("POST", f"/send/{CALM}", data, headers=HEADERS)
+            )
+            results = json.loads(body)["results"] if status == 200 else []
+            if status == 200:
+                self.ledger.promise(results, bodies)
+            elif status not in ASK_AGAIN:
+                raise BrokenPromise(f"/send answered {status}: {body[:200]!r}")
+            if not results or results[0]["status"] == "queued":
+                await asyncio.sleep(PAUSE_S)
+        client.close()
+
+    def texts(self, key: str, count: int) -> tuple[list[str], dict[str, Any]]:
+        """Returns so many SMS that nothing else is like, and a request to send them."""
         bodies = [f"text {key} {i}" for i in range(count)]
         self.ledger.tried.update(bodies)
         messages = [{"to": "+15553334444", "body": body} for body in bodies]
-        answer = await self.post(client, f"/send/{ORG}", {"messages": messages}, key)
-        self.ledger.promised += [result["id"] for result in answer["results"]]
+        return bodies, {"messages": messages}
 
-    async def push(self, client: http.Caller, key: str) -> None:
+    async def push(self, client: http.Caller, key: str, org: str = ORG) -> None:
         body = INBOUND + key
         message = {"address": "+15550009999", "body": body, "date": 1_700_000_000_000, "id": key}
-        await self.post(client, "/webhook", {"org_id": ORG, "messages": [message]})
+        await self.post(client, "/webhook", {"org_id": org, "messages": [message]})
         self.ledger.received.add(body)
 
     async def listen(self) -> None:
@@ -172,4 +231,8 @@ class Trial(KillTrial):
 
 
 if __name__ == "__main__":
-    sys.exit(hold(Trial, parser("crash", __doc__, seconds=3.0).parse_args()))
+    options = parser("crash", __doc__, seconds=3.0)
+    options.add_argument(
+        "--commits", choices=get_args(Commits), default="auto", help="where it commits (auto)"
+    )
+    sys.exit(hold(Trial, options.parse_args()))

@@ -12,10 +12,10 @@ from phonegate import log
 AT_ONCE: Final = 256
 """Phones looked after before other tasks get a turn: some 2 ms, when ten thousand came together."""
 
-GATHER_S: Final = 0.02
+GATHER_S: Final = 0.1
 """Between two rounds, so that one wake-up of the process serves several of ten thousand phones:
-a dozen pings, whose pongs come together too. With the defaults a phone that reads nothing has a
-second less than it is promised, of which this is a fiftieth."""
+some sixty pings, whose pongs come together too. With the defaults a phone that reads nothing has a
+second less than it is promised, of which two rounds are a fifth."""
 
 _log = log.get("phones")
 

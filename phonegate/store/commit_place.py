@@ -57,8 +57,11 @@ class CommitPlace:
                 self._flushes.clear()
         return self._on_loop
 
-    def note(self, flush_s: float, rows: int, now: float) -> None:
+    def note(self, flush_s: float, rows: int, now: float, *, in_thread: bool = False) -> None:
         """Takes note of a commit: how long its flush took, of how many rows, and when it ended."""
+        if self._on_loop and in_thread:
+            # The loop has not waited for it, and it may have copied the log into the file.
+            return
         self._flushes.append(flush_s - rows * ROW_S)
         if not self._on_loop:
             return

@@ -405,7 +405,8 @@ class Writer:
         now = time.perf_counter()
         self._commit_seconds.note(now - begun)
         if not made.failed:
-            self._place.note(made.flush_s, len(ran) if rows is None else rows, now)
+            count = len(ran) if rows is None else rows
+            self._place.note(made.flush_s, count, now, in_thread=rows is None)
         self._group_sizes.note(len(ran))
         self._waiting.extendleft(order for order in reversed(batch) if not order.ran)
         self._note(ran)

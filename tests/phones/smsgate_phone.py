@@ -79,6 +79,8 @@ class AppSite:
             requests=RequestCounts(),
             large_bodies=LargeBodyReader(),
             answer_budget=AnswerBudget(),
+            # Asked each second, though there are no such requests here.
+            sending=SimpleNamespace(immediate=SimpleNamespace(commit_deadline_s=DEADLINE_S)),
         )
         services, http = cast(Services, parts), HttpSettings(bind=("127.0.0.1:0",))
         pipeline = Pipeline(services, Table(smsgate_api.ENDPOINTS), request_timeout_s=DEADLINE_S)

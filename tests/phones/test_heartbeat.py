@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from phonegate.phones import heartbeat
-from phonegate.phones.heartbeat import Heartbeat
+from phonegate.phones.heartbeat import GATHER_S, Heartbeat
 
 blocked = trio.testing.wait_all_tasks_blocked
 
@@ -56,7 +56,7 @@ async def test_each_phone_is_seen_to_at_its_times(
 async def test_phones_that_are_due_soon_after_others_are_seen_to_together(
     beating: Heartbeat, mock_clock: trio.testing.MockClock
 ) -> None:
-    first, *others = phones = [Phone(1 + n / 1_000) for n in range(10)]
+    first, *others = phones = [Phone(1 + n / 200) for n in range(10)]
     for phone in phones:
         beating.watch(phone)
     await blocked()
@@ -64,10 +64,10 @@ async def test_phones_that_are_due_soon_after_others_are_seen_to_together(
     await blocked()
     assert len(first.seen) == 1
     for _ in range(19):
-        mock_clock.jump(0.001)
+        mock_clock.jump(GATHER_S / 20)
         await blocked()
     assert not any(phone.seen for phone in others)
-    mock_clock.jump(0.0011)
+    mock_clock.jump(GATHER_S / 19)
     await blocked()
     assert all(len(phone.seen) == 1 for phone in others)
 

@@ -65,6 +65,14 @@ def test_what_many_rows_take_is_not_the_disks_fault() -> None:
     assert place.is_loop(0.0)
 
 
+def test_a_slow_commit_in_the_thread_does_not_count_against_the_loop() -> None:
+    place = _noted(CommitPlace("auto"), FLUSH_S)
+    assert place.is_loop(0.0)
+    for _ in range(20):
+        place.note(0.1, 1, 0.0, in_thread=True)
+    assert place.is_loop(0.0)
+
+
 @given(st.floats(commit_place.STALL_S * 1.01, 30.0))
 def test_single_stalls_take_a_hundredth_of_the_time_at_most(stall_s: float) -> None:
     place = _noted(CommitPlace("auto"), FLUSH_S)
