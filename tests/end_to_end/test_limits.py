@@ -92,6 +92,8 @@ def test_an_org_that_asks_too_much_is_told_when_to_come_again(gateway: GatewayPr
 def test_a_flood_of_unknown_clients_keeps_no_known_org_waiting(gateway: GatewayProcess) -> None:
     with client(gateway, "127.0.0.3") as session:
         assert found(session, "neighbour").status_code == 200
+        # To load the application takes as long as a few requests need to be let in again.
+        session.get("/no/such/page")
         # No credential at all, so that the throttle of wrong ones has nothing to say.
         flood = [session.get("/messages/neighbour") for _ in range(40)]
         assert flood[0].status_code == 401
