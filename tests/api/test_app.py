@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -169,10 +170,10 @@ async def test_a_send_whose_client_hangs_up_is_committed_and_pushed(
     write, writing, gone = web.database.write, trio.Event(), trio.Event()
     pushed = trio.Event()
 
-    async def slow_write(op: object) -> object:
+    async def slow_write(op: object, **more: Any) -> object:
         writing.set()
         await gone.wait()
-        return await write(op)  # type: ignore[arg-type]
+        return await write(op, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(web.database, "write", slow_write)
     web.phones.on_push = pushed.set

@@ -165,7 +165,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_open(site: CarrierSite) -> 
 async def test_a_full_disk_stores_and_sends_nothing(
     site: CarrierSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(_: Any) -> None:
+    async def full(_: Any, **__: Any) -> None:
         raise StorageUnavailable("disk full")
 
     monkeypatch.setattr(site.database, "write", full)
@@ -179,12 +179,12 @@ async def test_an_outcome_that_can_not_be_stored_is_told_and_found_again(
 ) -> None:
     write, writes = site.database.write, 0
 
-    async def once(op: Any) -> Any:
+    async def once(op: Any, **more: Any) -> Any:
         nonlocal writes
         writes += 1
         if 1 < writes < 5:
             raise StorageUnavailable("disk full")
-        return await write(op)
+        return await write(op, **more)
 
     monkeypatch.setattr(site.database, "write", once)
     answered = await site.carrier_sending.send(owner(site.org), draft())
@@ -204,11 +204,11 @@ async def test_what_the_carrier_took_is_told_whatever_the_storage_does(
     site = await build_pipeline(database, attrs.evolve(SHORT_PAUSES, store_deadline_s=0.01))
     write, writes = site.database.write, 0
 
-    async def once(op: Any) -> Any:
+    async def once(op: Any, **more: Any) -> Any:
         nonlocal writes
         writes += 1
         if writes == 1:
-            return await write(op)
+            return await write(op, **more)
         if trouble is None:
             await trio.sleep_forever()
         raise trouble

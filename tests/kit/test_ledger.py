@@ -28,7 +28,7 @@ def test_a_file_that_keeps_all_promises_passes() -> None:
     [
         ({1: {**SENT, "status": "queued"}, 2: RECEIVED}, "message 1 went back"),
         ({2: RECEIVED}, "stored once and gone"),
-        ({1: SENT, 2: RECEIVED, 3: SENT}, "stored more than once"),
+        ({1: SENT, 2: RECEIVED, 3: SENT}, "stored more often than it was asked for"),
         ({1: SENT}, "received, answered and gone"),
         ({1: SENT, 2: RECEIVED, 3: RECEIVED}, "received twice"),
     ],
