@@ -23,6 +23,7 @@ import uvloop
 
 from bench import machine
 from bench.figures import BARE, FULLER, Figures
+from bench.machine import Noise
 from bench.plan import DEFAULT, QUICK, QUICK_PAIR, Plan
 from bench.report import Report
 from bench.run import LETTERS, Run
@@ -52,6 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="a log line for each request, but by the bare one",
     )
     parser.add_argument("--folder", type=Path, help="where the databases go, such as an SD card")
+    parser.add_argument(
+        "--after",
+        type=Path,
+        metavar="JSON",
+        help="an earlier run, whose rounds are added",
+    )
     parser.add_argument("--json", type=Path, help="writes the figures there")
     parser.add_argument("--write", type=Path, help="writes the report there, as Markdown")
     parser.add_argument(
@@ -73,6 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
         except (subprocess.CalledProcessError, ValueError) as error:
             parser.error(str(error))
         run = Run(Path(folder), plan, figures, sides)
+        if chosen.after is not None:
+            earlier = json.loads(chosen.after.read_text())
+            figures.add_run(earlier["figures"])
+            # That before this run takes the place of that after the earlier one.
+            run.noise += [Noise(*map(tuple, one.values())) for one in earlier["noise"][:-1]]
         # The load's own collector would add its pauses to what it times.
         gc.disable()
         if chosen.profile is not None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -91,6 +91,14 @@ class Figures:
             if (figure.measure, figure.case, figure.name) == (measure, case, name):
                 return figure
         return None
+
+    def add_run(self, figures: Iterable[Mapping[str, Any]]) -> None:
+        """Adds the values of another run, as its `as_json` has given them."""
+        for one in figures:
+            figure = Figure(one["measure"], one["case"], one["name"], one["unit"])
+            for side, its in one["sides"].items():
+                for value in its["values"]:
+                    self.add(side, figure, value)
 
     def as_json(self) -> list[dict[str, Any]]:
         return [

@@ -31,6 +31,13 @@ def test_a_ratio_is_of_the_medians() -> None:
     assert figures.sides("a") == ["phonegate", "bare"]
 
 
+def test_the_values_of_another_run_are_rounds_of_this_one() -> None:
+    figures = measured(3000, 2000)
+    figures.add_run(measured(5000, 4000).as_json())
+    assert figures.values(RATE, "phonegate") == [1500, 3000, 9000, 2500, 5000, 15000]
+    assert figures.median(RATE, "bare") == 3000
+
+
 def test_a_bar_holds_from_its_floor_on() -> None:
     missed, holds, goal = (
         next(bars.of(measured(ours, 1000), DEFAULT)) for ours in (1999, 2000, 3000)
