@@ -58,7 +58,7 @@ class Figures:
     def faults_of(
         self, side: str, measure: str, kinds: tuple[type[Exception], ...]
     ) -> Iterator[None]:
-        """Keeps an error of these kinds as a fault; the body ends there, the run goes on."""
+        """Keeps an error of these kinds as a fault. It ends the body, and the run goes on."""
         try:
             yield
         except kinds as error:

@@ -280,7 +280,7 @@ class Run:
     async def _started(
         self, letter: str, sides: Sequence[Side], stack: AsyncExitStack, *, pinned: bool = True
     ) -> list[Server]:
-        """Starts them all; what does not start is a fault of its side."""
+        """Starts them all. One that does not start is a fault of its side."""
         preload = self._slow_disk if letter == "h" else None
         servers = []
         for side in sides:

@@ -19,7 +19,7 @@ SETTLE_S = 120.0
 
 
 class Org:
-    """Speaks for one org with one server; several orgs may share what counts their messages."""
+    """Speaks for one org with one server. Several orgs may share what counts their messages."""
 
     def __init__(
         self, server: Program, name: str = "bench", deliveries: Deliveries | None = None

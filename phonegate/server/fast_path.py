@@ -116,9 +116,9 @@ class FastPath:
         relayed = secure = False
         prefix = settings.prefix
         if self._trusted or any(map(is_proxy_field, headers)):
-            told = true_peer(client, "http", tuple(headers.items()), self._trusted)
-            client, relayed, secure = told.address, told.relayed, told.scheme == "https"
-            prefix = told.prefix or prefix
+            beyond = true_peer(client, "http", tuple(headers.items()), self._trusted)
+            client, relayed, secure = beyond.address, beyond.relayed, beyond.scheme == "https"
+            prefix = beyond.prefix or prefix
         known = self._pipeline.find(
             method=request.method,
             path=without_prefix(request.path, settings.prefix),

@@ -1,12 +1,13 @@
-"""The one writer: what waits at the end of a turn of the event loop shares a commit.
+"""The one writer: what waits at the same time shares a commit.
 
 One group of operations is under way at a time. What comes meanwhile waits for the next: the more
 comes, the larger the groups, and the fewer flushes of the disk each operation costs.
 
-A group runs at the end of the turn on the loop itself, if its operations are few and small and the
-disk is quick (see `commit_place`), else in the writer's thread, like all chores. The connection is
-handed over whole: until what came of it is back, the loop does not touch it. The thread never takes
-operations by itself, which would make the groups small.
+A group runs on the loop itself, in the task of `Writer.run`, if its operations are few and small
+and the disk is quick (see `commit_place`). Else it is handed to the writer's thread at the end of
+the turn, or on a slow disk as soon as the group before it has ended. Chores are for the thread. The
+connection is handed over whole: until what came of it is back, the loop does not touch it. The
+thread never takes operations by itself, which would make the groups small.
 """
 
 import contextlib
