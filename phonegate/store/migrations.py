@@ -20,6 +20,7 @@ import sqlite3
 from typing import Final
 
 from phonegate.model.phones import number_form
+from phonegate.store.console_schema import CONSOLE
 
 APPLICATION_ID: Final = 0x70686774
 """`phgt` in ASCII, at byte 68 of the file (https://www.sqlite.org/fileformat.html)."""
@@ -515,6 +516,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _NAMES,
     _PHONES_OF_A_KIND,
     _EVENTS,
+    CONSOLE,
 )
 """Step n brings a file from version n to n + 1."""
 
