@@ -22,13 +22,19 @@ from phonegate.operations.pairing_api import pairing_endpoint
 from phonegate.server import AsgiApp
 
 
-def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) -> AsgiApp:
+def main_app(
+    core: Core,
+    pipeline: Pipeline,
+    of_operator: Sequence[Endpoint],
+    of_owner: Sequence[Endpoint],
+) -> AsgiApp:
     """Returns the application of the main server, and completes the table of its pipeline.
 
     Args:
         core: That of the gateway.
         pipeline: What answers, so far the endpoints of the fast path alone.
         of_operator: The operator's endpoints on the main server.
+        of_owner: The owner's endpoints, see `owner_endpoints`.
     """
     # The owner's commands need no pages.
     from phonegate.pages.app import build_whole_app  # noqa: PLC0415
@@ -49,6 +55,7 @@ def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) ->
         pipeline,
         assets,
         own_certificate=is_in_use(settings, own_authority(settings)),
+        of_owner=of_owner,
     )
 
 
@@ -62,14 +69,20 @@ def owner_app(
         operations: The gateway's.
         find_urls: Finds the gateway's URLs for others.
     """
+    pipeline = owner_pipeline(core.services, owner_endpoints(core, operations, find_urls))
+    return OperatorApp(pipeline, AUTHORIZATION)
+
+
+def owner_endpoints(
+    core: Core, operations: Operations, find_urls: Callable[[], Sequence[str]]
+) -> tuple[Endpoint, ...]:
+    """Returns what only the owner may do. The arguments are those of `owner_app`."""
 
     def find_authority() -> Path:
         return own_authority(core.settings).authority
 
-    pipeline = owner_pipeline(
-        core.services,
-        OwnerEndpoints(core.database, operations.status),
+    return (
+        *OwnerEndpoints(core.database, operations.status).endpoints(),
         pairing_endpoint(core.pairing, find_urls, find_authority),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
     )
-    return OperatorApp(pipeline, AUTHORIZATION)
