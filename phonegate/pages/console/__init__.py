@@ -1,1 +1,1 @@
-"""The console: pages for people who have signed in, to read, send and manage by hand."""
+"""The console: what the people of an org and the operator see and do in a browser."""
