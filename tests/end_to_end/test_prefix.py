@@ -60,14 +60,18 @@ def look_around(client: httpx.Client, base: str, printed: str) -> None:
         assert "from_phone_number" in by_number.text
     sent = {"to": "+15553334444", "body": "hi"}
     assert client.post(f"{base}/send/myorg", json=sent, headers=KEYED).json()["queued"] == 1
-    for path in ("/", "/docs"):
+    for path in ("/", "/reference", "/docs"):
         page = client.get(base + path)
         assert page.status_code == 200
         found = re.findall(r'(?:src|href|data-document)="([^"#]+)"', page.text)
         assert len(found) > 5
         for link in found:
-            assert client.get(urljoin(base + path, link)).status_code == 200, link
-    first, text = client.get(f"{base}/").text, client.get(f"{base}/llms.txt").text
+            if link.startswith("console"):
+                continue
+            there = client.get(urljoin(base + path, link), follow_redirects=True)
+            assert there.status_code == 200, link
+            assert there.url.path.startswith(httpx.URL(base).path), link
+    first, text = client.get(f"{base}/reference").text, client.get(f"{base}/llms.txt").text
     for shown in (first, text):
         commands = re.findall(r"curl (?:-X [A-Z]+ )?(?:&#39;|')?(https?://[^/]+[^ ]*)", shown)
         assert len(commands) > 3
@@ -125,7 +129,7 @@ def test_a_strange_prefix_of_a_trusted_proxy_is_ignored(
 ) -> None:
     headers = {"X-Forwarded-Prefix": prefix, "X-Forwarded-For": "192.0.2.1"}
     with httpx.Client(base_url=behind.url, headers=headers) as client:
-        for path in ("/", "/llms.txt", "/docs"):
+        for path in ("/", "/reference", "/llms.txt", "/docs"):
             page = client.get(path).text
             assert "evil" not in page
             assert behind.url + prefix not in page
