@@ -149,13 +149,13 @@ def test_the_prefix_of_a_trusted_proxy_is_printed(behind: GatewayProcess) -> Non
         # The proxy has taken it off the paths, so the page's links are of the proxy's side.
         document = client.get(f"{behind.url}/openapi.json").json()
         assert document["servers"][0]["url"] == f"{behind.url}/a/b"
-        assert f"{behind.url}/a/b/send/" in client.get(f"{behind.url}/").text
+        assert f"{behind.url}/a/b/send/" in client.get(f"{behind.url}/reference").text
         assert client.get(f"{behind.url}/a/b/health").status_code == 404
 
 
 def test_nobody_else_names_a_prefix(gateway: GatewayProcess) -> None:
     headers = {"X-Forwarded-Prefix": "/evil"}
-    assert "evil" not in httpx.get(f"{gateway.url}/", headers=headers).text
+    assert "evil" not in httpx.get(f"{gateway.url}/reference", headers=headers).text
     servers = httpx.get(f"{gateway.url}/openapi.json", headers=headers).json()["servers"]
     assert servers[0]["url"] == f"{gateway.url}/sms"
 
@@ -192,7 +192,7 @@ async def test_all_is_there_through_a_proxy(
         with httpx.Client(verify=trust, timeout=20) as client:
             if is_set:
                 assert client.get(f"https://{address}/sms/health").status_code == 200
-                page = client.get(f"https://{address}/sms/").text
+                page = client.get(f"https://{address}/sms/reference").text
                 assert f"{scheme}://{address}/sms/send/" in page
             else:
                 look_around(client, f"https://{address}/sms", f"{scheme}://{address}/sms")
