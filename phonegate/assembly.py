@@ -39,6 +39,7 @@ from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_events import Attendance
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
@@ -219,6 +220,7 @@ class Core:
             event_log=event_log,
             feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
+            phone_history=PhoneHistory(database, now_ms=now_ms),
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),

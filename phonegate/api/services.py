@@ -22,6 +22,7 @@ from phonegate.domain.event_log import EventLog
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
@@ -48,6 +49,7 @@ class Services:
     event_log: EventLog
     feed: Feed
     phones: PhoneManagement
+    phone_history: PhoneHistory
     media: Media
     sending: Sending
     withdrawal: Withdrawal

@@ -59,7 +59,35 @@ _CONTACTS: Final = ()
 
 # --- health of phones over time ------------------------------------------------------------------
 
-_PHONE_HEALTH: Final = ()
+_PHONE_HEALTH: Final = (
+    # How phones said that they were, and when each was connected (`went_at` is NULL while it is).
+    # Nothing refers to the phone: an org may have thousands of phones, each with thousands of rows
+    # here, which are deleted in small steps once their phone is gone. No id is given twice.
+    """
+    CREATE TABLE phone_health (
+        phone INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        battery INTEGER,
+        charging INTEGER,
+        signal INTEGER,
+        network TEXT,
+        PRIMARY KEY (phone, at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE phone_presence (
+        phone INTEGER NOT NULL,
+        came_at INTEGER NOT NULL,
+        went_at INTEGER,
+        PRIMARY KEY (phone, came_at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO phone_health (phone, at, battery, charging, signal, network)
+    SELECT id, health_at, battery, charging, signal, network FROM phones
+    WHERE health_at IS NOT NULL
+    """,
+)
 
 # --- figures by hour, and of the gateway ---------------------------------------------------------
 

@@ -19,6 +19,7 @@ from phonegate.store.message_counts import MessageCounts
 from phonegate.store.message_removal import MessageRemoval
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
+from phonegate.store.phone_history import PhoneHistory
 from phonegate.store.phone_queue import PhoneQueue
 from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
@@ -51,6 +52,7 @@ class Tables:
         self.keys = ApiKeys(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
+        self.phone_history = PhoneHistory(connection)
         self.enrolments = Enrolments(connection)
         self.word_index = WordIndex(connection)
         self.queue_lengths = QueueLengths(connection)

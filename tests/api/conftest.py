@@ -42,6 +42,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
@@ -310,6 +311,7 @@ def build_services(
         event_log=event_log,
         feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
+        phone_history=PhoneHistory(database, now_ms=now_ms),
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
