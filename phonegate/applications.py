@@ -19,6 +19,7 @@ from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.operations.pairing_api import pairing_endpoint
+from phonegate.operations.set_up_api import set_up_endpoint
 from phonegate.server import AsgiApp
 
 
@@ -60,7 +61,10 @@ def main_app(
 
 
 def owner_app(
-    core: Core, operations: Operations, find_urls: Callable[[], Sequence[str]]
+    core: Core,
+    operations: Operations,
+    find_urls: Callable[[], Sequence[str]],
+    find_local_urls: Callable[[], Sequence[str]],
 ) -> OperatorApp:
     """Returns the application of the control socket.
 
@@ -68,13 +72,19 @@ def owner_app(
         core: That of the gateway.
         operations: The gateway's.
         find_urls: Finds the gateway's URLs for others.
+        find_local_urls: Finds its URLs for programs on the same machine.
     """
-    pipeline = owner_pipeline(core.services, owner_endpoints(core, operations, find_urls))
+    pipeline = owner_pipeline(
+        core.services, owner_endpoints(core, operations, find_urls, find_local_urls)
+    )
     return OperatorApp(pipeline, AUTHORIZATION)
 
 
 def owner_endpoints(
-    core: Core, operations: Operations, find_urls: Callable[[], Sequence[str]]
+    core: Core,
+    operations: Operations,
+    find_urls: Callable[[], Sequence[str]],
+    find_local_urls: Callable[[], Sequence[str]],
 ) -> tuple[Endpoint, ...]:
     """Returns what only the owner may do. The arguments are those of `owner_app`."""
 
@@ -84,5 +94,6 @@ def owner_endpoints(
     return (
         *OwnerEndpoints(core.database, operations.status).endpoints(),
         pairing_endpoint(core.pairing, find_urls, find_authority),
+        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
     )

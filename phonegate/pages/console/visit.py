@@ -18,7 +18,8 @@ from phonegate.api.services import Services
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.principal import OWNER_SCOPE, OwnerScope, Principal, Scope, allows
 from phonegate.model.sessions import Session
-from phonegate.pages.console.words import STATES, WAITING, when
+from phonegate.pages.console.shown_times import when
+from phonegate.pages.console.words import ADVICE, MOODS, STATE_WORDS, waits_words
 from phonegate.pages.policies import CONSOLE_POLICY, HTML
 
 ROOT: Final = "/console"
@@ -143,8 +144,10 @@ class Visit:
             "csrf": self._csrf_field,
             "prefix": self.prefix,
             "when": when,
-            "STATES": STATES,
-            "WAITING": WAITING,
+            "ADVICE": ADVICE,
+            "MOODS": MOODS,
+            "STATE_WORDS": STATE_WORDS,
+            "waits_words": waits_words,
             "asset": lambda name: f"{self.prefix}{self._asset(name)}",
         }
 

@@ -1,10 +1,7 @@
-"""What the console calls the states of messages, and what they wait for. Pure."""
+"""What the console says of a message: its state, what it waits for, what to do. Pure."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Final
-
-from markupsafe import Markup
+from typing import Any, Final, Literal
 
 from phonegate.model.states import (
     CANCELLED,
@@ -17,9 +14,11 @@ from phonegate.model.states import (
     SENT,
     UNCERTAIN,
 )
-from phonegate.model.times import iso
 
-STATES: Final[Mapping[str, str]] = {
+Mood = Literal["", "ok", "warn", "bad"]
+"""How a state looks: neutral, good, doubtful or bad. It is the class of a badge."""
+
+STATE_WORDS: Final[Mapping[str, str]] = {
     QUEUED: "Waiting",
     SENDING: "Sending",
     SENT: "Sent",
@@ -30,27 +29,44 @@ STATES: Final[Mapping[str, str]] = {
     UNCERTAIN: "Maybe sent",
     RECEIVED: "Received",
 }
-"""The word for each state of a message."""
+"""Each state in a word or two."""
 
-WAITING: Final[Mapping[str, str]] = {
+MOODS: Final[Mapping[str, Mood]] = {
+    QUEUED: "",
+    SENDING: "",
+    SENT: "ok",
+    DELIVERED: "ok",
+    FAILED: "bad",
+    EXPIRED: "bad",
+    CANCELLED: "",
+    UNCERTAIN: "warn",
+    RECEIVED: "",
+}
+
+ADVICE: Final[Mapping[str, str]] = {
+    UNCERTAIN: "The phone took it and did not say whether it was sent. It may have arrived: "
+    "ask before you send it again.",
+    EXPIRED: "It could not leave in time, and never will.",
+    CANCELLED: "It was withdrawn before it left.",
+}
+"""What a person should know of a state beyond its word."""
+
+_WAITS: Final[Mapping[str, str]] = {
     "approval": "for approval",
-    "send_at": "for its time",
     "phone": "for the phone, which is away",
     "sim": "for a SIM that no phone has now",
     "turn": "for its turn",
-    "result": "for the result of the phone",
+    "result": "for the phone's result",
 }
-"""The words for each `waiting_for`, after the word of the state."""
 
 
-def when(time: int | str | None) -> Markup:
-    """Returns a time as HTML. A script shows it in the reader's own zone and words.
+def waits_words(message: Mapping[str, Any]) -> str | None:
+    """Returns what a message of the API waits for, as it follows after "Waiting" or "Sending".
 
-    Args:
-        time: In ms since 1970, or as ISO 8601 in UTC. None: nothing is shown.
+    None where it waits for nothing, or nothing is known of that. For a time the words are "until",
+    and the time itself, which each reader sees in a time zone of its own, is its `send_at`.
     """
-    if time is None:
-        return Markup("")
-    text = iso(time) if isinstance(time, int) else time
-    shown = datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Markup('<time datetime="{}" data-when>{}</time>').format(text, shown)
+    reason = message.get("waiting_for")
+    if reason == "send_at":
+        return "until"
+    return None if reason is None else _WAITS.get(reason)
