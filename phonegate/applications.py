@@ -12,6 +12,7 @@ from phonegate.api.endpoint import Endpoint
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import build_table
 from phonegate.assembly import Core
+from phonegate.domain.pairing_offers import PairingOffers
 from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
@@ -62,14 +63,19 @@ def owner_app(
         operations: The gateway's.
         find_urls: Finds the gateway's URLs for others.
     """
+    pipeline = owner_pipeline(
+        core.services,
+        OwnerEndpoints(core.database, operations.status),
+        pairing_endpoint(pairing_offers(core, find_urls)),
+        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+    )
+    return OperatorApp(pipeline, AUTHORIZATION)
+
+
+def pairing_offers(core: Core, find_urls: Callable[[], Sequence[str]]) -> PairingOffers:
+    """Returns what makes links for new phones, for the owner's command and for the console."""
 
     def find_authority() -> Path:
         return own_authority(core.settings).authority
 
-    pipeline = owner_pipeline(
-        core.services,
-        OwnerEndpoints(core.database, operations.status),
-        pairing_endpoint(core.pairing, find_urls, find_authority),
-        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
-    )
-    return OperatorApp(pipeline, AUTHORIZATION)
+    return PairingOffers(core.pairing, find_urls, find_authority)
