@@ -15,6 +15,7 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
+from phonegate.domain.conversations import Conversations
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -44,6 +45,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    conversations: Conversations
     event_log: EventLog
     feed: Feed
     phones: PhoneManagement

@@ -6,6 +6,7 @@ from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.conversations import Conversations
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
@@ -56,13 +57,14 @@ class Tables:
         self.word_index = WordIndex(connection)
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
+        self.conversations = Conversations(connection, self.facts)
         self.media_parts = MediaParts(connection)
         self.phone_queue = PhoneQueue(connection, self.facts)
         self.carrier_queue = CarrierQueue(connection)
         self.due_messages = DueMessages(connection, self.facts)
         self.message_counts = MessageCounts(connection, self.facts)
         self.message_removal = MessageRemoval(
-            connection, self.facts, self.word_index, self.media_parts
+            connection, self.facts, self.word_index, self.conversations, self.media_parts
         )
         self.alarms = StandingAlarms(connection)
         self.webhooks = Webhooks(connection, self.facts, self.events)

@@ -28,6 +28,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
+from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone, follow
@@ -306,6 +307,7 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        conversations=Conversations(database),
         event_log=event_log,
         feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
