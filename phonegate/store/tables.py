@@ -6,6 +6,7 @@ from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.contacts import Contacts
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
@@ -23,6 +24,7 @@ from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
@@ -68,6 +70,8 @@ class Tables:
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
+        self.contacts = Contacts(connection)
+        self.templates = Templates(connection)
 
     # -- business of the writer
 
