@@ -19,6 +19,7 @@ from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.operations.pairing_api import pairing_endpoint
+from phonegate.operations.set_up_api import set_up_endpoint
 from phonegate.server import AsgiApp
 
 
@@ -53,7 +54,10 @@ def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) ->
 
 
 def owner_app(
-    core: Core, operations: Operations, find_urls: Callable[[], Sequence[str]]
+    core: Core,
+    operations: Operations,
+    find_urls: Callable[[], Sequence[str]],
+    find_local_urls: Callable[[], Sequence[str]],
 ) -> OperatorApp:
     """Returns the application of the control socket.
 
@@ -61,6 +65,7 @@ def owner_app(
         core: That of the gateway.
         operations: The gateway's.
         find_urls: Finds the gateway's URLs for others.
+        find_local_urls: Finds its URLs for programs on the same machine.
     """
 
     def find_authority() -> Path:
@@ -70,6 +75,7 @@ def owner_app(
         core.services,
         OwnerEndpoints(core.database, operations.status),
         pairing_endpoint(core.pairing, find_urls, find_authority),
+        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
     )
     return OperatorApp(pipeline, AUTHORIZATION)

@@ -28,6 +28,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.contacts import Contacts
+from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -39,6 +40,7 @@ from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_events import Attendance
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import Bounds, RateLimits
@@ -216,9 +218,11 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
+            conversations=Conversations(database),
             event_log=event_log,
             feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
+            phone_history=PhoneHistory(database, now_ms=now_ms),
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),

@@ -16,12 +16,14 @@ from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.contacts import Contacts
+from phonegate.domain.conversations import Conversations
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
@@ -45,9 +47,11 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    conversations: Conversations
     event_log: EventLog
     feed: Feed
     phones: PhoneManagement
+    phone_history: PhoneHistory
     media: Media
     sending: Sending
     withdrawal: Withdrawal

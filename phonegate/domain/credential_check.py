@@ -106,14 +106,18 @@ class Checks:
         self._proxy_logged = False
         self._changes = 0
         self._generations: Counter[int] = Counter()
+        self.has_orgs = False
+        """Whether there has been an org since this start."""
 
     async def load(self) -> None:
-        """Loads from the database where orgs were seen before this start.
+        """Loads from the database whether there are orgs, and where they were seen before.
 
         Raises:
             StoreError: The database can't be asked.
         """
-        seen = await self._database.read(lambda tx: tx.registrations.networks(CAPACITY))
+        seen, self.has_orgs = await self._database.read(
+            lambda tx: (tx.registrations.networks(CAPACITY), tx.orgs.exist())
+        )
         self._known_addresses.load(seen)
 
     async def hash(self, secret: str) -> str:
@@ -136,7 +140,12 @@ class Checks:
             self._cache.forget(org)
 
     def made(self) -> None:
-        """Forgets the wrong credentials, since an org was made or may be made from now on."""
+        """Forgets the wrong credentials, since an org was made."""
+        self.has_orgs = True
+        self._refused.clear()
+
+    def admit_more(self) -> None:
+        """Forgets the wrong credentials, since other callers may make an org from now on."""
         self._refused.clear()
 
     def removed(self, name: str) -> None:

@@ -55,15 +55,22 @@ class Orgs:
         """Returns the names of the orgs whose secret stands in the documents."""
         return list(await self._database.read(lambda tx: tx.orgs.published()))
 
-    async def add(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+    async def add(
+        self, name: str, secret: str | None = None, *, unless_any: str | None = None
+    ) -> tuple[Org, str]:
         """Creates an org, whatever `registration` says.
 
+        Args:
+            name: Its OrgId.
+            secret: Its SecretKey. Without one it is generated.
+            unless_any: Why there may be no other org yet, as a sentence. None: there may be.
+
         Returns:
-            The org, and its secret: a new one where none was given.
+            The org, and its secret.
 
         Raises:
             BadInput: The name or the secret has a wrong form.
-            Conflict: There is an org of this name.
+            Conflict: There is an org of this name, or any where there may be none.
         """
         secret = make_secret() if secret is None else secret
         require_forms(name, secret)
@@ -71,6 +78,8 @@ class Orgs:
         now = self._now_ms()
 
         def add(tx: Tables) -> Org:
+            if unless_any is not None and tx.orgs.exist():
+                raise Conflict(unless_any)
             if tx.orgs.get(name) is not None:
                 raise Conflict(f"There is an org named {name} already.")
             org = tx.orgs.add(name, stored, now)
@@ -150,7 +159,7 @@ class Orgs:
             )
         await self._authentication.change(lambda tx: tx.registrations.choose(_REGISTRATION, mode))
         rule.chosen = mode
-        self._checks.made()
+        self._checks.admit_more()
         _log.info("registration_changed", mode=mode)
 
 

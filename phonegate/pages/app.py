@@ -27,6 +27,7 @@ def build_whole_app(
         version=services.version,
         max_body_bytes=http.max_body_bytes,
         registration=services.accounts.orgs.registration,
+        is_empty=lambda: services.accounts.set_up.is_open,
         own_certificate=own_certificate,
         assets=assets,
     )

@@ -26,6 +26,7 @@ MEDIA: Final = {
 
 OWN: Final = (
     "page.css",
+    "start.css",
     "copy.js",
     "docs.css",
     "docs.js",

@@ -27,7 +27,31 @@ _SESSIONS: Final = (
 
 # --- conversations -----------------------------------------------------------------------------
 
-_CONVERSATIONS: Final = ()
+_CONVERSATIONS: Final = (
+    # Each has the ids of its newest message and of the newest received one, and up to which
+    # received one all were read. Messages above the mark `conversations` are not counted in it yet.
+    """
+    CREATE TABLE conversations (
+        org INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        last INTEGER NOT NULL,
+        last_in INTEGER NOT NULL,
+        read_to INTEGER NOT NULL,
+        PRIMARY KEY (org, address)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # What came before there was a console counts as read. The index has all that this reads.
+    """
+    INSERT INTO conversations
+    SELECT org, address, max(id), max(iif(direction = 'in', id, 0)), max(id)
+    FROM messages INDEXED BY messages_by_address GROUP BY org, address
+    """,
+    "INSERT INTO marks SELECT 'conversations', coalesce(max(id), 0) FROM messages",
+    "CREATE INDEX conversations_by_last ON conversations (org, last)",
+    """
+    CREATE INDEX conversations_unread ON conversations (org, last) WHERE last_in > read_to
+    """,
+)
 
 # --- names for numbers, and texts to send again --------------------------------------------------
 
@@ -84,7 +108,35 @@ _CONTACTS: Final = (
 
 # --- health of phones over time ------------------------------------------------------------------
 
-_PHONE_HEALTH: Final = ()
+_PHONE_HEALTH: Final = (
+    # How phones said that they were, and when each was connected (`went_at` is NULL while it is).
+    # Nothing refers to the phone: an org may have thousands of phones, each with thousands of rows
+    # here, which are deleted in small steps once their phone is gone. No id is given twice.
+    """
+    CREATE TABLE phone_health (
+        phone INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        battery INTEGER,
+        charging INTEGER,
+        signal INTEGER,
+        network TEXT,
+        PRIMARY KEY (phone, at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE phone_presence (
+        phone INTEGER NOT NULL,
+        came_at INTEGER NOT NULL,
+        went_at INTEGER,
+        PRIMARY KEY (phone, came_at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO phone_health (phone, at, battery, charging, signal, network)
+    SELECT id, health_at, battery, charging, signal, network FROM phones
+    WHERE health_at IS NOT NULL
+    """,
+)
 
 # --- figures by hour, and of the gateway ---------------------------------------------------------
 

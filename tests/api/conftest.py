@@ -29,6 +29,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
 from phonegate.domain.contacts import Contacts
+from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone, follow
@@ -42,6 +43,7 @@ from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate
 from phonegate.domain.phone_delivery import PhoneDelivery
+from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
 from phonegate.domain.rate_limits import RateLimits
@@ -307,9 +309,11 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        conversations=Conversations(database),
         event_log=event_log,
         feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
+        phone_history=PhoneHistory(database, now_ms=now_ms),
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
