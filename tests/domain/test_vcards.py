@@ -106,7 +106,26 @@ def test_what_was_written_is_read_again(contacts: list[Contact]) -> None:
 
 
 PIECES = st.sampled_from(
-    ["BEGIN:VCARD", "END:VCARD", "FN:A", "TEL:1", "TEL;", ":", "\r\n", "\n ", "=", "=\n", '"', ";", "N:;;;", "CHARSET=utf-7", "\\", "AGENT:", "\u2028", "FN;ENCODING=QUOTED-PRINTABLE:=C3="]
+    [
+        "BEGIN:VCARD",
+        "END:VCARD",
+        "FN:A",
+        "TEL:1",
+        "TEL;",
+        ":",
+        "\r\n",
+        "\n ",
+        "=",
+        "=\n",
+        '"',
+        ";",
+        "N:;;;",
+        "CHARSET=utf-7",
+        "\\",
+        "AGENT:",
+        "\u2028",
+        "FN;ENCODING=QUOTED-PRINTABLE:=C3=",
+    ]
 )
 
 
