@@ -97,16 +97,17 @@ class _Columns:
                 if i not in used and pattern.fullmatch(name.strip())
             )
 
-        whole, given, family = at(_NAME), at(_GIVEN), at(_FAMILY)
-        names: list[tuple[int, ...]] = []
-        names += [(one,) for one in whole]
-        if given or family:
-            names.append((*given[:1], *family[:1]))
-        names += [(one,) for one in at(_ORGANIZATION)]
+        given, family = at(_GIVEN), at(_FAMILY)
+        both = (*given[:1], *family[:1])
+        names = [*_each(at(_NAME)), *([both] if both else []), *_each(at(_ORGANIZATION))]
         if not names and not table.has_header:
-            names = [(i,) for i in range(len(table.names)) if i not in used][:1]
+            names = _each([i for i in range(len(table.names)) if i not in used][:1])
         labels = at(_LABEL)
         return cls(names=tuple(names), label=labels[0] if labels else None)
+
+
+def _each(columns: Sequence[int]) -> list[tuple[int, ...]]:
+    return [(one,) for one in columns]
 
 
 def _of_rows(table: written_tables.WrittenTable, columns: _Columns) -> Iterator[Read]:
