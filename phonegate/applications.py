@@ -12,6 +12,7 @@ from phonegate.api.endpoint import Endpoint
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import build_table
 from phonegate.assembly import Core
+from phonegate.domain.pairing_offers import PairingOffers
 from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
@@ -87,13 +88,18 @@ def owner_endpoints(
     find_local_urls: Callable[[], Sequence[str]],
 ) -> tuple[Endpoint, ...]:
     """Returns what only the owner may do. The arguments are those of `owner_app`."""
+    return (
+        *OwnerEndpoints(core.database, operations.status).endpoints(),
+        pairing_endpoint(pairing_offers(core, find_urls)),
+        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
+        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+    )
+
+
+def pairing_offers(core: Core, find_urls: Callable[[], Sequence[str]]) -> PairingOffers:
+    """Returns what makes links for new phones, for the owner's command and for the console."""
 
     def find_authority() -> Path:
         return own_authority(core.settings).authority
 
-    return (
-        *OwnerEndpoints(core.database, operations.status).endpoints(),
-        pairing_endpoint(core.pairing, find_urls, find_authority),
-        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
-        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
-    )
+    return PairingOffers(core.pairing, find_urls, find_authority)

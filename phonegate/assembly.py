@@ -27,6 +27,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
@@ -50,6 +51,7 @@ from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
 from phonegate.domain.sessions import Sessions
+from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.webhooks import Webhooks
@@ -247,6 +249,8 @@ class Core:
                 rate_limits=rate_limits,
             ),
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
+            contacts=Contacts(database),
+            templates=Templates(database),
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),

@@ -6,6 +6,7 @@ from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.contacts import Contacts
 from phonegate.store.conversations import Conversations
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
@@ -26,6 +27,7 @@ from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.sessions import Sessions
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
@@ -74,6 +76,8 @@ class Tables:
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
+        self.contacts = Contacts(connection)
+        self.templates = Templates(connection)
 
     # -- business of the writer
 

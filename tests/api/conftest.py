@@ -28,6 +28,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
+from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
@@ -50,6 +51,7 @@ from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
 from phonegate.domain.sessions import Sessions
+from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
@@ -347,6 +349,8 @@ def build_services(
             rate_limits=rate_limits,
         ),
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
+        contacts=Contacts(database),
+        templates=Templates(database),
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,
