@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, home, keys, sessions, webhooks
+from phonegate.pages.console import assistants, events, home, keys, sessions, webhooks
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -10,6 +10,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
+    *events.ROUTES,
     *sessions.ROUTES,
 )
 
@@ -17,6 +18,7 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
