@@ -31,7 +31,7 @@ from phonegate.events.bus import Bus
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
-from phonegate.own_addresses import base_urls, lan_addresses
+from phonegate.own_addresses import base_urls, lan_addresses, local_url
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import AppUnusable, AsgiApp, Server
 from phonegate.store.database import Database
@@ -69,8 +69,9 @@ RESTART = 1012
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
 """How the settings are read again, and what tells when."""
 
-Ready = Callable[[list[tuple[str, int]], Mode], None]
-"""Gets the addresses that are listened on, and who may make an org by a first call."""
+Ready = Callable[[list[tuple[str, int]], Mode, str | None], None]
+"""Gets the addresses that are listened on, who may make an org by a first call, and the path of the
+set-up link where there is no org yet."""
 
 _log = log.get("gateway")
 
@@ -83,7 +84,7 @@ def run(
     hang_up_stops: bool = False,
     timings: Timings = TIMINGS,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then drains. `ready` gets the bound addresses and the rule.
+    """Serves until SIGTERM or SIGINT, then drains. `ready` gets what `Ready` says.
 
     At SIGHUP the settings are read again by `reread`, and what can be taken up is. Where
     `hang_up_stops`, SIGHUP stops it like SIGTERM.
@@ -165,8 +166,7 @@ async def serve(
     """Serves until `stop` is set, then drains and returns. Cancelling it skips the drain.
 
     `reloads` reads the settings again whenever its channel has something. Reports the bound
-    addresses through `task_status`, and to `ready` with the rule for new orgs. Raises as `run`
-    does.
+    addresses through `task_status`, and to `ready` with what else it gets. Raises as `run` does.
     """
     bus = Bus()
     database = await trio.to_thread.run_sync(
@@ -239,9 +239,10 @@ class _Gateway:
         )
 
         def make_app() -> AsgiApp:
-            from phonegate.applications import main_app  # noqa: PLC0415 - see there
+            from phonegate.applications import main_app, owner_endpoints  # noqa: PLC0415 - see there
 
-            return main_app(core, pipeline, operations.public_endpoints)
+            of_owner = owner_endpoints(core, operations, find_urls, find_local_urls)
+            return main_app(core, pipeline, operations.public_endpoints, of_owner)
 
         server = Server(
             settings.http,
@@ -260,10 +261,21 @@ class _Gateway:
             prefix=settings.http.prefix,
         )
 
+        def find_local_urls() -> Sequence[str]:
+            return [
+                local_url(
+                    host,
+                    port,
+                    scheme="https" if settings.tls.certificate else "http",
+                    prefix=settings.http.prefix,
+                )
+                for host, port in bound
+            ]
+
         def make_owner() -> AsgiApp:
             from phonegate.applications import owner_app  # noqa: PLC0415 - see there
 
-            return owner_app(core, operations, find_urls)
+            return owner_app(core, operations, find_urls, find_local_urls)
 
         return cls(
             core=core,
@@ -320,7 +332,7 @@ class _Gateway:
                 if mode == "open" and beyond_loopback(bound):
                     _log.warning("registration_open", problem=OPEN_TO_ALL)
                 if ready is not None:
-                    ready(bound, mode)
+                    ready(bound, mode, self.core.services.accounts.set_up.path)
                 task_status.started(bound)
                 await stop.wait()
                 self.operations.drain()

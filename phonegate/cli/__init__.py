@@ -31,6 +31,9 @@ class CommandEntry:
 
 COMMANDS: Mapping[str, CommandEntry] = {
     "serve": CommandEntry("serve", "command", "Run the gateway."),
+    "setup": CommandEntry(
+        "setup", "command", "Show the link by which a new gateway is set up in a browser."
+    ),
     "demo": CommandEntry("demo", "command", "Watch messages flow, with a simulated phone."),
     "phone": CommandEntry("phone", "command", "Be a phone: connect, receive and send."),
     "send": CommandEntry("send", "command", "Send an SMS through a gateway."),

@@ -1,7 +1,7 @@
 """`phonegate registration`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,8 +16,19 @@ _MEANINGS: dict[Mode, str] = {
 }
 
 
+_SPELLED: Final[dict[str, Mode]] = {"close": "closed"}
+"""Other words that people type for a mode."""
+
+
+class _ModeChoice(click.Choice[Mode]):
+    """A mode, by its own word or another one for it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Mode:
+        return super().convert(_SPELLED.get(value, value), param, ctx)
+
+
 @click.command()
-@click.argument("mode", type=click.Choice(MODES), required=False)
+@click.argument("mode", type=_ModeChoice(MODES), required=False)
 @options.as_json
 @options.gateway
 def command(

@@ -66,10 +66,16 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
         log.get("configuration").warning("exposed", note=finding.text)
     scheme = "https" if settings.tls.certificate else "http"
 
-    def ready(bound: list[tuple[str, int]], mode: Mode) -> None:
+    def ready(bound: list[tuple[str, int]], mode: Mode, set_up: str | None) -> None:
         http, database_path = settings.http, settings.database.path
         for line in where_to_look(
-            bound, scheme, http.public_url, database_path, mode, prefix=http.prefix
+            bound,
+            scheme,
+            http.public_url,
+            database_path,
+            mode,
+            prefix=http.prefix,
+            set_up=set_up,
         ):
             # Where this can't be written, the log still says where the gateway listens.
             with suppress(OSError, ValueError):
@@ -91,16 +97,24 @@ def where_to_look(
     mode: Mode,
     *,
     prefix: str = "",
+    set_up: str | None = None,
 ) -> list[str]:
-    """Returns what a newcomer needs next: addresses, the file, and who may make an org."""
+    """Returns what a newcomer needs next: addresses, the file, and who may make an org.
+
+    `set_up` is the path of the set-up link, where there is no org yet.
+    """
     urls = [local_url(host, port, scheme=scheme, prefix=prefix) for host, port in bound]
     others = base_urls(bound, lan_addresses(), scheme=scheme, public_url=public_url, prefix=prefix)
     shown = others[0] if others else urls[0]
     link = shown.replace("http", "ws", 1)
+    console = f"  Console     {shown}/console"
+    if set_up is not None:
+        console = f"  Set up      {shown}{set_up}"
     return [
         f"phonegate {phonegate.__version__} is serving.",
         f"  Here        {', '.join(dict.fromkeys(urls))}",
         f"  Phones      {link}/websocket?org_id=ORG&secret_key=SECRET",
+        console,
         f"  Database    {Path(database).absolute()}",
         f"  New orgs    {_NEW_ORGS[mode]} (phonegate registration)",
         "  Stop        Ctrl-C",

@@ -8,6 +8,7 @@ from phonegate.domain.credentials import STANDARD_COST, Cost
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
+from phonegate.domain.set_up import SetUp
 from phonegate.model.facts import Publish, unheard
 from phonegate.store.database import Database
 
@@ -34,6 +35,7 @@ class Accounts:
             publish=publish,
         )
         self.orgs = Orgs(database, self.authentication, registration=registration, now_ms=now_ms)
+        self.set_up = SetUp(self.orgs, self.authentication.checks, now_ms=now_ms)
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)
 
     async def load(self) -> None:

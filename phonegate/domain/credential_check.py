@@ -106,14 +106,18 @@ class Checks:
         self._proxy_logged = False
         self._changes = 0
         self._generations: Counter[int] = Counter()
+        self.has_orgs = False
+        """Whether there has been an org since this start."""
 
     async def load(self) -> None:
-        """Loads from the database where orgs were seen before this start.
+        """Loads from the database whether there are orgs, and where they were seen before.
 
         Raises:
             StoreError: The database can't be asked.
         """
-        seen = await self._database.read(lambda tx: tx.registrations.networks(CAPACITY))
+        seen, self.has_orgs = await self._database.read(
+            lambda tx: (tx.registrations.networks(CAPACITY), tx.orgs.exist())
+        )
         self._known_addresses.load(seen)
 
     async def hash(self, secret: str) -> str:
@@ -136,7 +140,12 @@ class Checks:
             self._cache.forget(org)
 
     def made(self) -> None:
-        """Forgets the wrong credentials, since an org was made or may be made from now on."""
+        """Forgets the wrong credentials, since an org was made."""
+        self.has_orgs = True
+        self._refused.clear()
+
+    def admit_more(self) -> None:
+        """Forgets the wrong credentials, since other callers may make an org from now on."""
         self._refused.clear()
 
     def removed(self, name: str) -> None:
@@ -189,6 +198,24 @@ class Checks:
             found, key = await self._database.read(read)
             if changes == self._changes:  # as above
                 return found, None if key is None else self._principal(key)
+
+    async def of_session(
+        self, read: Callable[[Tables], tuple[T, Org | None, ApiKey | None]]
+    ) -> tuple[T, Principal | None]:
+        """See `Authentication.of_session`."""
+        while True:
+            changes = self._changes
+            found, org, key = await self._database.read(read)
+            if changes == self._changes:  # as above
+                break
+        if key is not None:
+            return found, self._principal(key)
+        return found, None if org is None else self._of_secret(org)
+
+    def _of_secret(self, org: Org) -> Principal:
+        return Principal(
+            org=org.id, org_name=org.name, scopes=SCOPES, generation=self._generations[org.id]
+        )
 
     def _principal(self, key: ApiKey) -> Principal:
         return Principal(
@@ -285,9 +312,7 @@ class Checks:
                     break
         if org is None or not right:
             return None
-        return Principal(
-            org=org.id, org_name=org.name, scopes=SCOPES, generation=self._generations[org.id]
-        )
+        return self._of_secret(org)
 
     async def _create(self, name: str, secret: str) -> tuple[Org, bool]:
         """Creates an org, or returns the one that another first contact created meanwhile.

@@ -55,15 +55,22 @@ class Orgs:
         """Returns the names of the orgs whose secret stands in the documents."""
         return list(await self._database.read(lambda tx: tx.orgs.published()))
 
-    async def add(self, name: str, secret: str | None = None) -> tuple[Org, str]:
+    async def add(
+        self, name: str, secret: str | None = None, *, unless_any: str | None = None
+    ) -> tuple[Org, str]:
         """Creates an org, whatever `registration` says.
 
+        Args:
+            name: Its OrgId.
+            secret: Its SecretKey. Without one it is generated.
+            unless_any: Why there may be no other org yet, as a sentence. None: there may be.
+
         Returns:
-            The org, and its secret: a new one where none was given.
+            The org, and its secret.
 
         Raises:
             BadInput: The name or the secret has a wrong form.
-            Conflict: There is an org of this name.
+            Conflict: There is an org of this name, or any where there may be none.
         """
         secret = make_secret() if secret is None else secret
         require_forms(name, secret)
@@ -71,6 +78,8 @@ class Orgs:
         now = self._now_ms()
 
         def add(tx: Tables) -> Org:
+            if unless_any is not None and tx.orgs.exist():
+                raise Conflict(unless_any)
             if tx.orgs.get(name) is not None:
                 raise Conflict(f"There is an org named {name} already.")
             org = tx.orgs.add(name, stored, now)
@@ -100,6 +109,7 @@ class Orgs:
         def rotate(tx: Tables) -> Org:
             tx.orgs.rotate(name, stored)
             org = _named(tx, name)
+            tx.sessions.end_of_secret(org.id)
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
             # From now on it is the owner's, also if a first call has made it.
@@ -122,6 +132,7 @@ class Orgs:
 
         def remove(tx: Tables) -> Org:
             org = _named(tx, name)
+            tx.sessions.end_of_org(org.id)
             tx.orgs.remove(name)
             return org
 
@@ -150,7 +161,7 @@ class Orgs:
             )
         await self._authentication.change(lambda tx: tx.registrations.choose(_REGISTRATION, mode))
         rule.chosen = mode
-        self._checks.made()
+        self._checks.admit_more()
         _log.info("registration_changed", mode=mode)
 
 

@@ -36,6 +36,7 @@ class Attendance:
         def note(tx: Tables) -> None:
             for phone, is_online in online.items():
                 if tx.phones.set_online(phone, is_online):
+                    (tx.phone_history.came if is_online else tx.phone_history.went)(phone, now)
                     record(tx, "phone.online" if is_online else "phone.offline", phone, now)
 
         await self._database.write(note, patient=True, size=len(online))

@@ -113,6 +113,17 @@ class WebhooksChanged:
     org: int
 
 
+@attrs.frozen
+class ConversationRead:
+    """What counts as read in conversations has changed."""
+
+    org: int
+    address: str | None = attrs.field(repr=False)
+    """The other party. None where many conversations were read at once."""
+    upto: int
+    """Received messages up to this id count as read now, and of this one conversation no others."""
+
+
 Fact = (
     Changed
     | Repeated
@@ -124,6 +135,7 @@ Fact = (
     | Happened
     | EventsRecorded
     | WebhooksChanged
+    | ConversationRead
 )
 
 Publish = Callable[[Sequence[Fact]], None]

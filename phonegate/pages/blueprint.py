@@ -45,7 +45,8 @@ class Page:
 
 
 PAGES: Final = {
-    "/": Page(template="landing.html", media=HTML, policy=PAGE_POLICY),
+    "/": Page(template="start.html", media=HTML, policy=PAGE_POLICY),
+    "/reference": Page(template="reference.html", media=HTML, policy=PAGE_POLICY),
     "/docs": Page(template="docs.html", media=HTML, policy=DOCS_POLICY),
     "/llms.txt": Page(template="llms.txt", media=PLAIN, policy=NO_POLICY),
     "/robots.txt": Page(template="robots.txt", media=PLAIN, policy=NO_POLICY),
@@ -63,6 +64,7 @@ class _Printer:
         version: str,
         max_body_bytes: int,
         registration: Registration,
+        is_empty: Callable[[], bool],
         own_certificate: bool,
         swagger_version: str,
     ) -> None:
@@ -71,10 +73,11 @@ class _Printer:
         self._version = version
         self._max_body_bytes = max_body_bytes
         self._registration = registration
+        self._is_empty = is_empty
         self._own_certificate = own_certificate
         self._swagger_version = swagger_version
-        self._printed: dict[tuple[str, str, str, Mode], str] = {}
-        """Each page with a stand-in for its host, by template, scheme, stand-in and mode."""
+        self._printed: dict[tuple[str, str, str, Mode, bool], str] = {}
+        """Each page with a stand-in for its host, by all that makes it another one."""
 
     async def show(self, page: Page) -> Response:
         """Answers a request for a page, with the address in it that it was asked at."""
@@ -88,8 +91,8 @@ class _Printer:
         return await _response(asset, ASK, page.policy)
 
     async def _print(self, page: Page, scheme: str, host: str) -> str:
-        mode = self._registration.mode
-        key = (page.template, scheme, host, mode)
+        mode, empty = self._registration.mode, self._is_empty()
+        key = (page.template, scheme, host, mode, empty)
         if key not in self._printed:
             context = page_context(
                 self._table,
@@ -102,6 +105,7 @@ class _Printer:
                 page.template,
                 swagger_version=self._swagger_version,
                 own_certificate=self._own_certificate and scheme == "https",
+                empty=empty,
                 **context,
             )
         return self._printed[key]
@@ -114,6 +118,7 @@ def build_pages(
     version: str,
     max_body_bytes: int,
     registration: Registration,
+    is_empty: Callable[[], bool],
     own_certificate: bool = False,
     assets: Assets | None = None,
 ) -> Blueprint:
@@ -125,6 +130,7 @@ def build_pages(
         version: The program's version.
         max_body_bytes: The largest body that the gateway takes.
         registration: Who may make an org by a first call, now.
+        is_empty: Tells whether there is no org yet, so that the gateway has to be set up.
         own_certificate: The certificate is of the gateway's own authority, unknown to clients.
         assets: The files that the pages load, where they are read already.
     """
@@ -142,6 +148,7 @@ def build_pages(
         version=version,
         max_body_bytes=max_body_bytes,
         registration=registration,
+        is_empty=is_empty,
         own_certificate=own_certificate,
         swagger_version=assets.swagger_version,
     )

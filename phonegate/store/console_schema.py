@@ -27,15 +27,116 @@ _SESSIONS: Final = (
 
 # --- conversations -----------------------------------------------------------------------------
 
-_CONVERSATIONS: Final = ()
+_CONVERSATIONS: Final = (
+    # Each has the ids of its newest message and of the newest received one, and up to which
+    # received one all were read. Messages above the mark `conversations` are not counted in it yet.
+    """
+    CREATE TABLE conversations (
+        org INTEGER NOT NULL,
+        address TEXT NOT NULL,
+        last INTEGER NOT NULL,
+        last_in INTEGER NOT NULL,
+        read_to INTEGER NOT NULL,
+        PRIMARY KEY (org, address)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # What came before there was a console counts as read. The index has all that this reads.
+    """
+    INSERT INTO conversations
+    SELECT org, address, max(id), max(iif(direction = 'in', id, 0)), max(id)
+    FROM messages INDEXED BY messages_by_address GROUP BY org, address
+    """,
+    "INSERT INTO marks SELECT 'conversations', coalesce(max(id), 0) FROM messages",
+    "CREATE INDEX conversations_by_last ON conversations (org, last)",
+    """
+    CREATE INDEX conversations_unread ON conversations (org, last) WHERE last_in > read_to
+    """,
+)
 
 # --- names for numbers, and texts to send again --------------------------------------------------
 
-_CONTACTS: Final = ()
+_CONTACTS: Final = (
+    # Numbers have the form in which messages are sent to them. `sorting` is the name as it is
+    # searched for and sorted by.
+    """
+    CREATE TABLE contacts (
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        number TEXT NOT NULL,
+        name TEXT NOT NULL,
+        label TEXT NOT NULL,
+        sorting TEXT NOT NULL,
+        PRIMARY KEY (org, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX contacts_by_name ON contacts (org, sorting, number)",
+    """
+    CREATE TABLE templates (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (org, name)
+    ) STRICT
+    """,
+    # Messages that were written together. `draft` is what they are made from, until all of them
+    # are accepted; `accepted` counts them. `digest` is that of what is sent.
+    """
+    CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        key TEXT,
+        token TEXT NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL,
+        begun_at INTEGER,
+        digest BLOB,
+        total INTEGER NOT NULL DEFAULT 0,
+        accepted INTEGER NOT NULL DEFAULT 0,
+        draft BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX batches_by_org ON batches (org, id)",
+    # The ids of the messages of a batch.
+    """
+    CREATE TABLE batch_ranges (
+        batch INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (batch, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
 
 # --- health of phones over time ------------------------------------------------------------------
 
-_PHONE_HEALTH: Final = ()
+_PHONE_HEALTH: Final = (
+    # How phones said that they were, and when each was connected (`went_at` is NULL while it is).
+    # Nothing refers to the phone: an org may have thousands of phones, each with thousands of rows
+    # here, which are deleted in small steps once their phone is gone. No id is given twice.
+    """
+    CREATE TABLE phone_health (
+        phone INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        battery INTEGER,
+        charging INTEGER,
+        signal INTEGER,
+        network TEXT,
+        PRIMARY KEY (phone, at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE phone_presence (
+        phone INTEGER NOT NULL,
+        came_at INTEGER NOT NULL,
+        went_at INTEGER,
+        PRIMARY KEY (phone, came_at)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO phone_health (phone, at, battery, charging, signal, network)
+    SELECT id, health_at, battery, charging, signal, network FROM phones
+    WHERE health_at IS NOT NULL
+    """,
+)
 
 # --- figures by hour, and of the gateway ---------------------------------------------------------
 

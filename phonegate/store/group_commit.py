@@ -244,7 +244,7 @@ class GroupCommit:
     # -- chores
 
     def do_chores(self) -> Outcome:
-        """Brings the index of words up to date and clears removed orgs away, one slice of each.
+        """Brings words and conversations up to date, and clears removed orgs away, a slice of each.
 
         A failure undoes the slice and leaves it to a later turn, since no caller waits for it.
         """
@@ -254,6 +254,8 @@ class GroupCommit:
                 known = word_index.missing
                 self._begin(on_loop=False)
                 added, complete = word_index.add_missing(INDEX_AT_ONCE)
+                # It has never fewer than the index, which may stop at long texts.
+                self._tables.conversations.add_missing(INDEX_AT_ONCE)
                 self._connection.execute("COMMIT")
                 word_index.missing = 0 if complete else max(known - added, INDEX_AT)
             if orgs.removed:

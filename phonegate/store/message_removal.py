@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from phonegate.model.facts import Changed, Fact
 from phonegate.model.messages import Aged
+from phonegate.store.conversations import Conversations
 from phonegate.store.media_parts import MediaParts
 from phonegate.store.word_index import WordIndex
 
@@ -43,11 +44,13 @@ class MessageRemoval:
         connection: sqlite3.Connection,
         facts: list[Fact],
         word_index: WordIndex,
+        conversations: Conversations,
         media_parts: MediaParts,
     ) -> None:
         self._connection = connection
         self._facts = facts
         self._word_index = word_index
+        self._conversations = conversations
         self._media_parts = media_parts
 
     def drop(self, org: int, limit: int) -> bool:
@@ -84,6 +87,7 @@ class MessageRemoval:
         """Deletes messages, each given as id, org, direction, address, body, status, …."""
         self._word_index.remove(rows)
         self._connection.executemany("DELETE FROM messages WHERE id = ?", [row[:1] for row in rows])
+        self._conversations.without(rows)
         self._facts += [Changed(row[0], row[1], row[5], None) for row in rows]
 
     def _within(self, rows: Iterable[Any], chars: int) -> list[Any]:

@@ -1,7 +1,8 @@
 """Messages: storing them, reading them, and every change of a single one."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Final, Literal
@@ -41,6 +42,7 @@ from phonegate.store.rows import (
     message,
     new_row,
     received_row,
+    view,
 )
 from phonegate.store.word_index import WordIndex
 
@@ -113,6 +115,11 @@ def bulk_change(before: str, cause: Cause) -> tuple[str, str]:
 
 
 _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
+
+_VIEWS_OF = f"""
+    SELECT {", ".join(MessageView._fields)} FROM messages
+    WHERE id IN (SELECT value FROM json_each(?)) AND org = ?
+"""  # noqa: S608 - constants
 
 _WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Cause.WITHDRAWN)
 WITHDRAW: Final = f"""
@@ -285,6 +292,11 @@ class Messages:
         The query is one without a search, of a reader who sees all addresses.
         """
         return self._pages.shown_rows(org, query)
+
+    def views_of(self, org: int, ids: Iterable[int]) -> dict[int, MessageView]:
+        """Returns those of the org's messages that have these ids, as readers see them."""
+        rows = self._connection.execute(_VIEWS_OF, (json.dumps(list(ids)), org))
+        return {one.id: one for one in map(view, rows)}
 
     def has_of_key(self, org: int, key: str) -> bool:
         """Tells whether there is a message that this org sent with this API key."""

@@ -36,6 +36,11 @@ class Orgs:
         ).fetchone()
         return None if row is None else _org(row)
 
+    def exist(self) -> bool:
+        """Tells whether there is any org."""
+        found = self._connection.execute("SELECT 1 FROM orgs WHERE name IS NOT NULL LIMIT 1")
+        return found.fetchone() is not None
+
     def all(self) -> list[Org]:
         """Returns every org, by name."""
         rows = self._connection.execute(

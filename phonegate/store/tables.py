@@ -6,6 +6,8 @@ from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.contacts import Contacts
+from phonegate.store.conversations import Conversations
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
@@ -18,11 +20,14 @@ from phonegate.store.message_counts import MessageCounts
 from phonegate.store.message_removal import MessageRemoval
 from phonegate.store.messages import Messages
 from phonegate.store.orgs import Orgs
+from phonegate.store.phone_history import PhoneHistory
 from phonegate.store.phone_queue import PhoneQueue
 from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
+from phonegate.store.sessions import Sessions
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
@@ -48,19 +53,22 @@ class Tables:
         self.orgs = Orgs(connection, self.events)
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
+        self.sessions = Sessions(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
+        self.phone_history = PhoneHistory(connection)
         self.enrolments = Enrolments(connection)
         self.word_index = WordIndex(connection)
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
+        self.conversations = Conversations(connection, self.facts)
         self.media_parts = MediaParts(connection)
         self.phone_queue = PhoneQueue(connection, self.facts)
         self.carrier_queue = CarrierQueue(connection)
         self.due_messages = DueMessages(connection, self.facts)
         self.message_counts = MessageCounts(connection, self.facts)
         self.message_removal = MessageRemoval(
-            connection, self.facts, self.word_index, self.media_parts
+            connection, self.facts, self.word_index, self.conversations, self.media_parts
         )
         self.alarms = StandingAlarms(connection)
         self.webhooks = Webhooks(connection, self.facts, self.events)
@@ -68,6 +76,8 @@ class Tables:
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
+        self.contacts = Contacts(connection)
+        self.templates = Templates(connection)
 
     # -- business of the writer
 

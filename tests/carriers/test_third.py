@@ -182,7 +182,7 @@ async def test_it_sends_and_reports(tmp_path: Path) -> None:
 
 
 def _send_and_report(gateway: Acme) -> None:
-    assert "an account at Twilio, Telnyx or Acme" in gateway.page("/")
+    assert "an account at Twilio, Telnyx or Acme" in gateway.page("/reference")
     sent = gateway.post(
         "/sms/send", {"from_phone_number": FROM, "to_phone_number": TO, "message": "hi"}
     )

@@ -40,6 +40,17 @@ def test_where_to_look_names_addresses_that_work() -> None:
     lines = where_to_look([("::1", 80)], "http", "", "x.db", "local", prefix="/sms")
     assert "http://[::1]:80/sms" in lines[1]
     assert "ws://[::1]:80/sms/websocket?" in lines[2]
+    assert "  Console     http://[::1]:80/sms/console" in lines
+    public = where_to_look(
+        [("0.0.0.0", 80)],
+        "http",
+        "https://sms.example.org/x",
+        "x.db",
+        "local",
+        set_up="/console/set-up/AbC",
+    )
+    assert "  Set up      https://sms.example.org/x/console/set-up/AbC" in public
+    assert not any("Console" in line for line in public)
     lines = where_to_look([("localhost", 1), ("::1", 2)], "https", "", "x.db", "closed")
     assert "https://localhost:1, https://[::1]:2" in lines[1]
 

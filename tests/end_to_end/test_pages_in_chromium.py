@@ -38,7 +38,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
         yield process
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/reference", "/docs"])
 def test_the_pages_fit_the_screen_by_day_and_by_night(
     browser: Browser, gateway: GatewayProcess, path: str
 ) -> None:
@@ -57,13 +57,13 @@ def test_the_pages_fit_the_screen_by_day_and_by_night(
             browser.resize(width)
             assert browser.run("return innerWidth") == width
             assert browser.run("return document.documentElement.scrollWidth") <= width
-            if path == "/":
+            if path != "/docs":
                 assert browser.run(CONTRAST) == []
 
 
 def test_an_example_is_copied_with_a_click(browser: Browser, gateway: GatewayProcess) -> None:
     browser.allow_clipboard(gateway.url)
-    browser.look(gateway.url, width=390)
+    browser.look(f"{gateway.url}/reference", width=390)
     card = browser.find("#send .card")
     button = browser.click("button.copy", card)
     browser.until(lambda _: button.text == "Copied")
@@ -76,7 +76,7 @@ def test_an_example_is_copied_with_a_click(browser: Browser, gateway: GatewayPro
 def test_an_example_is_copied_where_the_browser_trusts_nobody(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
-    browser.look(f"http://{HOME}:{gateway.port}")
+    browser.look(f"http://{HOME}:{gateway.port}/reference")
     assert browser.run("return window.isSecureContext") is False
     button = browser.click("#keys .card button.copy")
     browser.until(lambda _: button.text == "Copied")
@@ -89,7 +89,7 @@ def test_the_page_is_whole_without_its_script_and_by_keyboard(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
     browser.scripts(on=False)
-    browser.look(gateway.url)
+    browser.look(f"{gateway.url}/reference")
     browser.scripts(on=True)
     assert browser.driver.find_elements(By.CSS_SELECTOR, "button") == []
     assert browser.find("#send pre").text.startswith("curl")

@@ -60,14 +60,18 @@ def look_around(client: httpx.Client, base: str, printed: str) -> None:
         assert "from_phone_number" in by_number.text
     sent = {"to": "+15553334444", "body": "hi"}
     assert client.post(f"{base}/send/myorg", json=sent, headers=KEYED).json()["queued"] == 1
-    for path in ("/", "/docs"):
+    for path in ("/", "/reference", "/docs"):
         page = client.get(base + path)
         assert page.status_code == 200
         found = re.findall(r'(?:src|href|data-document)="([^"#]+)"', page.text)
         assert len(found) > 5
         for link in found:
-            assert client.get(urljoin(base + path, link)).status_code == 200, link
-    first, text = client.get(f"{base}/").text, client.get(f"{base}/llms.txt").text
+            if link.startswith("console"):
+                continue
+            there = client.get(urljoin(base + path, link), follow_redirects=True)
+            assert there.status_code == 200, link
+            assert there.url.path.startswith(httpx.URL(base).path), link
+    first, text = client.get(f"{base}/reference").text, client.get(f"{base}/llms.txt").text
     for shown in (first, text):
         commands = re.findall(r"curl (?:-X [A-Z]+ )?(?:&#39;|')?(https?://[^/]+[^ ]*)", shown)
         assert len(commands) > 3
@@ -125,7 +129,7 @@ def test_a_strange_prefix_of_a_trusted_proxy_is_ignored(
 ) -> None:
     headers = {"X-Forwarded-Prefix": prefix, "X-Forwarded-For": "192.0.2.1"}
     with httpx.Client(base_url=behind.url, headers=headers) as client:
-        for path in ("/", "/llms.txt", "/docs"):
+        for path in ("/", "/reference", "/llms.txt", "/docs"):
             page = client.get(path).text
             assert "evil" not in page
             assert behind.url + prefix not in page
@@ -145,13 +149,13 @@ def test_the_prefix_of_a_trusted_proxy_is_printed(behind: GatewayProcess) -> Non
         # The proxy has taken it off the paths, so the page's links are of the proxy's side.
         document = client.get(f"{behind.url}/openapi.json").json()
         assert document["servers"][0]["url"] == f"{behind.url}/a/b"
-        assert f"{behind.url}/a/b/send/" in client.get(f"{behind.url}/").text
+        assert f"{behind.url}/a/b/send/" in client.get(f"{behind.url}/reference").text
         assert client.get(f"{behind.url}/a/b/health").status_code == 404
 
 
 def test_nobody_else_names_a_prefix(gateway: GatewayProcess) -> None:
     headers = {"X-Forwarded-Prefix": "/evil"}
-    assert "evil" not in httpx.get(f"{gateway.url}/", headers=headers).text
+    assert "evil" not in httpx.get(f"{gateway.url}/reference", headers=headers).text
     servers = httpx.get(f"{gateway.url}/openapi.json", headers=headers).json()["servers"]
     assert servers[0]["url"] == f"{gateway.url}/sms"
 
@@ -188,7 +192,7 @@ async def test_all_is_there_through_a_proxy(
         with httpx.Client(verify=trust, timeout=20) as client:
             if is_set:
                 assert client.get(f"https://{address}/sms/health").status_code == 200
-                page = client.get(f"https://{address}/sms/").text
+                page = client.get(f"https://{address}/sms/reference").text
                 assert f"{scheme}://{address}/sms/send/" in page
             else:
                 look_around(client, f"https://{address}/sms", f"{scheme}://{address}/sms")

@@ -33,7 +33,7 @@ async def get(web: Web, path: str, method: str = "GET", **headers: str) -> Reply
 
 async def assets(web: Web) -> list[str]:
     found: set[str] = set()
-    for path in ("/", "/docs"):
+    for path in ("/", "/reference", "/docs"):
         page = (await get(web, path)).data.decode()
         found |= set(re.findall(r'(?:src|href)="(assets/[^"]+)"', page))
     return sorted("/" + name for name in found)
@@ -89,7 +89,9 @@ async def test_other_methods_are_refused_as_everywhere(web: Web, method: str) ->
         assert (asked.status, asked.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/llms.txt/", "/openapi.json", "/websocket"])
+@pytest.mark.parametrize(
+    "path", ["/", "/reference", "/docs", "/llms.txt/", "/openapi.json", "/websocket"]
+)
 async def test_the_log_names_the_page(web: Web, path: str) -> None:
     with capture_logs() as lines:
         await get(web, f"{path}?secret_key={SECRET}")
@@ -177,7 +179,9 @@ HOSTS = {
 async def test_the_pages_print_the_address_that_they_were_asked_at(
     web: Web, host: str, base: str
 ) -> None:
-    page = (await get(web, "/", Host=host)).data.decode()
+    start = (await get(web, "/", Host=host)).data.decode()
+    assert blocks_of_html(start)[-1].text == base
+    page = (await get(web, "/reference", Host=host)).data.decode()
     assert blocks_of_html(page)[0].text == base
     link = "ws" + base.removeprefix("http")
     assert f"{link}/websocket?org_id=ORG&secret_key=SECRET" in {
@@ -189,27 +193,28 @@ async def test_the_pages_print_the_address_that_they_were_asked_at(
             assert f" {base}/" in block.text or f" '{base}/" in block.text
             # Brackets mean something to a shell.
             assert ("[" not in base) or f" '{base}/" in block.text
-    assert "alert(1)" not in page + text
-    assert "gateway.invalid" not in page + text
-    assert "::9" not in page + text
+    assert "alert(1)" not in start + page + text
+    assert "gateway.invalid" not in start + page + text
+    assert "::9" not in start + page + text
 
 
 async def test_the_owners_address_comes_before_the_asked_one(web: Web) -> None:
     settings = HttpSettings(public_url="https://example.org/it's/&lt;sms/")
     owned = attrs.evolve(web, app=build_whole_app(web.services, settings))
-    page = (await get(owned, "/", Host="elsewhere")).data.decode()
-    assert blocks_of_html(page)[0].text == "https://example.org/it's/&lt;sms"
-    assert "elsewhere" not in page
+    for path, at in (("/", -1), ("/reference", 0)):
+        page = (await get(owned, path, Host="elsewhere")).data.decode()
+        assert blocks_of_html(page)[at].text == "https://example.org/it's/&lt;sms"
+        assert "elsewhere" not in page
 
 
 async def test_a_certificate_of_the_own_authority_is_explained_to_curl(web: Web) -> None:
     said = "CURL_CA_BUNDLE"
-    assert said not in (await get(web, "/")).data.decode()
+    assert said not in (await get(web, "/reference")).data.decode()
     for url, is_said in (("https://example.org", True), ("http://example.org", False)):
         settings = HttpSettings(public_url=url)
         app = build_whole_app(web.services, settings, own_certificate=True)
         owned = attrs.evolve(web, app=app)
-        assert (said in (await get(owned, "/")).data.decode()) is is_said
+        assert (said in (await get(owned, "/reference")).data.decode()) is is_said
 
 
 class StuckDatabase:
@@ -234,12 +239,12 @@ async def test_the_pages_need_no_storage_and_tell_of_no_org(
         assert page.status == 200
         assert page.data == (await get(app, path)).data
         assert b"a-secret-club" not in page.data
-    assert ORG.encode() in (await get(web, "/")).data  # the example's own name
+    assert ORG.encode() in (await get(web, "/reference")).data  # the example's own name
 
 
 async def test_who_makes_orgs_is_told_as_it_is(web: Web) -> None:
     promise = "creates the org"
-    assert promise in (await get(web, "/")).data.decode()
+    assert promise in (await get(web, "/reference")).data.decode()
     accounts = Accounts(
         web.database,
         registration=Registration(forced="closed"),
@@ -248,7 +253,7 @@ async def test_who_makes_orgs_is_told_as_it_is(web: Web) -> None:
     )
     services = attrs.evolve(web.services, accounts=accounts)
     closed = attrs.evolve(web, app=build_whole_app(services, HttpSettings()))
-    for path in ("/", "/llms.txt"):
+    for path in ("/reference", "/llms.txt"):
         page = (await get(closed, path)).data.decode()
         assert promise not in page
         assert "creates that org" not in page

@@ -1,4 +1,4 @@
-"""Every example that `/` and `/llms.txt` print runs as printed, in the order of the page.
+"""Every example that `/reference` and `/llms.txt` print runs as printed, in the order of the page.
 
 The pages are fetched from the gateway that the examples then talk to, so that nothing in them is
 replaced but the API key, which a page can't know.
@@ -203,8 +203,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         yield reader
 
 
-def test_every_example_of_the_first_page_works_as_printed(reader: Reader) -> None:
-    page = httpx.get(f"{reader.gateway.url}/", timeout=30, trust_env=False).text
+def test_every_example_of_the_reference_works_as_printed(reader: Reader) -> None:
+    page = httpx.get(f"{reader.gateway.url}/reference", timeout=30, trust_env=False).text
     blocks = blocks_of_html(page)
     reader.follow(blocks)
     reader.talk()
@@ -217,7 +217,7 @@ def test_every_example_of_the_agents_page_works_as_printed(reader: Reader) -> No
     push, *rest = [
         block
         for block in blocks_of_html(
-            httpx.get(f"{reader.gateway.url}/", timeout=30, trust_env=False).text
+            httpx.get(f"{reader.gateway.url}/reference", timeout=30, trust_env=False).text
         )
         if block.kind in {"sh", "python"}
     ]

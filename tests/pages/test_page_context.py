@@ -40,18 +40,18 @@ def test_what_is_final_says_what_changes_it_after_all() -> None:
     assert "unless a delivery" in told[FAILED]
 
 
-@pytest.mark.parametrize("page", ["/", "/llms.txt"])
+@pytest.mark.parametrize("page", ["/reference", "/llms.txt"])
 async def test_every_code_is_told_with_its_status(web: Web, page: str) -> None:
     text = (await web.call("GET", page, secret=None)).data.decode()
     for name, code in CODES.items():
         start = (
             f"<div><dt>{code.status}</dt><dd><code>{name}</code> "
-            if page == "/"
+            if page == "/reference"
             else (f"- {code.status} `{name}`: ")
         )
         shown = code.sentence
-        assert start + (str(marked(shown)) if page == "/" else shown) in text
-        assert (str(escape(code.advice)) if page == "/" else code.advice) in text
+        assert start + (str(marked(shown)) if page == "/reference" else shown) in text
+        assert (str(escape(code.advice)) if page == "/reference" else code.advice) in text
 
 
 def test_nothing_is_promised_of_a_call_that_did_not_finish() -> None:

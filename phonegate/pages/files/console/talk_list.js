@@ -117,7 +117,7 @@ export class TalkList {
       const words = document.createElement("span");
       words.className = "told";
       words.textContent = `${STATES[message.status]}:`;
-      const icon = document.querySelector(`#state-icons [data-status="${message.status}"] svg`)?.cloneNode(true);
+      const icon = document.getElementById("state-icons").content.querySelector(`[data-status="${message.status}"] svg`)?.cloneNode(true);
       if (["failed", "expired"].includes(message.status)) state.classList.add("bad");
       if (icon) state.append(icon);
       state.append(words);
