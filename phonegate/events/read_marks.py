@@ -1,5 +1,4 @@
-"""Who reads what, for the live pages of an org: a conversation that was read in one of them is read
-in all.
+"""Read marks for the live pages of an org: what is read in one of them is read in all.
 
 Read marks are no events: an app has none, and a page that missed some reads its list again.
 """

@@ -13,6 +13,7 @@ import attrs
 
 from phonegate.carriers.registry import CARRIERS
 from phonegate.model.assistants import PHONE
+from phonegate.model.principal import Principal
 from phonegate.model.states import (
     CANCELLED,
     EXPIRED,
@@ -132,6 +133,11 @@ def bubble(message: Mapping[str, Any], *, may_send: bool, only_key: str | None =
         can_cancel=may_send and still_here and only_key in {None, message["key"]},
         waits_for_approval=waiting_for == "approval",
     )
+
+
+def own_key(reader: Principal) -> str | None:
+    """Returns the only API key whose messages a person may cancel. None: all."""
+    return None if reader.limits is None else reader.key_id
 
 
 def one_line(body: str, *, has_media: bool, most: int = 140) -> str:

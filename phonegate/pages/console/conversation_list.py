@@ -16,7 +16,7 @@ from phonegate.pages.console.bubbles import one_line
 from phonegate.pages.console.conversation_path import BASE, conversation
 from phonegate.pages.console.found_words import excerpt
 from phonegate.pages.console.visit import Route, Visit
-from phonegate.pages.console.words import MOODS, STATES, Mood
+from phonegate.pages.console.words import MOODS, STATE_WORDS, Mood
 
 UNKNOWN_SENDER: Final = "Unknown sender"
 """Who a message is from that named no sender."""
@@ -135,7 +135,6 @@ async def list_context(visit: Visit) -> dict[str, Any]:
         "listed": await listed(visit),
         "unread": await visit.services.conversations.unread(visit.principal),
         "most_unread": MOST_UNREAD,
-        "state_words": STATES,
     }
 
 
@@ -184,7 +183,7 @@ def _row(view: ConversationView) -> Row:
         own=last.direction == "out",
         at=iso(last.created_at),
         status=last.status,
-        state=STATES[last.status],
+        state=STATE_WORDS[last.status],
         mood=MOODS[last.status],
         unread=view.unread,
         last=last.id,

@@ -29,7 +29,7 @@ from phonegate.model.principal import OWNER_SCOPE, Principal, allows
 from phonegate.model.refusals import Forbidden, Unauthorized
 from phonegate.model.storage_errors import StoreError
 from phonegate.pages.console.bubble_printer import BubblePrinter
-from phonegate.pages.console.bubbles import bubble
+from phonegate.pages.console.bubbles import bubble, own_key
 from phonegate.pages.console.session_request import find_session
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Whole
@@ -125,9 +125,7 @@ async def live(call: Call) -> Answer:
         marks=services.read_marks,
         is_open=is_open,
     )
-    return Answer(
-        stream=stream.produce, media=STREAM_MEDIA, headers=(("X-Accel-Buffering", "no"),)
-    )
+    return Answer(stream=stream.produce, media=STREAM_MEDIA, headers=(("X-Accel-Buffering", "no"),))
 
 
 def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
@@ -151,11 +149,6 @@ def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
         return _event_text(made, printer.print(shown))
 
     return View(key, show)
-
-
-def own_key(reader: Principal) -> str | None:
-    """Returns the only API key whose messages a person may cancel. None: all."""
-    return None if reader.limits is None else reader.key_id
 
 
 async def _require_session(call: Call) -> SignedIn:
