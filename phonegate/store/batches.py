@@ -21,8 +21,7 @@ _MESSAGES: Final = """
 """
 
 _COUNTS: Final = (
-    "SELECT m.status, count(*), sum(m.approval IS 'asked')"
-    f" {_MESSAGES} GROUP BY m.status"
+    f"SELECT m.status, count(*), sum(m.approval IS 'asked') {_MESSAGES} GROUP BY m.status"
 )
 
 _IDS: Final = (
