@@ -51,6 +51,7 @@ from phonegate.domain.registration import Registration
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.scheduler import Scheduler, SchedulerTimings
 from phonegate.domain.sending import Sending
+from phonegate.domain.sessions import Sessions
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhook_replies import WebhookReplies
@@ -215,6 +216,12 @@ class Core:
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
+            sessions=Sessions(
+                database,
+                accounts.authentication,
+                now_ms=now_ms,
+                operator_token=settings.operator.token,
+            ),
             waits=Waits(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),

@@ -30,6 +30,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
+from phonegate.domain.sessions import Sessions
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
@@ -44,6 +45,7 @@ class Services:
 
     accounts: Accounts
     authentication: Authenticator
+    sessions: Sessions
     waits: Waits
     assistants: Assistants
     inbox: Inbox

@@ -25,6 +25,7 @@ from phonegate.store.phone_queue import PhoneQueue
 from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
+from phonegate.store.sessions import Sessions
 from phonegate.store.storage_quota import StorageQuota
 from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
@@ -52,6 +53,7 @@ class Tables:
         self.orgs = Orgs(connection, self.events)
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
+        self.sessions = Sessions(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.phone_history = PhoneHistory(connection)

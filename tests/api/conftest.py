@@ -51,6 +51,7 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
+from phonegate.domain.sessions import Sessions
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
@@ -77,6 +78,7 @@ from tests.buses import bus_of, subscribe
 ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "192.168.178.9"
+OPERATOR_TOKEN = "operator-token-of-tests"
 NOW = 1_800_000_000_000
 KEPT_MS = 72 * 3_600_000
 PUBLIC_URL = "https://sms.example.org"
@@ -252,11 +254,15 @@ class Web:
             raw = json.dumps(body).encode()
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
-        # Quart's own test client decodes the path, and with it an encoded slash in a secret.
-        transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
+        async with self.client() as client:
             response = await client.request(method, path, headers=sent, content=raw)
         return Reply(response.status_code, response.headers, response.content)
+
+    def client(self) -> httpx.AsyncClient:
+        """Returns a client that keeps its cookies."""
+        # Quart's own test client decodes the path, and with it an encoded slash in a secret.
+        transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=transport, base_url=HOME)
 
     async def make_org(self, name: str = ORG, secret: str = SECRET) -> int:
         org, _ = await self.services.accounts.orgs.add(name, secret)
@@ -306,6 +312,9 @@ def build_services(
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
+        sessions=Sessions(
+            database, accounts.authentication, now_ms=lambda: NOW, operator_token=OPERATOR_TOKEN
+        ),
         waits=waits,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
