@@ -2,15 +2,17 @@
 
 from typing import Final
 
-from phonegate.pages.console import home, sessions
+from phonegate.pages.console import home, phones, sessions
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *phones.ROUTES,
     *sessions.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
