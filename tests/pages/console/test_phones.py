@@ -33,7 +33,9 @@ class Site:
             tx.phones.describe(row.id, name=name, model="Pixel 7", app="demo/1.0", now=NOW)
             number = f"{NUMBER}{row.id}" if numbered else None
             tx.phones.report_sims(self.org, row.id, [Sim(slot=0, number=number, carrier="AT&T")], 1)
-            tx.phones.note_health(row.id, Health(battery=15, signal=-71, network="wifi"), NOW - 5_400_000)
+            tx.phones.note_health(
+                row.id, Health(battery=15, signal=-71, network="wifi"), NOW - 5_400_000
+            )
             tx.phone_history.came(row.id, NOW - 7_200_000)
             if not online:
                 tx.phone_history.went(row.id, NOW - 3_600_000)
