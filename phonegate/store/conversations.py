@@ -16,8 +16,8 @@ from phonegate.model.conversations import MOST_UNREAD, Conversation
 from phonegate.model.facts import ConversationRead, Fact
 from phonegate.store.address_patterns import END, condition, fits
 
-MANY_SEEN: Final = 5_000
-"""Conversations of a reader who sees only some that are read and sorted: some 5 ms. Of more than
+MANY_SEEN: Final = 1_000
+"""Conversations of a reader who sees only some that are read and sorted: some 2 ms. Of more than
 these the reader sees a good part of all, and rows are checked one by one."""
 
 ADD_AT: Final = 16_000
