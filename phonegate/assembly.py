@@ -23,6 +23,7 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
@@ -251,6 +252,7 @@ class Core:
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             contacts=Contacts(database),
             templates=Templates(database),
+            batches=Batches(database, now_ms=now_ms),
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),

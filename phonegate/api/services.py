@@ -13,6 +13,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.authentication import Authenticator
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.contacts import Contacts
@@ -67,6 +68,7 @@ class Services:
     presences: Presences
     contacts: Contacts
     templates: Templates
+    batches: Batches
     now_ms: Callable[[], int]
     version: str
     started_at: int

@@ -23,6 +23,7 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
@@ -351,6 +352,7 @@ def build_services(
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         contacts=Contacts(database),
         templates=Templates(database),
+        batches=Batches(database, now_ms=now_ms),
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,
