@@ -26,6 +26,7 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
@@ -56,6 +57,7 @@ class Services:
     feed: Feed
     phones: PhoneManagement
     phone_history: PhoneHistory
+    phone_waiting: PhoneWaiting
     media: Media
     sending: Sending
     withdrawal: Withdrawal

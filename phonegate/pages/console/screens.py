@@ -9,6 +9,7 @@ from phonegate.pages.console import (
     home,
     keys,
     message_media,
+    phones,
     sessions,
     thread,
     webhooks,
@@ -21,6 +22,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *thread.ROUTES,
     *answering.ROUTES,
     *message_media.ROUTES,
+    *phones.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -29,6 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
