@@ -2,11 +2,28 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, events, home, keys, sessions, webhooks
+from phonegate.pages.console import (
+    answering,
+    assistants,
+    conversation_list,
+    events,
+    home,
+    keys,
+    message_media,
+    phones,
+    sessions,
+    thread,
+    webhooks,
+)
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *conversation_list.ROUTES,
+    *thread.ROUTES,
+    *answering.ROUTES,
+    *message_media.ROUTES,
+    *phones.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -15,6 +32,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
