@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, home, keys, sessions, webhooks
+from phonegate.model.principal import OWNER_SCOPE
+from phonegate.pages.console import assistants, home, keys, operator, sessions, webhooks
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -11,13 +12,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     *webhooks.ROUTES,
     *assistants.ROUTES,
     *sessions.ROUTES,
+    *operator.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""
