@@ -3,11 +3,28 @@
 from typing import Final
 
 from phonegate.model.principal import OWNER_SCOPE
-from phonegate.pages.console import assistants, home, keys, operator, sessions, webhooks
+from phonegate.pages.console import (
+    answering,
+    assistants,
+    conversation_list,
+    home,
+    keys,
+    message_media,
+    operator,
+    phones,
+    sessions,
+    thread,
+    webhooks,
+)
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *conversation_list.ROUTES,
+    *thread.ROUTES,
+    *answering.ROUTES,
+    *message_media.ROUTES,
+    *phones.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -16,6 +33,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
