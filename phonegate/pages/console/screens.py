@@ -2,12 +2,21 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, home, keys, phones, sessions, webhooks
+from phonegate.pages.console import (
+    assistants,
+    home,
+    keys,
+    phone_pairing,
+    phones,
+    sessions,
+    webhooks,
+)
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
     *phones.ROUTES,
+    *phone_pairing.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
