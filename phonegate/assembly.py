@@ -296,6 +296,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("feed", self.services.feed.note)
+        subscribe("read marks", self.services.read_marks.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
 
