@@ -7,10 +7,12 @@ from phonegate.pages.console import (
     answering,
     assistants,
     conversation_list,
+    events,
     home,
     keys,
     message_media,
     operator,
+    phone_pairing,
     phones,
     sessions,
     thread,
@@ -25,9 +27,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     *answering.ROUTES,
     *message_media.ROUTES,
     *phones.ROUTES,
+    *phone_pairing.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
+    *events.ROUTES,
     *sessions.ROUTES,
     *operator.ROUTES,
 )
@@ -40,6 +44,8 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
     MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""
