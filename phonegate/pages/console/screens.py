@@ -42,10 +42,9 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
     MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
-    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""
