@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from phonegate.pages.console import home, sessions
+from phonegate.pages.console import first_steps, home, sessions
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *first_steps.ROUTES,
     *sessions.ROUTES,
 )
 
