@@ -8,6 +8,7 @@ from phonegate.pages.console import (
     assistants,
     conversation_list,
     events,
+    first_steps,
     home,
     keys,
     message_media,
@@ -22,6 +23,7 @@ from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *first_steps.ROUTES,
     *conversation_list.ROUTES,
     *thread.ROUTES,
     *answering.ROUTES,
