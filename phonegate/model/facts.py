@@ -13,6 +13,20 @@ Move = tuple[str | None, str | None]
 it was deleted, and from one to the same that it was received again and not stored again."""
 
 
+class Sent(NamedTuple):
+    """What is counted of a message that is known to be sent."""
+
+    at: int
+    """When it was sent, in ms."""
+    since: int
+    """Since when it might leave."""
+    segments: int | None
+    phone: int | None
+    sim_slot: int | None
+    sim: str | None
+    provider: str
+
+
 class Changed(NamedTuple):
     """A message has another status."""
 
@@ -27,6 +41,8 @@ class Changed(NamedTuple):
     were not read."""
     org_name: str | None = None
     """The name of its org. Set for a message that was not delivered, or may not have been."""
+    sent: Sent | None = None
+    """Set where it is known to be sent since this change, and was not before."""
 
 
 @attrs.frozen

@@ -182,6 +182,11 @@ class Message(_Fields):
     polls: int = 0
     """How often a time to ask the carrier has been set. Each is later than the one before."""
 
+    @property
+    def since(self) -> int:
+        """Since when it might leave: when it was accepted, or when what held it ended (ms)."""
+        return self.created_at if self.first_tried_at is None else self.first_tried_at
+
     def again(self, *, created_at: int, **changes: Any) -> NewMessage:
         """Returns a new message that asks for the same as this one.
 

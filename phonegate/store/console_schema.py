@@ -91,7 +91,108 @@ _PHONE_HEALTH: Final = (
 
 # --- figures by hour, and of the gateway ---------------------------------------------------------
 
-_FIGURES: Final = ()
+_WAITS: Final = (
+    *("500", "1000", "2000", "3000", "5000", "10000", "20000", "30000", "60000", "120000"),
+    *("300000", "900000", "3600000", "21600000"),
+)
+"""The bounds of the waits that are counted, in ms."""
+
+
+def _wait_columns(kind: str) -> tuple[str, ...]:
+    return tuple(f"to_{kind}_{n}" for n in range(len(_WAITS) + 1))
+
+
+def _first_figures(columns: tuple[str, ...], rows: str) -> str:
+    """Returns the statement that counts what has happened to the messages which there are.
+
+    `rows` are their org, the time and sender of each, and 0 or 1 for each column.
+    """
+    sums = ", ".join(f"sum({name})" for name in columns)
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in columns)
+    return f"""
+        INSERT INTO figures (org, hour, sender, {", ".join(columns)})
+        SELECT org, at / 3600000, sender, {sums} FROM ({rows})
+        WHERE at >= 0 GROUP BY org, at / 3600000, sender
+        ON CONFLICT (org, hour, sender) DO UPDATE SET {added}
+    """  # noqa: S608 - constants
+
+
+def _steps(kind: str, wait: str) -> str:
+    """Returns the columns that say among which waits one is counted."""
+    lower = ("-1", *_WAITS)
+    upper = (*_WAITS, str(1 << 62))
+    return ", ".join(
+        f"max({wait}, 0) > {low} AND max({wait}, 0) <= {high} AS {name}"
+        for low, high, name in zip(lower, upper, _wait_columns(kind), strict=True)
+    )
+
+
+_SENDER: Final = """
+    coalesce(
+        nullif(substr(sim, 1, 40), ''),
+        '#' || phone || ':' || coalesce(sim_slot, ''),
+        '@' || provider
+    ) AS sender
+"""
+
+_SINCE: Final = "coalesce(first_tried_at, created_at)"
+
+_FIGURES: Final = (
+    # What happened in each hour (since 1970), by SIM or carrier: see `model/figures.py`. The waits
+    # are counted in steps. Nothing refers to the org: its rows are deleted in small steps.
+    f"""
+    CREATE TABLE figures (
+        org INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        sent INTEGER NOT NULL DEFAULT 0,
+        delivered INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        expired INTEGER NOT NULL DEFAULT 0,
+        uncertain INTEGER NOT NULL DEFAULT 0,
+        received INTEGER NOT NULL DEFAULT 0,
+        segments INTEGER NOT NULL DEFAULT 0,
+        {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _wait_columns("sent"))},
+        {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _wait_columns("delivered"))},
+        PRIMARY KEY (org, hour, sender)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The messages that there are. When one ended unsent was not kept: the last time that is known.
+    _first_figures(
+        ("sent", "segments", *_wait_columns("sent")),
+        f"""
+        SELECT org, sent_at AS at, {_SENDER}, 1 AS sent, coalesce(segments, 1) AS segments,
+            {_steps("sent", f"sent_at - {_SINCE}")}
+        FROM messages WHERE sent_at IS NOT NULL
+        """,  # noqa: S608 - constants
+    ),
+    _first_figures(
+        ("delivered", *_wait_columns("delivered")),
+        f"""
+        SELECT org, delivered_at AS at, {_SENDER}, 1 AS delivered,
+            {_steps("delivered", f"delivered_at - {_SINCE}")}
+        FROM messages WHERE status = 'delivered' AND delivered_at IS NOT NULL
+        """,  # noqa: S608 - constants
+    ),
+    _first_figures(
+        ("received", "failed", "expired", "uncertain"),
+        f"""
+        SELECT org, coalesce(acked_at, pushed_at, expires_at, created_at) AS at, {_SENDER},
+            status = 'received' AS received, status = 'failed' AS failed,
+            status = 'expired' AS expired, status = 'uncertain' AS uncertain
+        FROM messages WHERE status IN ('received', 'failed', 'expired', 'uncertain')
+        """,  # noqa: S608 - constants
+    ),
+    # How the gateway was in each hour.
+    """
+    CREATE TABLE gateway_hours (
+        hour INTEGER PRIMARY KEY,
+        database_bytes INTEGER NOT NULL,
+        free_bytes INTEGER NOT NULL,
+        messages INTEGER NOT NULL
+    ) STRICT
+    """,
+)
 
 CONSOLE: Final = (
     *_SESSIONS,
