@@ -102,29 +102,33 @@ def _wait_columns(kind: str) -> tuple[str, ...]:
     return tuple(f"to_{kind}_{n}" for n in range(len(_WAITS) + 1))
 
 
-def _first_figures(columns: tuple[str, ...], rows: str) -> str:
+def _step(wait: str) -> str:
+    """Returns among which waits one is counted."""
+    steps = " ".join(f"WHEN {wait} <= {bound} THEN {n}" for n, bound in enumerate(_WAITS))
+    return f"CASE {steps} ELSE {len(_WAITS)} END"
+
+
+def _first_figures(columns: tuple[str, ...], kind: str | None, rows: str) -> str:
     """Returns the statement that counts what has happened to the messages which there are.
 
-    `rows` are their org, the time and sender of each, and 0 or 1 for each column.
+    `rows` are their org, the time and sender of each, the step of its wait, and what to add to
+    each column. `kind` says which waits those are.
     """
-    sums = ", ".join(f"sum({name})" for name in columns)
-    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in columns)
+    waits = () if kind is None else _wait_columns(kind)
+    summed = ", ".join(f"sum({name}) AS {name}" for name in columns)
+    sums = [f"sum({name})" for name in columns]
+    sums += [f"sum(iif(step = {n}, {kind}, 0))" for n in range(len(waits))]
+    names = (*columns, *waits)
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
     return f"""
-        INSERT INTO figures (org, hour, sender, {", ".join(columns)})
-        SELECT org, at / 3600000, sender, {sums} FROM ({rows})
-        WHERE at >= 0 GROUP BY org, at / 3600000, sender
+        INSERT INTO figures (org, hour, sender, {", ".join(names)})
+        SELECT org, hour, sender, {", ".join(sums)} FROM (
+            SELECT org, at / 3600000 AS hour, sender, step, {summed} FROM ({rows})
+            GROUP BY org, at / 3600000, sender, step
+        )
+        WHERE hour >= 0 GROUP BY org, hour, sender
         ON CONFLICT (org, hour, sender) DO UPDATE SET {added}
     """  # noqa: S608 - constants
-
-
-def _steps(kind: str, wait: str) -> str:
-    """Returns the columns that say among which waits one is counted."""
-    lower = ("-1", *_WAITS)
-    upper = (*_WAITS, str(1 << 62))
-    return ", ".join(
-        f"max({wait}, 0) > {low} AND max({wait}, 0) <= {high} AS {name}"
-        for low, high, name in zip(lower, upper, _wait_columns(kind), strict=True)
-    )
 
 
 _SENDER: Final = """
@@ -134,6 +138,9 @@ _SENDER: Final = """
         '@' || provider
     ) AS sender
 """
+
+_RECENT: Final = "id > (SELECT coalesce(max(id), 0) - 1000000 FROM messages)"
+"""The newest million messages, for which it takes five seconds."""
 
 _SINCE: Final = "coalesce(first_tried_at, created_at)"
 
@@ -159,28 +166,33 @@ _FIGURES: Final = (
     """,
     # The messages that there are. When one ended unsent was not kept: the last time that is known.
     _first_figures(
-        ("sent", "segments", *_wait_columns("sent")),
+        ("sent", "segments"),
+        "sent",
         f"""
-        SELECT org, sent_at AS at, {_SENDER}, 1 AS sent, coalesce(segments, 1) AS segments,
-            {_steps("sent", f"sent_at - {_SINCE}")}
-        FROM messages WHERE sent_at IS NOT NULL
+        SELECT org, sent_at AS at, {_SENDER}, {_step(f"sent_at - {_SINCE}")} AS step, 1 AS sent,
+            coalesce(segments, 1) AS segments
+        FROM messages WHERE {_RECENT} AND sent_at IS NOT NULL
         """,  # noqa: S608 - constants
     ),
     _first_figures(
-        ("delivered", *_wait_columns("delivered")),
+        ("delivered",),
+        "delivered",
         f"""
-        SELECT org, delivered_at AS at, {_SENDER}, 1 AS delivered,
-            {_steps("delivered", f"delivered_at - {_SINCE}")}
-        FROM messages WHERE status = 'delivered' AND delivered_at IS NOT NULL
+        SELECT org, delivered_at AS at, {_SENDER}, {_step(f"delivered_at - {_SINCE}")} AS step,
+            1 AS delivered
+        FROM messages
+        WHERE {_RECENT} AND status = 'delivered' AND delivered_at IS NOT NULL
         """,  # noqa: S608 - constants
     ),
     _first_figures(
         ("received", "failed", "expired", "uncertain"),
+        None,
         f"""
         SELECT org, coalesce(acked_at, pushed_at, expires_at, created_at) AS at, {_SENDER},
-            status = 'received' AS received, status = 'failed' AS failed,
+            0 AS step, status = 'received' AS received, status = 'failed' AS failed,
             status = 'expired' AS expired, status = 'uncertain' AS uncertain
-        FROM messages WHERE status IN ('received', 'failed', 'expired', 'uncertain')
+        FROM messages
+        WHERE {_RECENT} AND status IN ('received', 'failed', 'expired', 'uncertain')
         """,  # noqa: S608 - constants
     ),
     # How the gateway was in each hour.
