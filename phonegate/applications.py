@@ -12,6 +12,7 @@ from phonegate.api.endpoint import Endpoint
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import build_table
 from phonegate.assembly import Core
+from phonegate.domain.pairing_offers import PairingOffers
 from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
@@ -23,13 +24,19 @@ from phonegate.operations.set_up_api import set_up_endpoint
 from phonegate.server import AsgiApp
 
 
-def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) -> AsgiApp:
+def main_app(
+    core: Core,
+    pipeline: Pipeline,
+    of_operator: Sequence[Endpoint],
+    of_owner: Sequence[Endpoint],
+) -> AsgiApp:
     """Returns the application of the main server, and completes the table of its pipeline.
 
     Args:
         core: That of the gateway.
         pipeline: What answers, so far the endpoints of the fast path alone.
         of_operator: The operator's endpoints on the main server.
+        of_owner: The owner's endpoints, see `owner_endpoints`.
     """
     # The owner's commands need no pages.
     from phonegate.pages.app import build_whole_app  # noqa: PLC0415
@@ -50,6 +57,7 @@ def main_app(core: Core, pipeline: Pipeline, of_operator: Sequence[Endpoint]) ->
         pipeline,
         assets,
         own_certificate=is_in_use(settings, own_authority(settings)),
+        of_owner=of_owner,
     )
 
 
@@ -67,15 +75,31 @@ def owner_app(
         find_urls: Finds the gateway's URLs for others.
         find_local_urls: Finds its URLs for programs on the same machine.
     """
+    pipeline = owner_pipeline(
+        core.services, owner_endpoints(core, operations, find_urls, find_local_urls)
+    )
+    return OperatorApp(pipeline, AUTHORIZATION)
+
+
+def owner_endpoints(
+    core: Core,
+    operations: Operations,
+    find_urls: Callable[[], Sequence[str]],
+    find_local_urls: Callable[[], Sequence[str]],
+) -> tuple[Endpoint, ...]:
+    """Returns what only the owner may do. The arguments are those of `owner_app`."""
+    return (
+        *OwnerEndpoints(core.database, operations.status).endpoints(),
+        pairing_endpoint(pairing_offers(core, find_urls)),
+        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
+        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+    )
+
+
+def pairing_offers(core: Core, find_urls: Callable[[], Sequence[str]]) -> PairingOffers:
+    """Returns what makes links for new phones, for the owner's command and for the console."""
 
     def find_authority() -> Path:
         return own_authority(core.settings).authority
 
-    pipeline = owner_pipeline(
-        core.services,
-        OwnerEndpoints(core.database, operations.status),
-        pairing_endpoint(core.pairing, find_urls, find_authority),
-        set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
-        *alarms_endpoints(lambda: operations.standing, operations.try_targets),
-    )
-    return OperatorApp(pipeline, AUTHORIZATION)
+    return PairingOffers(core.pairing, find_urls, find_authority)

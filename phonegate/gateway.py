@@ -239,9 +239,10 @@ class _Gateway:
         )
 
         def make_app() -> AsgiApp:
-            from phonegate.applications import main_app  # noqa: PLC0415 - see there
+            from phonegate.applications import main_app, owner_endpoints  # noqa: PLC0415 - see there
 
-            return main_app(core, pipeline, operations.public_endpoints)
+            of_owner = owner_endpoints(core, operations, find_urls, find_local_urls)
+            return main_app(core, pipeline, operations.public_endpoints, of_owner)
 
         server = Server(
             settings.http,

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any, Final
 from urllib.parse import quote
 
+import attrs
 import werkzeug.exceptions
 from jinja2 import StrictUndefined
 from quart import Response, g, has_request_context
@@ -43,7 +44,7 @@ _SECURE: Final = frozenset({"https", "wss"})
 """Schemes of a request that came over TLS."""
 
 
-class _App(QuartTrio):
+class WebApp(QuartTrio):
     """Quart without its own error log, whose lines hold paths and with them secrets."""
 
     def __init__(self, pipeline: Pipeline, settings: HttpSettings) -> None:
@@ -63,6 +64,8 @@ class _App(QuartTrio):
         self.config["PROPAGATE_EXCEPTIONS"] = False
         self._pipeline = pipeline
         self._max_body_bytes = settings.max_body_bytes
+        self.counting: set[str] = set()
+        """The blueprints that know callers of their own, and count all others by themselves."""
         self.view_functions[TABLE] = self._from_table
         self.url_map.merge_slashes = False
         for path in pipeline.table.paths:
@@ -75,7 +78,7 @@ class _App(QuartTrio):
         """Matches the path as sent: an encoded slash is part of a secret, and no separator."""
         if request is None:
             return super().create_url_adapter(request)
-        path = _request(request.scope).path
+        path = request_of(request.scope).path
         # Werkzeug would take slashes at the beginning for one.
         path = f"/%2F{path}" if path.startswith("//") else path
         # The name is of no use: nothing here builds a whole address from it.
@@ -98,7 +101,7 @@ class _App(QuartTrio):
         return response
 
     async def _from_table(self, **_: str) -> Response:
-        request = _request(quart_request.scope)
+        request = request_of(quart_request.scope)
         table = self._pipeline.table
         most = table.most_bytes(request.method, request.path, self._max_body_bytes)
         reply = await self._pipeline.reply(request, partial(_read_body, most))
@@ -113,13 +116,16 @@ class _App(QuartTrio):
         g.began = perf_counter()
         if quart_request.endpoint == TABLE:
             return None
-        request = _request(quart_request.scope)
+        request = request_of(quart_request.scope)
+        if quart_request.blueprint in self.counting:
+            self._pipeline.refuse_foreign(request)
+            return None
         self._pipeline.admit(request)
         return None if request.path else _to_first_page(request)
 
     async def _from_error(self, error: Exception) -> Response:
         is_plain = has_request_context()
-        request = _request((quart_request if is_plain else quart_websocket).scope)
+        request = request_of((quart_request if is_plain else quart_websocket).scope)
         # Whatever is at the address, no websocket is.
         if isinstance(error, werkzeug.exceptions.NotFound | WebsocketMismatch):
             error = self._pipeline.no_such_address(request)
@@ -136,15 +142,18 @@ class _App(QuartTrio):
     async def _finish(self, response: Response) -> Response:
         if quart_request.endpoint == TABLE:
             return response
-        request = _request(quart_request.scope)
+        request = request_of(quart_request.scope)
         response = _with_room(response, request, self._pipeline)
         _set_length(response)
         for name, value in self._pipeline.base_headers:
             response.headers.setdefault(name, value)
         for name, value in self._pipeline.sharing(request):
             response.headers.add(name, value)
-        # The path of a page is the same for all callers: no rule but the table's has a parameter.
-        page = g.get("page", False) or quart_request.url_rule is not None
+        rule = quart_request.url_rule
+        page = g.get("page", False) or rule is not None
+        if rule is not None and "<" in rule.rule:
+            # The log has the place of a parameter: it may be a phone number.
+            request = attrs.evolve(request, path=rule.rule)
         status, seconds = response.status_code, perf_counter() - g.began
         self._pipeline.log.note(request, status, seconds, code=g.get("code"), page=page)
         return response
@@ -152,7 +161,7 @@ class _App(QuartTrio):
 
 def build_app(
     services: Services, settings: HttpSettings, *, pipeline: Pipeline | None = None
-) -> QuartTrio:
+) -> WebApp:
     """Returns the app that serves the table, and whatever blueprints are added to it.
 
     Args:
@@ -160,7 +169,7 @@ def build_app(
         settings: Limits and deadlines.
         pipeline: What answers the table's endpoints; without one the app has its own.
     """
-    app = _App(build_pipeline(services, settings) if pipeline is None else pipeline, settings)
+    app = WebApp(build_pipeline(services, settings) if pipeline is None else pipeline, settings)
     app.register_blueprint(
         build_openapi(build_table(), public_url=settings.public_url, version=services.version)
     )
@@ -232,7 +241,7 @@ def _head() -> bool:
     return quart_request.method == "HEAD"
 
 
-def _request(scope: Any) -> Request:
+def request_of(scope: Any) -> Request:
     """Returns the request of an ASGI scope, of HTTP or of an upgrade to a websocket."""
     raw_path, prefix = scope.get("raw_path"), scope.get("root_path", "")
     path = raw_path.decode("latin-1") if raw_path else quote(scope["path"])

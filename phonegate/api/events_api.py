@@ -80,7 +80,9 @@ async def _page(call: Call, query: EventsQuery) -> Answer:
 async def _read_page(call: Call, query: EventsQuery) -> Answer:
     log, show = call.services.event_log, _json_view(call).show
     if query.since_id is None:
-        page = await log.newest(call.caller, query.limit, wanted=query.wanted, show=show)
+        page = await log.newest(
+            call.caller, query.limit, wanted=query.wanted, show=show, before_id=query.before_id
+        )
         gap = False
     else:
         page = await log.page(

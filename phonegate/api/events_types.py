@@ -46,6 +46,10 @@ class EventsQuery:
         default=None,
         example=0,
     )
+    before_id: Annotated[int, Whole(1, MAX_ID)] | None = field(
+        "The newest ones before this id, where there is no since_id (a page that does not wait).",
+        default=None,
+    )
     wait: Annotated[int, Whole(0, MAX_WAIT_S)] | None = field(
         "Seconds to wait for the first event, where a page would have none (long poll). The answer "
         "may come a little earlier without one.",

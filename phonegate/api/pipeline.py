@@ -275,6 +275,14 @@ class Pipeline:
             ForeignPage: a page of another site may have made it, by other means than a link.
         """
         self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
+        self.refuse_foreign(request)
+
+    def refuse_foreign(self, request: Request) -> None:
+        """Refuses a request that a page of another site may have made, by other means than a link.
+
+        Raises:
+            ForeignPage: It may have.
+        """
         if self._is_foreign(request, navigable=request.method in READING):
             raise ForeignPage
 

@@ -15,6 +15,7 @@ from phonegate.domain.assistants import Assistants
 from phonegate.domain.authentication import Authenticator
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
+from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
@@ -28,6 +29,8 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
+from phonegate.domain.sessions import Sessions
+from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
@@ -41,6 +44,7 @@ class Services:
 
     accounts: Accounts
     authentication: Authenticator
+    sessions: Sessions
     waits: Waits
     assistants: Assistants
     inbox: Inbox
@@ -61,6 +65,8 @@ class Services:
     enrolments: Enrolments
     webhooks: Webhooks
     presences: Presences
+    contacts: Contacts
+    templates: Templates
     now_ms: Callable[[], int]
     version: str
     started_at: int

@@ -60,6 +60,10 @@ class ApiKeys:
         """
         return await self._database.read(lambda tx: show(tx.keys.of_org(org)))
 
+    async def waiting(self, org: int) -> dict[str, int]:
+        """Returns how many messages of each key wait to leave: those that revoking it cancels."""
+        return await self._database.read(lambda tx: tx.keys.waiting(org))
+
     async def add(
         self,
         org: int,

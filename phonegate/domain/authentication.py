@@ -17,6 +17,7 @@ from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
 from phonegate.model.facts import CredentialsChanged, OrgChanged, Publish
+from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import (
     LIMITED_SCOPES,
     OWNER_SCOPE,
@@ -34,6 +35,8 @@ NO_CREDENTIAL: Final = (
     "A secret is needed: send it as X-Secret-Key, Authorization: Bearer, "
     "secret_key in the body, or in the path."
 )
+
+OWNER_ONLY: Final = "Only the gateway's owner can do this, on its machine."
 
 _TOUCH_MS: Final = 60_000
 """The last use of a key is noted once in this time."""
@@ -151,7 +154,7 @@ class Authentication:
         if not credential:
             raise Unauthorized(NO_CREDENTIAL)
         if scope == OWNER_SCOPE:
-            raise Forbidden("Only the gateway's owner can do this, on its machine.")
+            raise Forbidden(OWNER_ONLY)
         by_key = is_key_like(credential)
         caller = Caller(address=address, relayed=relayed, foreign_host=foreign_host)
         mark = self._mark(credential, org_name, caller)
@@ -164,11 +167,7 @@ class Authentication:
             principal = await self.checks.key(credential, mark, org_name)
         else:
             principal = await self.checks.secret(credential, mark, org_name, caller, create=create)
-        if scope is not None and not allows(principal.scopes, scope):
-            if principal.limits is not None and scope not in LIMITED_SCOPES:
-                what = "be a phone" if scope == "phone" else "manage anything"
-                raise Forbidden(f"This API key has limits, so it can't {what}.")
-            raise Forbidden(f"This API key lacks the scope {scope}.")
+        require_scope(principal, scope)
         if by_key:
             await self._touch(mark)
         return principal
@@ -226,6 +225,19 @@ class Authentication:
             What was found, and None where the key is revoked.
         """
         return await self.checks.of_key(find, key_of)
+
+    async def of_session(
+        self, read: Callable[[Tables], tuple[T, Org | None, ApiKey | None]]
+    ) -> tuple[T, Principal | None]:
+        """Finds something that was begun by a right credential, and whom that speaks for now.
+
+        Args:
+            read: Finds it, its org, and its API key where it was begun by one.
+
+        Returns:
+            What was found, and None where its org is removed or has no such key.
+        """
+        return await self.checks.of_session(read)
 
     def recalls(
         self,
@@ -290,6 +302,28 @@ class Authentication:
                 await self._database.write(lambda tx: tx.keys.touch(key_id, now))
             except Exception as error:  # noqa: BLE001 - a request never fails because this could not be noted
                 _log.warning("key_use_not_noted", key=key_id, error=type(error).__name__)
+
+
+def require_scope(principal: Principal, scope: Scope | OwnerScope | None) -> None:
+    """Makes sure that a principal may do what it is about to.
+
+    Args:
+        principal: Who.
+        scope: What that needs. None where any scope will do.
+
+    Raises:
+        Forbidden: The principal lacks it.
+    """
+    if scope is None:
+        return
+    if scope == OWNER_SCOPE:
+        if OWNER_SCOPE not in principal.scopes:
+            raise Forbidden(OWNER_ONLY)
+    elif not allows(principal.scopes, scope):
+        if principal.limits is not None and scope not in LIMITED_SCOPES:
+            what = "be a phone" if scope == "phone" else "manage anything"
+            raise Forbidden(f"This API key has limits, so it can't {what}.")
+        raise Forbidden(f"This API key lacks the scope {scope}.")
 
 
 def _is_touch_due(known: CachedCredential, now: int) -> bool:

@@ -199,6 +199,24 @@ class Checks:
             if changes == self._changes:  # as above
                 return found, None if key is None else self._principal(key)
 
+    async def of_session(
+        self, read: Callable[[Tables], tuple[T, Org | None, ApiKey | None]]
+    ) -> tuple[T, Principal | None]:
+        """See `Authentication.of_session`."""
+        while True:
+            changes = self._changes
+            found, org, key = await self._database.read(read)
+            if changes == self._changes:  # as above
+                break
+        if key is not None:
+            return found, self._principal(key)
+        return found, None if org is None else self._of_secret(org)
+
+    def _of_secret(self, org: Org) -> Principal:
+        return Principal(
+            org=org.id, org_name=org.name, scopes=SCOPES, generation=self._generations[org.id]
+        )
+
     def _principal(self, key: ApiKey) -> Principal:
         return Principal(
             org=key.org,
@@ -294,9 +312,7 @@ class Checks:
                     break
         if org is None or not right:
             return None
-        return Principal(
-            org=org.id, org_name=org.name, scopes=SCOPES, generation=self._generations[org.id]
-        )
+        return self._of_secret(org)
 
     async def _create(self, name: str, secret: str) -> tuple[Org, bool]:
         """Creates an org, or returns the one that another first contact created meanwhile.

@@ -11,6 +11,7 @@ import attrs
 
 from phonegate.domain.event_filter import EVERYTHING, EventFilter
 from phonegate.domain.message_access import without_codes
+from phonegate.model.bounds import MAX_ID
 from phonegate.model.events import Event, Extent
 from phonegate.model.messages import PAGE_BYTES
 from phonegate.model.orgs import KeyLimits
@@ -165,15 +166,17 @@ class EventLog:
         *,
         show: Callable[[Event], T],
         wanted: EventFilter = EVERYTHING,
+        before_id: int | None = None,
     ) -> EventPage[T]:
-        """Returns the newest events, as `page` does the first ones."""
+        """Returns the newest events, or those before an id, as `page` does the first ones."""
 
         def op(tx: Tables) -> EventPage[T]:
             extent = tx.events.extent(reader.org)
             ask = limit if wanted == EVERYTHING and reader.limits is None else LOOKED_THROUGH
+            before = MAX_ID if before_id is None else before_id
             found = [
                 mine
-                for event in tx.events.newest(reader.org, ask)
+                for event in tx.events.newest(reader.org, ask, before=before)
                 if (mine := seen(reader.limits, event)) is not None and wanted.fits(mine)
             ]
             return EventPage([(one.id, show(one)) for one in found[-limit:]], extent.last, extent)

@@ -109,6 +109,7 @@ class Orgs:
         def rotate(tx: Tables) -> Org:
             tx.orgs.rotate(name, stored)
             org = _named(tx, name)
+            tx.sessions.end_of_secret(org.id)
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
             # From now on it is the owner's, also if a first call has made it.
@@ -131,6 +132,7 @@ class Orgs:
 
         def remove(tx: Tables) -> Org:
             org = _named(tx, name)
+            tx.sessions.end_of_org(org.id)
             tx.orgs.remove(name)
             return org
 

@@ -8,6 +8,7 @@ SMS from the phone to itself, to see one come back.
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -32,7 +33,8 @@ LIFETIME_MS: Final = 15 * 60 * 1000
 """Of a link: enough to install an app and type a few settings, and little for one that got lost."""
 
 MOST_LINKS: Final = 128
-"""Links at a time, some 100 kB. One more ends the oldest: only the owner makes them."""
+"""Links at a time, some 100 kB. One more ends the oldest of the org that has most of them, so that
+no org ends those of others."""
 
 MOST_TESTS: Final = 3
 """Test SMS of one link. Each may cost money."""
@@ -73,6 +75,9 @@ class PairingLink:
 
     org: int
     org_name: str
+    token: str = attrs.field(repr=False)
+    made_by: str | None = None
+    """The id of the API key that asked for it. None: the owner, or the org's secret."""
     key_id: str
     key: str = attrs.field(repr=False)
     name: str
@@ -146,13 +151,17 @@ class Pairing:
     def __len__(self) -> int:
         return len(self._links)
 
-    async def invite(self, org_name: str, name: str | None, url: str = "") -> Invitation:
+    async def invite(
+        self, org_name: str, name: str | None, url: str = "", *, made_by: str | None = None
+    ) -> Invitation:
         """Makes an API key for a phone, and a link that shows it.
 
         Args:
             org_name: The org that gets the phone.
             name: What the phone, and its key, is called. None leaves that to the phone.
             url: The address of the gateway to give to the phone. Empty: that at which it asks.
+            made_by: The id of the API key that asks for it, which alone is shown it again. None:
+                the owner, or the org's secret.
 
         Raises:
             NotFound: There is no such org.
@@ -165,10 +174,12 @@ class Pairing:
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         self._drop_ended()
         if len(self._links) >= MOST_LINKS:
-            del self._links[next(iter(self._links))]
+            self._drop_one()
         link = PairingLink(
             org=org.id,
             org_name=org.name,
+            token=token,
+            made_by=made_by,
             key_id=key.id,
             key=text,
             name=shown,
@@ -216,6 +227,23 @@ class Pairing:
         link = self._known(token)
         _require_browser(link, browser)
         return link
+
+    def made(self, org: int, key_id: str, made_by: str | None) -> PairingLink:
+        """Returns a link for the one who made it.
+
+        Args:
+            org: The org of its phone.
+            key_id: The id of the phone's API key.
+            made_by: As for `invite`.
+
+        Raises:
+            NotFound: There is no such link, or not any more.
+        """
+        self._drop_ended()
+        for link in self._links.values():
+            if (link.org, link.key_id, link.made_by) == (org, key_id, made_by):
+                return link
+        raise NotFound(UNKNOWN)
 
     async def state(self, link: PairingLink) -> PairingState:
         """Returns how far a pairing is.
@@ -331,6 +359,11 @@ class Pairing:
         ended = [digest for digest, link in self._links.items() if link.expires_at <= now]
         for digest in ended:
             del self._links[digest]
+
+    def _drop_one(self) -> None:
+        """Ends the oldest link of the org that has most of them."""
+        ((org, _),) = Counter(link.org for link in self._links.values()).most_common(1)
+        del self._links[next(key for key, link in self._links.items() if link.org == org)]
 
     def _drop(self, link: PairingLink) -> None:
         self._links = {digest: one for digest, one in self._links.items() if one is not link}

@@ -78,7 +78,7 @@ def carry_out(
                 await store.start(database.run_writer)
                 services = Core.assemble(settings, database, bus).services
                 await services.accounts.load()
-                owner = owner_pipeline(services, OwnerEndpoints(database))
+                owner = owner_pipeline(services, OwnerEndpoints(database).endpoints())
                 replies.append(await _answer_owner(owner, request, progress))
                 database.stop_writing()
         finally:

@@ -1,5 +1,6 @@
 """The owner of a gateway as a caller: may do everything, for every org."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
@@ -12,7 +13,6 @@ from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.principal import OWNER_SCOPE, SCOPES, OwnerScope, Principal, Scope
 from phonegate.model.refusals import BadInput, FieldProblem
-from phonegate.operations.owner_api import OwnerEndpoints
 
 AUTHORIZATION: Final = "Bearer pgk_owner"
 """The credential that stands in the owner's requests. It opens nothing anywhere else: that a
@@ -83,18 +83,15 @@ class OwnerAuthentication:
         return True
 
 
-def owner_pipeline(
-    services: Services, endpoints: OwnerEndpoints, *of_running: Endpoint
-) -> Pipeline:
+def owner_pipeline(services: Services, endpoints: Sequence[Endpoint]) -> Pipeline:
     """Returns what answers the owner: the whole table, and the owner's own endpoints.
 
-    Those `of_running` gateways alone come beside them. No limit holds for the owner but those of
-    memory.
+    No limit holds for the owner but those of memory.
     """
     services = attrs.evolve(
         services,
         authentication=OwnerAuthentication(services.accounts.orgs),
         rate_limits=RateLimits(),
     )
-    table = Table([*build_table().endpoints, *endpoints.endpoints(), *of_running])
+    table = Table([*build_table().endpoints, *endpoints])
     return Pipeline(services, table, request_timeout_s=TIMEOUT_S, logged="errors")

@@ -1,14 +1,20 @@
 """The whole web application: the API and the pages."""
 
+from collections.abc import Sequence
+
 from quart_trio import QuartTrio
 
 from phonegate.api.app import build_app
+from phonegate.api.endpoint import Endpoint
+from phonegate.api.main_pipeline import PIPELINE_SHARE
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import build_table
 from phonegate.config.settings import HttpSettings
 from phonegate.pages.assets import Assets
 from phonegate.pages.blueprint import build_pages
+from phonegate.pages.console.blueprint import NAME as CONSOLE
+from phonegate.pages.console.blueprint import build_console
 
 
 def build_whole_app(
@@ -18,11 +24,23 @@ def build_whole_app(
     assets: Assets | None = None,
     *,
     own_certificate: bool = False,
+    of_owner: Sequence[Endpoint] = (),
 ) -> QuartTrio:
-    """Returns the app with the API and the pages. The certificate may be of an own authority."""
+    """Returns the app with the API, the pages and the console.
+
+    Args:
+        services: What all of it works with.
+        http: Limits and deadlines.
+        pipeline: What answers the table's endpoints; without one the app has its own.
+        assets: The files that the pages load, where they are read already.
+        own_certificate: Whether the certificate is of the gateway's own authority.
+        of_owner: The owner's endpoints, for the operator's screen of the console.
+    """
     app = build_app(services, http, pipeline=pipeline)
+    table = build_table()
+    assets = Assets() if assets is None else assets
     pages = build_pages(
-        build_table(),
+        table,
         public_url=http.public_url,
         version=services.version,
         max_body_bytes=http.max_body_bytes,
@@ -32,4 +50,13 @@ def build_whole_app(
         assets=assets,
     )
     app.register_blueprint(pages)
+    app.counting.add(CONSOLE)
+    app.register_blueprint(
+        build_console(
+            services,
+            (*table.endpoints, *of_owner),
+            asset=assets.address,
+            timeout_s=http.request_timeout_s * PIPELINE_SHARE,
+        )
+    )
     return app

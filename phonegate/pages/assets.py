@@ -1,12 +1,14 @@
 """The files that the pages load: their own styles and scripts, and those of Swagger UI.
 
 Each stands under an address that changes with its content, so that a browser keeps it for good.
+The files of a folder have one address together, so that one script can import another beside it.
 """
 
 import gzip
 import hashlib
 from collections.abc import Collection
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -36,6 +38,9 @@ OWN: Final = (
     "apache-2.0.txt",
 )
 """Among them the licence of Swagger UI, whose package holds no more than a notice of it."""
+
+FOLDERS: Final = ("console",)
+"""Folders of which all files are served."""
 
 SWAGGER: Final = ("swagger-ui.css", "swagger-ui-bundle.js", "LICENSE")
 """What the page needs of Swagger UI, and its copyright notice. The package holds more: a second
@@ -89,6 +94,8 @@ class Assets:
         for name in OWN:
             asset = Asset.of(MEDIA[Path(name).suffix], (folder / name).read_bytes())
             self._loaded[self._add(name, asset.tag)] = asset
+        for name in FOLDERS:
+            self._load_folder(name, folder / name)
         dist = _swagger_folder()
         self.swagger_version = (dist / "VERSION").read_text().strip().removeprefix("v")
         for name in SWAGGER:
@@ -109,6 +116,16 @@ class Assets:
             asset = await trio.to_thread.run_sync(_load, self._waiting[path])
             self._loaded[path] = asset
         return asset
+
+    def _load_folder(self, folder: str, files: Traversable) -> None:
+        assets = {
+            f"{folder}/{one.name}": Asset.of(MEDIA[Path(one.name).suffix], one.read_bytes())
+            for one in sorted(files.iterdir(), key=lambda one: one.name)
+            if Path(one.name).suffix in MEDIA
+        }
+        tag = digest("".join(f"{name} {asset.tag}\n" for name, asset in assets.items()).encode())
+        for name, asset in assets.items():
+            self._loaded[self._add(name, tag)] = asset
 
     def _add(self, name: str, version: str) -> str:
         address = f"{PREFIX}{version}/{name}"

@@ -55,7 +55,56 @@ _CONVERSATIONS: Final = (
 
 # --- names for numbers, and texts to send again --------------------------------------------------
 
-_CONTACTS: Final = ()
+_CONTACTS: Final = (
+    # Numbers have the form in which messages are sent to them. `sorting` is the name as it is
+    # searched for and sorted by.
+    """
+    CREATE TABLE contacts (
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        number TEXT NOT NULL,
+        name TEXT NOT NULL,
+        label TEXT NOT NULL,
+        sorting TEXT NOT NULL,
+        PRIMARY KEY (org, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX contacts_by_name ON contacts (org, sorting, number)",
+    """
+    CREATE TABLE templates (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (org, name)
+    ) STRICT
+    """,
+    # Messages that were written together. `draft` is what they are made from, until all of them
+    # are accepted; `accepted` counts them. `digest` is that of what is sent.
+    """
+    CREATE TABLE batches (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        key TEXT,
+        token TEXT NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL,
+        begun_at INTEGER,
+        digest BLOB,
+        total INTEGER NOT NULL DEFAULT 0,
+        accepted INTEGER NOT NULL DEFAULT 0,
+        draft BLOB NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX batches_by_org ON batches (org, id)",
+    # The ids of the messages of a batch.
+    """
+    CREATE TABLE batch_ranges (
+        batch INTEGER NOT NULL REFERENCES batches (id) ON DELETE CASCADE,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (batch, first)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
 
 # --- health of phones over time ------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ _INSERT: Final = """
 _SELECT: Final = "SELECT id, org, type, at, phone, message, data FROM events"
 
 AFTER: Final = f"{_SELECT} WHERE org = ? AND id > ? ORDER BY id LIMIT ?"
-NEWEST: Final = f"{_SELECT} WHERE org = ? ORDER BY id DESC LIMIT ?"
+NEWEST: Final = f"{_SELECT} WHERE org = ? AND id < ? ORDER BY id DESC LIMIT ?"
 
 AGED: Final = "SELECT id, at, length(data) FROM events WHERE id > ? ORDER BY id LIMIT ?"
 SURPLUS_FROM: Final = "SELECT id FROM events WHERE org = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
@@ -189,9 +189,11 @@ class Events:
         rows = self._connection.execute(AFTER, (org, min(since_id, MAX_ID), limit))
         return list(_bounded(rows, most_bytes))
 
-    def newest(self, org: int, limit: int, most_bytes: int = PAGE_BYTES) -> list[Event]:
-        """Returns the newest events of an org, ascending. The page is bounded as others are."""
-        rows = self._connection.execute(NEWEST, (org, limit))
+    def newest(
+        self, org: int, limit: int, most_bytes: int = PAGE_BYTES, *, before: int = MAX_ID
+    ) -> list[Event]:
+        """Returns the newest events of an org before an id, ascending, bounded as a page is."""
+        rows = self._connection.execute(NEWEST, (org, before, limit))
         return list(_bounded(rows, most_bytes))[::-1]
 
     def extent(self, org: int) -> Extent:

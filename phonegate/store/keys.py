@@ -20,6 +20,17 @@ KEY_HOLDS: Final = """(
 """The condition that the API key of a row of `messages` was not revoked. Where there is no key,
 nothing is looked up."""
 
+MAX_WAITING: Final = 10_000
+"""Most waiting messages of a key that are counted."""
+
+WAITING: Final = """
+    SELECT id, (SELECT count(*) FROM (
+        SELECT 1 FROM messages INDEXED BY messages_waiting_of_key
+        WHERE key = api_keys.id AND status = 'queued' LIMIT ?
+    ))
+    FROM api_keys WHERE org = ?
+"""
+
 SENT: Final = "SELECT sum(n) FROM key_sends WHERE key = ? AND at > ? AND at <= ?"
 
 FORGET: Final = (
@@ -76,6 +87,10 @@ class ApiKeys:
             "DELETE FROM api_keys WHERE org = ? AND id = ?", (org, id)
         )
         return cursor.rowcount == 1
+
+    def waiting(self, org: int) -> dict[str, int]:
+        """Returns how many messages of each key of an org wait to leave, up to a bound each."""
+        return dict(self._connection.execute(WAITING, (MAX_WAITING, org)))
 
     def exists(self, id: str) -> bool:  # noqa: A002
         """Tells whether there is such a key, of whichever org."""

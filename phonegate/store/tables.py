@@ -6,6 +6,7 @@ from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.contacts import Contacts
 from phonegate.store.conversations import Conversations
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
@@ -25,7 +26,9 @@ from phonegate.store.phone_queue import PhoneQueue
 from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
+from phonegate.store.sessions import Sessions
 from phonegate.store.storage_quota import StorageQuota
+from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
 from phonegate.store.word_index import WordIndex
 
@@ -51,6 +54,7 @@ class Tables:
         self.orgs = Orgs(connection, self.events)
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
+        self.sessions = Sessions(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.phone_history = PhoneHistory(connection)
@@ -74,6 +78,8 @@ class Tables:
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
         self.storage_quota = StorageQuota(connection)
+        self.contacts = Contacts(connection)
+        self.templates = Templates(connection)
 
     # -- business of the writer
 

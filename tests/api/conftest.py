@@ -28,6 +28,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
+from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
@@ -49,6 +50,8 @@ from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
 from phonegate.domain.sending import Sending
+from phonegate.domain.sessions import Sessions
+from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
@@ -74,6 +77,7 @@ from tests.buses import bus_of, subscribe
 ORG = "myorg"
 SECRET = "my-secret-key-123"
 CLIENT = "192.168.178.9"
+OPERATOR_TOKEN = "operator-token-of-tests"
 NOW = 1_800_000_000_000
 KEPT_MS = 72 * 3_600_000
 PUBLIC_URL = "https://sms.example.org"
@@ -249,11 +253,15 @@ class Web:
             raw = json.dumps(body).encode()
         if raw is not None:
             sent.setdefault("Content-Type", "application/json")
-        # Quart's own test client decodes the path, and with it an encoded slash in a secret.
-        transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url=HOME) as client:
+        async with self.client() as client:
             response = await client.request(method, path, headers=sent, content=raw)
         return Reply(response.status_code, response.headers, response.content)
+
+    def client(self) -> httpx.AsyncClient:
+        """Returns a client that keeps its cookies."""
+        # Quart's own test client decodes the path, and with it an encoded slash in a secret.
+        transport = httpx.ASGITransport(self.app, client=(CLIENT, 50_000))  # type: ignore[arg-type]
+        return httpx.AsyncClient(transport=transport, base_url=HOME)
 
     async def make_org(self, name: str = ORG, secret: str = SECRET) -> int:
         org, _ = await self.services.accounts.orgs.add(name, secret)
@@ -303,6 +311,9 @@ def build_services(
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
+        sessions=Sessions(
+            database, accounts.authentication, now_ms=lambda: NOW, operator_token=OPERATOR_TOKEN
+        ),
         waits=waits,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
@@ -338,6 +349,8 @@ def build_services(
             rate_limits=rate_limits,
         ),
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
+        contacts=Contacts(database),
+        templates=Templates(database),
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,

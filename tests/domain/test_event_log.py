@@ -122,6 +122,8 @@ async def test_the_newest_are_those_that_the_reader_sees(place: Place) -> None:
     page = await place.log.newest(limited, 1, show=lambda event: event.id)
     assert page == EventPage([(5, 5)], 5, Extent(first=1, last=5))
     assert len((await place.log.newest(place.reader, 3, show=lambda event: event)).events) == 3
+    older = await place.log.newest(limited, 9, show=lambda event: event.id, before_id=5)
+    assert [id_ for id_, _ in older.events] == [3]
 
 
 async def test_that_an_org_still_listens_is_written_down_now_and_then(place: Place) -> None:

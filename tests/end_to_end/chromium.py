@@ -149,7 +149,7 @@ class Browser:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
                 url = urlsplit(event["params"]["request"]["url"])
-                if url.scheme not in {"data", "blob", "chrome"}:
+                if url.scheme in {"http", "https", "ws", "wss"}:
                     found.add(url.hostname)
         return found
 

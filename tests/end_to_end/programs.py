@@ -11,13 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+
+from tests.end_to_end.node_packages import package_folder
 
 HOST = "https://api.burki.dev"
 API_KEY = "YOUR_API_KEY"
@@ -26,7 +27,6 @@ TO = "+1555123456"
 TEXT = "Hello from your AI assistant!"
 
 AXIOS = "axios@1.21.1"
-NPM_DEADLINE_S = 50
 """Less than a test may hang."""
 RUN_DEADLINE_S = 50
 
@@ -356,41 +356,5 @@ PROGRAMS: tuple[Program, ...] = (Curl(), PythonScript(), PythonFunction(), Node(
 
 
 def axios_folder() -> Path:
-    """The folder of Node packages that holds axios, from the npm registry.
-
-    It is kept in the user's cache, apart from the source. Fails the test, and does not skip it,
-    when the registry can't be reached: a Node client that was never tried is not known to work.
-    """
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    kept = caches / "phonegate-tests" / AXIOS.replace("@", "-")
-    if not (kept / "node_modules" / "axios").is_dir():
-        _install_axios(kept)
-    return kept / "node_modules"
-
-
-def _install_axios(kept: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail(f"{AXIOS} is needed for the Node program, and npm is not installed")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-        new = Path(scratch) / "axios"
-        quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--no-update-notifier")
-        try:
-            done = subprocess.run(
-                [npm, "install", "--prefix", str(new), *quiet, AXIOS],
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=NPM_DEADLINE_S,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"npm could not install {AXIOS} within {NPM_DEADLINE_S} s")
-        if done.returncode != 0:
-            pytest.fail(f"npm could not install {AXIOS}:\n{done.stderr[-2000:]}")
-        try:
-            new.rename(kept)
-        except OSError:
-            # Another run was faster.
-            assert (kept / "node_modules" / "axios").is_dir()
+    """The folder of Node packages that holds axios, from the npm registry."""
+    return package_folder(AXIOS)

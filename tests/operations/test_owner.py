@@ -35,7 +35,7 @@ Do = Callable[..., Awaitable[Mapping[str, Any]]]
 @pytest.fixture
 async def do(web: Web, nursery: trio.Nursery) -> Do:
     """Does something through the control socket."""
-    pipeline = owner_pipeline(web.services, OwnerEndpoints(web.database))
+    pipeline = owner_pipeline(web.services, OwnerEndpoints(web.database).endpoints())
     control = Control(web.database.path, lambda: OperatorApp(pipeline, AUTHORIZATION))
     await nursery.start(control.serve)
 

@@ -201,6 +201,7 @@ def test_pages_ascend_and_never_have_another_orgs_events(
     commit(tables)
     assert [event.id for event in tables.events.page(org.id, 5, 4)] == [7, 9, 11, 13]
     assert [event.id for event in tables.events.newest(other.id, 3)] == [18, 20, 22]
+    assert [event.id for event in tables.events.newest(other.id, 2, before=20)] == [16, 18]
     assert tables.events.page(org.id, 2**70, 10) == []
     for one in (org, other):
         assert {event.org for event in events(tables, one.id)} == {one.id}
@@ -571,7 +572,7 @@ async def test_data_that_is_no_json_undoes_its_own_operation_alone(
     ("sql", "values"),
     [
         (events_store.AFTER, (1, 1, 1)),
-        (events_store.NEWEST, (1, 1)),
+        (events_store.NEWEST, (1, 1, 1)),
         (events_store.AGED, (1, 1)),
         (events_store.SURPLUS_FROM, (1, 1)),
         (events_store.SURPLUS, (1, 1, 1)),

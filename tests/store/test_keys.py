@@ -3,8 +3,9 @@ import pytest
 
 from phonegate.model.messages import FAR_AHEAD_MS
 from phonegate.model.orgs import ApiKey, KeyLimits, Org, QuietHours
-from phonegate.store.keys import FORGET, SENT
+from phonegate.store.keys import FORGET, SENT, WAITING
 from phonegate.store.tables import Tables
+from tests.store.conftest import outbound
 
 
 def _key(org: Org, id_: str = "abc", created_at: int = 1) -> ApiKey:
@@ -89,6 +90,17 @@ def test_what_a_busy_key_has_sent_is_never_looked_through_to_forget(tables: Tabl
     assert all("PRIMARY KEY (key=? AND at" in step for step in plan(SENT, ("abc", 0, 9)))
     for text in FORGET:
         assert all("PRIMARY KEY (key=? AND at" in step for step in plan(text, ("abc", 0)))
+
+
+def test_what_waits_is_counted_by_key(tables: Tables, org: Org, other: Org) -> None:
+    for one, id_ in ((org, "busy"), (org, "idle"), (other, "theirs")):
+        tables.keys.add(_key(one, id_))
+    for status in ("queued", "queued", "sent"):
+        tables.messages.insert(outbound(org.id, key="busy", status=status))
+    tables.messages.insert(outbound(other.id, key="theirs"))
+    assert tables.keys.waiting(org.id) == {"busy": 2, "idle": 0}
+    rows = tables.keys._connection.execute(f"EXPLAIN QUERY PLAN {WAITING}", (9, org.id))
+    assert any("messages_waiting_of_key" in row[3] for row in rows)
 
 
 def test_keys_of_a_removed_org_open_nothing(tables: Tables, org: Org) -> None:

@@ -1,1 +1,6 @@
-"""The console: what the people of an org and the operator see and do in a browser."""
+"""The console: conversations, phones and figures in a browser, for those who have signed in.
+
+Each screen is a module with its routes. What it shows and does goes through the API's own endpoints
+as far as there are any, for the principal of the session, so that nothing is possible here that the
+API would refuse.
+"""

@@ -263,9 +263,11 @@ class Form:
                 _put(body, field.name, value)
         return body
 
-    def empty(self, **held: str) -> Filled:
+    def empty(self, **held: str | tuple[str, ...]) -> Filled:
         """Returns the form for something new, with what some of its fields hold from the start."""
-        return self._filled({name: (value,) for name, value in held.items()})
+        return self._filled(
+            {name: (one,) if isinstance(one, str) else one for name, one in held.items()}
+        )
 
     def of(self, body: Mapping[str, Any]) -> Filled:
         """Returns the form of something that the API has shown."""

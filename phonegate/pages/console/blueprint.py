@@ -1,0 +1,232 @@
+"""The console as a Quart blueprint: who may see which screen, and what becomes of errors."""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Any, Final
+from urllib.parse import unquote
+
+import trio
+from quart import Blueprint, Response, render_template
+from quart import request as quart_request
+
+from phonegate.api.app import request_of
+from phonegate.api.endpoint import Answer, Endpoint, Request
+from phonegate.api.errors import answer_for
+from phonegate.api.inner_calls import CallRefused, InnerCalls
+from phonegate.api.reply import render
+from phonegate.api.services import Services
+from phonegate.domain.authentication import require_scope
+from phonegate.domain.sessions import SignedIn
+from phonegate.model.principal import OWNER_SCOPE
+from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
+from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.sign_in import COOKIE, SignIn, next_page
+from phonegate.pages.console.visit import (
+    BY_SCRIPT,
+    CSRF_FIELD,
+    ROOT,
+    Route,
+    Visit,
+    console_url,
+    see_other,
+)
+from phonegate.pages.policies import CONSOLE_POLICY, HTML
+
+NAME: Final = "console"
+"""The name of the blueprint."""
+
+MOST_SAID: Final = 1_000
+"""Sessions for whose next page a sentence is kept."""
+
+SIGNED_OUT: Final = "Your session has ended. Sign in again."
+NO_FORM: Final = "This form is not of this session. Load its page again, and send it once more."
+
+
+class _Console:
+    """Serves the routes of the console."""
+
+    def __init__(
+        self,
+        services: Services,
+        endpoints: Sequence[Endpoint],
+        *,
+        asset: Callable[[str], str],
+        timeout_s: float,
+    ) -> None:
+        self._services = services
+        self._calls = InnerCalls(services, endpoints)
+        self._asset = asset
+        self._timeout_s = timeout_s
+        self._sign_in = SignIn(services=services, asset=asset)
+        self._said: OrderedDict[int, list[str]] = OrderedDict()
+
+    async def serve(self, route: Route, **path: str) -> Response:
+        """Answers a request for a screen."""
+        request = request_of(quart_request.scope)
+        visit: Visit | None = None
+        try:
+            with trio.fail_after(self._timeout_s):
+                signed_in = await self._find(request)
+                if signed_in is None:
+                    return await self._to_sign_in(request)
+                visit = self._visit(request, signed_in, path)
+                self._demand(route, visit)
+                if request.method not in {"GET", "HEAD"}:
+                    await self._demand_form(visit)
+                return await route.view(visit)
+        except Exception as error:  # noqa: BLE001 - the one place where all of them end
+            return await self._refused(error, request, visit)
+
+    async def sign_in(self) -> Response:
+        """Shows the page to sign in at, or signs in."""
+        request = request_of(quart_request.scope)
+        try:
+            with trio.fail_after(self._timeout_s):
+                self._count(request)
+                if request.method == "POST":
+                    return await self._sign_in.take(request)
+                return await self._sign_in.show(
+                    request, goal=next_page(quart_request.args.get("next"))
+                )
+        except Exception as error:  # noqa: BLE001 - as above
+            return await self._refused(error, request, None)
+
+    async def sign_out(self, visit: Visit) -> Response:
+        """Ends the session of this browser."""
+        await self._services.sessions.end(visit.session.org, visit.session.id)
+        response = see_other(visit.url("/sign-in"))
+        response.delete_cookie(COOKIE, path=visit.url("/"))
+        return response
+
+    async def nothing(self, visit: Visit) -> Response:
+        """Answers for an address where nothing is."""
+        del visit
+        raise NotFound("There is no such page.")
+
+    def _count(self, request: Request) -> None:
+        self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
+
+    async def _find(self, request: Request) -> SignedIn | None:
+        cookie = quart_request.cookies.get(COOKIE)
+        if cookie is None:
+            self._count(request)
+            return None
+        found = await self._services.sessions.find(cookie)
+        if found is None:
+            self._count(request)
+        return found
+
+    async def _to_sign_in(self, request: Request) -> Response:
+        if BY_SCRIPT.lower() in request.headers:
+            raise Unauthorized(SIGNED_OUT)
+        if request.method != "GET":
+            return await self._sign_in.show(request, goal="", expired=True)
+        goal = request.path.removeprefix(ROOT)
+        if request.query:
+            goal += f"?{request.query}"
+        return see_other(console_url(request.prefix, "/sign-in", next=next_page(goal) or None))
+
+    def _visit(self, request: Request, signed_in: SignedIn, path: dict[str, str]) -> Visit:
+        session, principal = signed_in.session, signed_in.principal
+        by_script = BY_SCRIPT.lower() in request.headers
+        said = () if by_script else self._said.pop(session.id, ())
+        visit = Visit(
+            services=self._services,
+            principal=principal,
+            session=session,
+            csrf=signed_in.csrf,
+            request=request,
+            path={name: unquote(value) for name, value in path.items()},
+            calls=self._calls,
+            menu=(),
+            said=said,
+            remember=self._remember,
+            asset=self._asset,
+        )
+        visit.menu = tuple(entry for entry in MENU if visit.may(entry.scope))
+        return visit
+
+    def _demand(self, route: Route, visit: Visit) -> None:
+        if route.scope is None:
+            return
+        if visit.is_operator and route.scope != OWNER_SCOPE:
+            raise Forbidden("You have signed in as the gateway's operator, and not to an org.")
+        require_scope(visit.principal, route.scope)
+
+    async def _demand_form(self, visit: Visit) -> None:
+        shown = visit.request.headers.get("x-csrf")
+        if shown is None:
+            shown = (await visit.form()).get(CSRF_FIELD, "")
+        if not hmac.compare_digest(shown.encode(), visit.csrf.encode()):
+            raise Forbidden(NO_FORM)
+
+    def _remember(self, session: int, said: str) -> None:
+        self._said.setdefault(session, []).append(said)
+        while len(self._said) > MOST_SAID:
+            self._said.popitem(last=False)
+
+    async def _refused(self, error: Exception, request: Request, visit: Visit | None) -> Response:
+        if isinstance(error, CallRefused):
+            answer = Answer(status=error.status, content={"detail": error.detail, **error.content})
+        else:
+            answer = answer_for(error)
+        if BY_SCRIPT.lower() in request.headers:
+            reply = render(answer)
+            response = Response(reply.body, status=reply.status)
+            for name, value in reply.headers:
+                response.headers[name] = value
+            return response
+        content = answer.content
+        context: dict[str, Any] = {
+            "status": answer.status,
+            "detail": content["detail"],
+            "errors": content.get("errors", ()),
+        }
+        if visit is not None:
+            response = await visit.page("console/error.html", **context)
+        else:
+            text = await render_template(
+                "console/refused.html",
+                asset=lambda name: f"{request.prefix}{self._asset(name)}",
+                url=partial(console_url, request.prefix),
+                prefix=request.prefix,
+                **context,
+            )
+            response = Response(text, status=answer.status, content_type=HTML)
+            response.headers["Content-Security-Policy"] = CONSOLE_POLICY
+        for name, value in answer.headers:
+            response.headers[name] = value
+        return response
+
+
+def build_console(
+    services: Services,
+    endpoints: Sequence[Endpoint],
+    *,
+    asset: Callable[[str], str],
+    timeout_s: float,
+) -> Blueprint:
+    """Returns the console, for the app of a gateway.
+
+    Args:
+        services: What its screens work with.
+        endpoints: The endpoints of the API, and those of the owner.
+        asset: Returns the path of a file that pages load.
+        timeout_s: Seconds that a request may take.
+    """
+    blueprint = Blueprint(NAME, "phonegate.pages.console")
+    console = _Console(services, endpoints, asset=asset, timeout_s=timeout_s)
+    blueprint.add_url_rule(f"{ROOT}/sign-in", "sign-in", console.sign_in, methods=["GET", "POST"])
+    own = (
+        Route(path="/sign-out", methods=("POST",), scope=None, view=console.sign_out),
+        Route(path="/<path:rest>", scope=None, view=console.nothing),
+    )
+    for number, route in enumerate((*ROUTES, *own)):
+        rule = f"{ROOT}{route.path}"
+        view = partial(console.serve, route)
+        name = f"{number}-{'-'.join(route.methods)}"
+        blueprint.add_url_rule(rule, name, view, methods=list(route.methods), strict_slashes=False)
+    return blueprint

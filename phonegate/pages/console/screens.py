@@ -1,0 +1,23 @@
+"""All screens of the console: their routes, and the menu."""
+
+from typing import Final
+
+from phonegate.pages.console import assistants, home, keys, sessions, webhooks
+from phonegate.pages.console.visit import MenuEntry, Route
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *home.ROUTES,
+    *keys.ROUTES,
+    *webhooks.ROUTES,
+    *assistants.ROUTES,
+    *sessions.ROUTES,
+)
+
+MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
+    MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
+    MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+)
+"""In the order in which it is shown. On a phone the first four stand at the bottom, the others
+behind "More"."""

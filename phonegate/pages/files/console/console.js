@@ -1,0 +1,115 @@
+// What every page of the console does: times, keys, banners and questions.
+
+import { showTimes } from "./times.js";
+
+const { root } = document.body.dataset;
+const banners = document.getElementById("banners");
+const GOES = { c: "/conversations", p: "/phones", a: "/approvals", f: "/figures", e: "/events", k: "/keys", w: "/webhooks" };
+let going = 0;
+
+/** Says something to those who listen to the page in place of looking at it. */
+export function say(text) {
+  document.getElementById("told").textContent = text;
+}
+
+/** Shows a banner under a name, or takes it away. */
+export function banner(name, text, kind = "warn") {
+  let element = banners.querySelector(`[data-banner="${name}"]`);
+  if (!text) {
+    element?.remove();
+    return;
+  }
+  if (!element) {
+    element = document.createElement("p");
+    element.dataset.banner = name;
+    banners.append(element);
+  }
+  element.className = `banner ${kind}`;
+  element.textContent = text;
+}
+
+function isTyping(target) {
+  return target.closest("input, textarea, select, [contenteditable]") !== null;
+}
+
+function go(path) {
+  const link = document.querySelector(`.rail a[data-entry="${path}"]`);
+  if (link) location.assign(link.href);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (going && Date.now() - going < 1500) {
+    going = 0;
+    if (event.key in GOES) {
+      event.preventDefault();
+      go(GOES[event.key]);
+    }
+    return;
+  }
+  if (event.key === "g") going = Date.now();
+  else if (event.key === "n") go("/compose");
+  else if (event.key === "?") document.getElementById("help").showModal();
+  else if (event.key === "/") {
+    const search = document.querySelector("input[type=search]");
+    if (search) search.focus();
+    else go("/conversations");
+  } else return;
+  event.preventDefault();
+});
+
+// A form may ask before it is sent. Without scripts its page asks.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.confirm || form.dataset.confirmed) return;
+  event.preventDefault();
+  const dialog = document.createElement("dialog");
+  const question = document.createElement("p");
+  const answers = document.createElement("form");
+  const no = document.createElement("button");
+  const yes = document.createElement("button");
+  question.textContent = form.dataset.confirm;
+  question.id = "question";
+  dialog.setAttribute("aria-labelledby", question.id);
+  answers.method = "dialog";
+  answers.className = "actions";
+  no.textContent = "Cancel";
+  no.className = "quiet";
+  yes.textContent = (event.submitter?.textContent || "Yes").trim();
+  yes.className = "danger";
+  yes.value = "yes";
+  answers.append(no, yes);
+  dialog.append(question, answers);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    if (dialog.returnValue !== "yes") return;
+    form.dataset.confirmed = "yes";
+    form.requestSubmit(event.submitter || undefined);
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+});
+
+document.querySelector("[data-back]")?.addEventListener("click", (event) => {
+  if (history.length < 2) return;
+  event.preventDefault();
+  history.back();
+});
+
+document.addEventListener("phonegate:lost", () => banner("link", "The connection to the gateway is lost. This page goes on trying; what you type is kept."));
+document.addEventListener("phonegate:back", () => {
+  banner("link", "");
+  say("The connection is back.");
+});
+document.addEventListener("phonegate:signed-out", () => {
+  banner("session", "", "bad");
+  banner("session", "Your session has ended. What you have typed is kept. ", "bad");
+  const link = document.createElement("a");
+  link.href = `${root}/sign-in?next=${encodeURIComponent(location.pathname.slice(root.length) + location.search)}`;
+  link.textContent = "Sign in again";
+  banners.querySelector("[data-banner=session]").append(link);
+});
+
+showTimes();
+setInterval(() => showTimes(), 60_000);

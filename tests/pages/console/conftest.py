@@ -1,0 +1,53 @@
+"""A person at the console: a client that keeps its cookie and sends forms as a browser does."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+import httpx
+
+from tests.api.conftest import HOME, ORG, SECRET, Web, database, web
+
+__all__ = ["Person", "database", "web"]
+
+_CSRF = re.compile(r'data-csrf="([0-9a-f]+)"')
+
+
+@attrs.define
+class Person:
+    """Someone with a browser."""
+
+    web: Web
+    client: httpx.AsyncClient
+    csrf: str = ""
+
+    @classmethod
+    async def signed_in(cls, web: Web, secret: str = SECRET, org: str = ORG) -> "Person":
+        """Signs in to an org, or by an API key with an empty org."""
+        person = cls(web, web.client())
+        form = {"org": org, "secret": secret}
+        answer = await person.client.post("/console/sign-in", data=form, headers=_ORIGIN)
+        assert answer.status_code == 303, answer.text
+        return person
+
+    async def look(self, path: str, status: int = 200) -> httpx.Response:
+        """Opens a page below the console."""
+        answer = await self.client.get(f"/console{path}")
+        assert answer.status_code == status, (answer.status_code, answer.text)
+        if (found := _CSRF.search(answer.text)) is not None:
+            self.csrf = found[1]
+        return answer
+
+    async def send(
+        self, path: str, form: Mapping[str, Any] | None = None, *, script: bool = False
+    ) -> httpx.Response:
+        """Sends a form, as a page of the console does after it was opened."""
+        if not self.csrf:
+            await self.look("/sessions")
+        headers = {**_ORIGIN, **({"X-Console": "script"} if script else {})}
+        fields = {"csrf": self.csrf, **(form or {})}
+        return await self.client.post(f"/console{path}", data=fields, headers=headers)
+
+
+_ORIGIN = {"Origin": HOME}

@@ -1,0 +1,52 @@
+"""Who is let in to the console, and what becomes of the others."""
+
+from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, SECRET, Web
+from tests.pages.console.conftest import Person
+
+
+async def test_a_visitor_without_a_session_signs_in_and_comes_back(web: Web) -> None:
+    async with web.client() as client:
+        answer = await client.get("/console/sessions?a=b")
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/console/sign-in?next=%2Fsessions%3Fa%3Db"
+        form = {"org": ORG, "secret": SECRET, "next": "/sessions?a=b"}
+        answer = await client.post("/console/sign-in", data=form, headers={"Origin": HOME})
+        assert answer.headers["location"] == "/console/sessions?a=b"
+        assert (await client.get("/console/sessions")).status_code == 200
+
+
+async def test_a_wrong_secret_gets_the_words_of_the_api(web: Web) -> None:
+    async with web.client() as client:
+        form = {"org": ORG, "secret": "wrong-secret-of-no-org"}
+        answer = await client.post("/console/sign-in", data=form, headers={"Origin": HOME})
+        assert answer.status_code == 401
+        assert "Unknown org or wrong secret." in answer.text
+        assert "wrong-secret-of-no-org" not in answer.text
+        assert "set-cookie" not in answer.headers
+
+
+async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> None:
+    person = await Person.signed_in(web)
+    await person.look("/sessions")
+    person.csrf = "0" * 32
+    answer = await person.send("/sign-out")
+    assert answer.status_code == 403
+    await person.look("/sessions")
+
+
+async def test_a_session_ends_when_it_signs_out(web: Web) -> None:
+    person = await Person.signed_in(web)
+    answer = await person.send("/sign-out")
+    assert answer.status_code == 303
+    answer = await person.client.get("/console/sessions")
+    assert answer.status_code == 303
+
+
+async def test_a_page_that_is_not_there(web: Web) -> None:
+    person = await Person.signed_in(web)
+    assert "There is no such page." in (await person.look("/nowhere", 404)).text
+
+
+async def test_the_operator_signs_in_by_the_token(web: Web) -> None:
+    person = await Person.signed_in(web, OPERATOR_TOKEN, org="")
+    assert "Operator" in (await person.look("/sessions")).text
