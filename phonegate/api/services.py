@@ -20,6 +20,7 @@ from phonegate.domain.conversations import Conversations
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
+from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
@@ -54,6 +55,7 @@ class Services:
     feed: Feed
     phones: PhoneManagement
     phone_history: PhoneHistory
+    figures: FigureReading
     media: Media
     sending: Sending
     withdrawal: Withdrawal

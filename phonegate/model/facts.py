@@ -16,15 +16,18 @@ it was deleted, and from one to the same that it was received again and not stor
 class Sent(NamedTuple):
     """What is counted of a message that is known to be sent."""
 
+    id: int
+    org: int
+    phone: int | None
     at: int
     """When it was sent, in ms."""
     since: int
     """Since when it might leave."""
     segments: int | None
-    phone: int | None
     sim_slot: int | None
-    sim: str | None
-    provider: str
+    sender: str | None
+    """By which name it is counted (see `figures.sender_name`). None: by that of the phone's slot.
+    """
 
 
 class Changed(NamedTuple):

@@ -110,8 +110,11 @@ def sender_name(sim: str | None, phone: int | None, sim_slot: int | None, provid
     """
     if sim:
         return sim[:MAX_SENDER]
-    if phone is None:
-        return f"@{provider}"
+    return f"@{provider}" if phone is None else slot_name(phone, sim_slot)
+
+
+def slot_name(phone: int, sim_slot: int | None) -> str:
+    """Returns by which name what a SIM did is counted whose number is not known."""
     return f"#{phone}:{'' if sim_slot is None else sim_slot}"
 
 

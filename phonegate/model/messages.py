@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import attrs
 
 from phonegate.model.assistants import PHONE
+from phonegate.model.figures import sender_name
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.times import MAX_TIME_MS
 
@@ -186,6 +187,11 @@ class Message(_Fields):
     def since(self) -> int:
         """Since when it might leave: when it was accepted, or when what held it ended (ms)."""
         return self.created_at if self.first_tried_at is None else self.first_tried_at
+
+    @property
+    def sender(self) -> str:
+        """The name by which the SIM or carrier is counted that sends it."""
+        return sender_name(self.sim, self.phone, self.sim_slot, self.provider)
 
     def again(self, *, created_at: int, **changes: Any) -> NewMessage:
         """Returns a new message that asks for the same as this one.

@@ -7,17 +7,20 @@ they hold after any end of the process. They outlive the messages.
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from phonegate.model.facts import Changed, Fact
 from phonegate.model.figures import (
     COUNTED,
     HOUR_MS,
+    MAX_SENDER,
     WAITS,
     Figures,
     GatewayHour,
     SenderFigures,
     sender_name,
+    slot_name,
     wait_step,
 )
 from phonegate.model.messages import Message
@@ -34,7 +37,9 @@ _SENT, _DELIVERED, _RECEIVED, _SEGMENTS = map(
 _TO_SENT: Final = len(COUNTED)
 _TO_DELIVERED: Final = _TO_SENT + WAITS
 _ENDED: Final = {status: COUNTED.index(status) for status in (FAILED, EXPIRED, UNCERTAIN)}
-_NOTHING: Final = [0] * len(_COLUMNS)
+_NOTHING: Final = (0,) * len(_COLUMNS)
+_FEW: Final = 3
+"""Columns of a row that change with one message."""
 
 ADD: Final = f"""
     INSERT INTO figures (org, hour, sender, {", ".join(_COLUMNS)})
@@ -67,7 +72,7 @@ DROP: Final = """
     )
 """
 
-_FOLLOWING: Final = "SELECT min(org) FROM figures WHERE org > ?"
+FOLLOWING: Final = "SELECT org, hour FROM figures WHERE org > ? ORDER BY org, hour LIMIT 1"
 
 _SAMPLE: Final = """
     INSERT INTO gateway_hours (hour, database_bytes, free_bytes, messages) VALUES (?, ?, ?, ?)
@@ -140,10 +145,13 @@ class HourlyFigures:
         """Deletes what was noted of the gateway in earlier hours."""
         self._connection.execute("DELETE FROM gateway_hours WHERE hour < ?", (before,))
 
-    def next_org(self, after: int) -> int | None:
-        """Returns the org of the next id that has figures."""
-        (org,) = self._connection.execute(_FOLLOWING, (after,)).fetchone()
-        return None if org is None else int(org)
+    def next_org(self, after: int, before: int) -> int | None:
+        """Returns the org of the next id that has figures of hours before one."""
+        while (row := self._connection.execute(FOLLOWING, (after,)).fetchone()) is not None:
+            after, oldest = row
+            if oldest < before:
+                return int(after)
+        return None
 
     def drop(self, org: int, limit: int, before: int = MAX_HOUR) -> bool:
         """Deletes up to *limit* rows of an org of earlier hours. Returns whether that was all."""
@@ -157,47 +165,60 @@ class HourlyFigures:
         Args:
             now: When messages ended that have no time of their own for it, in ms.
         """
-        sums: dict[_Key, list[int]] = {}
+        sums: dict[_Key, dict[int, int]] = {}
         for fact in self._facts:
             if type(fact) is not Changed:
                 continue
-            sent = fact.sent
-            if sent is not None:
-                at, since, segments, phone, sim_slot, sim, provider = sent
-                name = sender_name(sim, phone, sim_slot, provider)
-                key = (fact.org, at // HOUR_MS, name)
-                counts = sums.get(key)
-                if counts is None:
-                    counts = sums[key] = _NOTHING.copy()
-                counts[_SENT] += 1
-                counts[_SEGMENTS] += segments or 1
-                counts[_TO_SENT + wait_step(at - since)] += 1
+            if fact.sent is not None:
+                _, org, phone, at, since, segments, sim_slot, sender = fact.sent
+                if not sender:
+                    sender = slot_name(phone or 0, sim_slot)
+                counts = sums.setdefault((org, at // HOUR_MS, sender[:MAX_SENDER]), {})
+                step = _TO_SENT + wait_step(at - since)
+                counts[_SENT] = counts.get(_SENT, 0) + 1
+                counts[_SEGMENTS] = counts.get(_SEGMENTS, 0) + (segments or 1)
+                counts[step] = counts.get(step, 0) + 1
             message = fact.message
             if message is None:
                 continue
             if fact.after == RECEIVED:
                 name = sender_name(message.sim, message.phone, message.sim_slot, message.provider)
-                key = (fact.org, message.created_at // HOUR_MS, name)
-                sums.setdefault(key, _NOTHING.copy())[_RECEIVED] += 1
+                counts = sums.setdefault((fact.org, message.created_at // HOUR_MS, name), {})
+                counts[_RECEIVED] = counts.get(_RECEIVED, 0) + 1
             elif isinstance(message, Message):
                 _note_end(sums, message, now)
-        if sums:
-            self._connection.executemany(ADD, [(*key, *counts) for key, counts in sums.items()])
+        for key, counts in sums.items():
+            self._add(key, counts)
+
+    def _add(self, key: _Key, counts: dict[int, int]) -> None:
+        # Mostly there is such a row, and few of its columns change: half of what all would cost.
+        if len(counts) <= _FEW:
+            values = (*counts.values(), *key)
+            if self._connection.execute(_add_few(tuple(counts)), values).rowcount:
+                return
+        row = [*key, *_NOTHING]
+        for place, count in counts.items():
+            row[len(key) + place] = count
+        self._connection.execute(ADD, row)
 
 
-def _note_end(sums: dict[_Key, list[int]], message: Message, now: int) -> None:
+def _note_end(sums: dict[_Key, dict[int, int]], message: Message, now: int) -> None:
     if message.status == DELIVERED:
         at = now if message.delivered_at is None else message.delivered_at
-        counts = sums.setdefault((message.org, at // HOUR_MS, _sender(message)), _NOTHING.copy())
-        counts[_DELIVERED] += 1
-        counts[_TO_DELIVERED + wait_step(at - message.since)] += 1
+        counts = sums.setdefault((message.org, at // HOUR_MS, message.sender), {})
+        step = _TO_DELIVERED + wait_step(at - message.since)
+        counts[_DELIVERED] = counts.get(_DELIVERED, 0) + 1
+        counts[step] = counts.get(step, 0) + 1
     elif (place := _ENDED.get(message.status)) is not None:
-        key = (message.org, now // HOUR_MS, _sender(message))
-        sums.setdefault(key, _NOTHING.copy())[place] += 1
+        counts = sums.setdefault((message.org, now // HOUR_MS, message.sender), {})
+        counts[place] = counts.get(place, 0) + 1
 
 
-def _sender(message: Message) -> str:
-    return sender_name(message.sim, message.phone, message.sim_slot, message.provider)
+@lru_cache(maxsize=256)
+def _add_few(places: tuple[int, ...]) -> str:
+    """Returns a statement that adds to some columns of a row."""
+    changes = ", ".join(f"{_COLUMNS[place]} = {_COLUMNS[place]} + ?" for place in places)
+    return f"UPDATE figures SET {changes} WHERE org = ? AND hour = ? AND sender = ?"  # noqa: S608
 
 
 def _figures(sums: Sequence[Any]) -> Figures:

@@ -338,13 +338,14 @@ class Messages:
             sent = None
             if changed.sent_at is not None and message.sent_at is None:
                 sent = Sent(
-                    changed.sent_at,
-                    changed.since,
-                    changed.segments,
-                    changed.phone,
-                    changed.sim_slot,
-                    changed.sim,
-                    changed.provider,
+                    id=changed.id,
+                    org=changed.org,
+                    phone=changed.phone,
+                    at=changed.sent_at,
+                    since=changed.since,
+                    segments=changed.segments,
+                    sim_slot=changed.sim_slot,
+                    sender=changed.sender,
                 )
             fact = Changed(message.id, message.org, message.status, after, changed, name, sent)
             self._facts.append(fact)

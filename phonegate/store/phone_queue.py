@@ -54,9 +54,9 @@ _STORED_SENT: Final = f"{_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), 
 _CHANGED: Final = "RETURNING messages.id, messages.org, messages.phone"
 _COUNTED: Final = f"""
     {_CHANGED}, messages.sent_at, coalesce(messages.first_tried_at, messages.created_at),
-        messages.segments, messages.phone, messages.sim_slot, messages.sim, messages.provider
+        messages.segments, messages.sim_slot, messages.sim
 """
-"""Behind which message it is stands what is counted of it, as a `Sent`."""
+"""What is counted of it, as a `Sent`."""
 
 STORE_SENT: Final = f"""
     UPDATE messages SET {_STORED_SENT}, segments = coalesce(?, segments)
@@ -135,6 +135,8 @@ SLOTS: Final = json.dumps([str(slot) for slot in range(MAX_SLOT + 1)])
 
 LEAST_PRIORITY: Final = -MAX_ID
 """Below that of every message."""
+
+_new: Final = tuple.__new__
 
 _Row = TypeVar("_Row", bound=tuple[int | None, ...])
 
@@ -241,7 +243,7 @@ class PhoneQueue:
         first = {row[:3]: row for row in changed}
         found = [first.pop(row[:3], None) for row in rows]
         self._facts += [
-            Changed(row[0], row[1], SENDING, SENT, None, None, Sent._make(row[3:]))
+            Changed(row[0], row[1], SENDING, SENT, None, None, _new(Sent, row))
             for row in found
             if row is not None
         ]
