@@ -23,6 +23,7 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
@@ -44,6 +45,7 @@ from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reconciler import Reconciler
@@ -232,6 +234,7 @@ class Core:
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             phone_history=PhoneHistory(database, now_ms=now_ms),
             figures=FigureReading(database, lambda: phones.rates),
+            phone_waiting=PhoneWaiting(database, switchboard.online),
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
@@ -253,6 +256,7 @@ class Core:
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             contacts=Contacts(database),
             templates=Templates(database),
+            batches=Batches(database, now_ms=now_ms),
             now_ms=now_ms,
             version=phonegate.__version__,
             started_at=now_ms(),
@@ -294,6 +298,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("feed", self.services.feed.note)
+        subscribe("read marks", self.services.read_marks.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
 

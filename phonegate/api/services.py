@@ -13,6 +13,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
 from phonegate.domain.authentication import Authenticator
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.contacts import Contacts
@@ -26,6 +27,7 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
@@ -36,6 +38,7 @@ from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.feed import Feed
+from phonegate.events.read_marks import ReadMarks
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -56,6 +59,7 @@ class Services:
     phones: PhoneManagement
     phone_history: PhoneHistory
     figures: FigureReading
+    phone_waiting: PhoneWaiting
     media: Media
     sending: Sending
     withdrawal: Withdrawal
@@ -69,6 +73,7 @@ class Services:
     presences: Presences
     contacts: Contacts
     templates: Templates
+    batches: Batches
     now_ms: Callable[[], int]
     version: str
     started_at: int
@@ -79,6 +84,7 @@ class Services:
     """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
+    read_marks: ReadMarks = attrs.field(factory=ReadMarks)
     shares: FairShare = attrs.field(factory=FairShare)
     large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
     requests: RequestCounts = attrs.field(factory=RequestCounts)

@@ -5,6 +5,7 @@ import sqlite3
 from phonegate.model.facts import Fact
 from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
+from phonegate.store.batches import Batches
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.contacts import Contacts
 from phonegate.store.conversations import Conversations
@@ -80,6 +81,7 @@ class Tables:
         self.storage_quota = StorageQuota(connection)
         self.contacts = Contacts(connection)
         self.templates = Templates(connection)
+        self.batches = Batches(connection)
 
     # -- business of the writer
 

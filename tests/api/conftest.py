@@ -23,6 +23,7 @@ from phonegate.domain.acceptance import Acceptance
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.approval import Approval
 from phonegate.domain.assistants import Assistants
+from phonegate.domain.batches import Batches
 from phonegate.domain.carrier import CarrierError, CarrierMessage, Outbound
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
@@ -47,6 +48,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
@@ -325,6 +327,7 @@ def build_services(
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         phone_history=PhoneHistory(database, now_ms=now_ms),
         figures=FigureReading(database, lambda: PacingRates(usual=PacingRate(24))),
+        phone_waiting=PhoneWaiting(database, phones.online),
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
@@ -353,6 +356,7 @@ def build_services(
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         contacts=Contacts(database),
         templates=Templates(database),
+        batches=Batches(database, now_ms=now_ms),
         now_ms=now_ms,
         version="0.1.0",
         started_at=NOW - 86_400_000,

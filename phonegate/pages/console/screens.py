@@ -2,21 +2,42 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, home, keys, sessions, webhooks
+from phonegate.pages.console import (
+    answering,
+    assistants,
+    conversation_list,
+    events,
+    home,
+    keys,
+    message_media,
+    phones,
+    sessions,
+    thread,
+    webhooks,
+)
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *conversation_list.ROUTES,
+    *thread.ROUTES,
+    *answering.ROUTES,
+    *message_media.ROUTES,
+    *phones.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
+    *events.ROUTES,
     *sessions.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others

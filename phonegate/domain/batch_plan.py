@@ -1,0 +1,312 @@
+"""What becomes of a text and a list of recipients: each message as it would leave. Pure.
+
+A person types recipients, or gives a table whose columns are {placeholders} of the text. Whatever
+is wrong is said by line, all at once, and nothing of a wrong line is sent.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from phonegate.domain.line_problems import LineProblem
+from phonegate.domain.segmentation import count
+from phonegate.domain.written_tables import read_table
+from phonegate.model.contacts import Contact
+from phonegate.model.numbers import is_recipient, recipient_fault, written_form
+
+MAX_RECIPIENTS: Final = 10_000
+"""Most messages of a batch. At the usual pace one SIM sends 24 segments a minute: seven hours'."""
+
+MAX_TEXT: Final = 1600
+"""Most characters of a text, before and after its placeholders are filled, as `/send` has it."""
+
+_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}\n|]{1,60})(?:\|([^{}\n]{0,200}))?\}")
+_BETWEEN: Final = re.compile(r"[\r\n,;]+")
+_NAMED: Final = re.compile(r"(.*?)\s*<([^<>]*)>", re.DOTALL)
+
+NO_TEXT: Final = "Write a text."
+NO_RECIPIENTS: Final = "Name at least one recipient: a number, a contact, or a table of them."
+BOTH: Final = "Name the recipients, or give a table that has them: not both."
+NO_NUMBERS: Final = (
+    "No column of the table has numbers to send to. Call the one that has them number."
+)
+
+
+@attrs.frozen(kw_only=True)
+class Draft:
+    """A batch as a person wrote it."""
+
+    to: str = attrs.field(default="", repr=False)
+    """Numbers and names of contacts, with commas or line ends between them."""
+    table: str = attrs.field(default="", repr=False)
+    """A table of recipients, CSV, instead."""
+    text: str = attrs.field(default="", repr=False)
+    country: str = ""
+    """The country code of numbers that have none, such as `+49`, or nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Recipient:
+    """One recipient of a draft, as far as the draft itself says who that is."""
+
+    line: int
+    number: str = attrs.field(default="", repr=False)
+    """As an SMS is sent to it. Empty where only a name was given."""
+    name: str = attrs.field(default="", repr=False)
+    values: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    """What its row of the table has, by the names of the columns in lower case."""
+    problem: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Recipients:
+    """All recipients of a draft."""
+
+    found: tuple[Recipient, ...] = ()
+    columns: tuple[str, ...] = ()
+    """The names of the table's columns."""
+    problems: tuple[LineProblem, ...] = ()
+    """What is wrong with the whole."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that have to be looked up among the contacts, each once."""
+        return tuple(dict.fromkeys(one.name for one in self.found if one.name and not one.number))
+
+
+@attrs.frozen(kw_only=True)
+class Planned:
+    """A message as it would leave."""
+
+    line: int
+    to: str = attrs.field(repr=False)
+    body: str = attrs.field(repr=False)
+    name: str = attrs.field(default="", repr=False)
+    segments: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What would be sent of a draft."""
+
+    messages: tuple[Planned, ...] = ()
+    """One to each number."""
+    repeats: tuple[Planned, ...] = ()
+    """More to a number that has one already."""
+    problems: tuple[LineProblem, ...] = ()
+    """Lines of which nothing is sent."""
+    faults: tuple[LineProblem, ...] = ()
+    """What keeps all of it from being sent."""
+
+    def chosen(self, *, repeats: bool) -> tuple[Planned, ...]:
+        """Returns the messages to send, in the order of their lines."""
+        if not repeats or not self.repeats:
+            return self.messages
+        return tuple(sorted((*self.messages, *self.repeats), key=lambda one: one.line))
+
+
+def recipients_of(draft: Draft) -> Recipients:
+    """Reads the recipients of a draft."""
+    if draft.to.strip() and draft.table.strip():
+        return Recipients(problems=(LineProblem(0, BOTH),))
+    if draft.table.strip():
+        return _of_table(draft.table, draft.country)
+    found = tuple(_typed(draft.to, draft.country))
+    if not found:
+        return Recipients(problems=(LineProblem(0, NO_RECIPIENTS),))
+    if len(found) > MAX_RECIPIENTS:
+        return Recipients(problems=(_too_many(len(found)),))
+    return Recipients(found=found)
+
+
+def with_contacts(
+    recipients: Recipients, named: Mapping[str, Sequence[Contact]]
+) -> tuple[Recipient, ...]:
+    """Gives those recipients their numbers of whom only the name was given.
+
+    Args:
+        recipients: All of them.
+        named: The contacts of each of their `names`.
+    """
+    return tuple(
+        _resolved(one, named.get(one.name, ()))
+        if one.name and not one.number and one.problem is None
+        else one
+        for one in recipients.found
+    )
+
+
+def plan(
+    draft: Draft,
+    recipients: Sequence[Recipient],
+    *,
+    columns: Sequence[str] = (),
+    contacts: Mapping[str, Contact] | None = None,
+) -> Plan:
+    """Makes the messages of a draft.
+
+    Args:
+        draft: What was written.
+        recipients: To whom, with their numbers.
+        columns: The names of the table's columns.
+        contacts: The contacts of the recipients' numbers.
+    """
+    faults = tuple(_faults_of_text(draft.text, columns))
+    messages: list[Planned] = []
+    repeats: list[Planned] = []
+    problems: list[LineProblem] = []
+    seen: set[str] = set()
+    for one in recipients:
+        if one.problem is not None:
+            problems.append(LineProblem(one.line, one.problem))
+            continue
+        contact = None if contacts is None else contacts.get(one.number)
+        name = one.name or ("" if contact is None else contact.name)
+        made = _message(draft.text, one, name)
+        if isinstance(made, LineProblem):
+            problems.append(made)
+        elif made.to in seen:
+            repeats.append(made)
+        else:
+            seen.add(made.to)
+            messages.append(made)
+    return Plan(
+        messages=tuple(messages),
+        repeats=tuple(repeats),
+        problems=() if faults else tuple(problems),
+        faults=faults,
+    )
+
+
+def placeholders(text: str) -> list[str]:
+    """Returns the names of a text's placeholders, each once, as they are written."""
+    return list(dict.fromkeys(m[1].strip() for m in _PLACEHOLDER.finditer(text) if m[1]))
+
+
+def literal(text: str) -> str:
+    """Returns a text in which nothing is a placeholder."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+# -- recipients
+
+
+def _of_table(text: str, country: str) -> Recipients:
+    table = read_table(text)
+    if table.problems:
+        return Recipients(problems=table.problems)
+    if not table.rows:
+        return Recipients(problems=(LineProblem(0, NO_RECIPIENTS),))
+    if len(table.rows) > MAX_RECIPIENTS:
+        return Recipients(problems=(_too_many(len(table.rows)),))
+    if not table.number_columns:
+        return Recipients(columns=table.names, problems=(LineProblem(0, NO_NUMBERS),))
+    at = table.number_columns[0]
+    keys = [name.casefold() for name in table.names]
+    found = []
+    for row in table.rows:
+        values = {key: row.cell(i) for i, key in enumerate(keys)}
+        number, problem = _number(row.cell(at), country)
+        found.append(
+            Recipient(
+                line=row.line,
+                number=number,
+                name=values.get("name", ""),
+                values={**values, keys[at]: number},
+                problem=problem,
+            )
+        )
+    return Recipients(found=tuple(found), columns=table.names)
+
+
+def _typed(text: str, country: str) -> Iterator[Recipient]:
+    """Yields the recipients that were typed. Each is counted as a line of its own."""
+    entries = (part for one in _BETWEEN.split(text) if (part := one.strip()))
+    for line, entry in enumerate(entries, 1):
+        name, written = "", entry
+        if (parts := _NAMED.fullmatch(entry)) is not None:
+            name, written = parts[1].strip(' "'), parts[2]
+        number, problem = _number(written, country)
+        if problem is None:
+            yield Recipient(line=line, number=number, name=name)
+        elif name or not any(char.isalpha() for char in entry):
+            yield Recipient(line=line, name=name or entry, problem=problem)
+        else:
+            yield Recipient(line=line, name=entry)
+
+
+def _number(written: str, country: str) -> tuple[str, str | None]:
+    """Returns a number as an SMS is sent to it, and what is wrong with it."""
+    number = written_form(written, country)
+    if is_recipient(number):
+        return number, None
+    return "", f"can't be sent to: {recipient_fault(number) if number else 'it has no number'}"
+
+
+def _resolved(one: Recipient, contacts: Sequence[Contact]) -> Recipient:
+    if len(contacts) == 1:
+        return attrs.evolve(one, number=contacts[0].number, name=contacts[0].name)
+    if not contacts:
+        return attrs.evolve(one, problem=f"{_quoted(one.name)} is no number and no contact")
+    numbers = ", ".join(f"{c.number} ({c.label})" if c.label else c.number for c in contacts[:5])
+    text = f"{_quoted(one.name)} has {len(contacts)} numbers: write the one you mean, of {numbers}"
+    return attrs.evolve(one, problem=text)
+
+
+def _too_many(found: int) -> LineProblem:
+    return LineProblem(
+        0, f"These are {found} recipients, and a batch has at most {MAX_RECIPIENTS}: divide them."
+    )
+
+
+# -- texts
+
+
+def _faults_of_text(text: str, columns: Sequence[str]) -> Iterator[LineProblem]:
+    if not text.strip():
+        yield LineProblem(0, NO_TEXT)
+    elif len(text) > MAX_TEXT:
+        yield LineProblem(0, f"The text has {len(text)} characters, and {MAX_TEXT} is the most.")
+    known = [*dict.fromkeys([*(name.casefold() for name in columns), "name", "number"])]
+    for name in placeholders(text):
+        if name.casefold() not in known:
+            yield LineProblem(
+                0,
+                f"{{{name}}} in the text stands for nothing. There is "
+                f"{', '.join(f'{{{one}}}' for one in known[:20])}. For the word itself in braces "
+                f"write {{{{{name}}}}}.",
+            )
+
+
+def _message(text: str, recipient: Recipient, name: str) -> Planned | LineProblem:
+    """Fills the placeholders of a text for one recipient."""
+    values = {"name": name, "number": recipient.number}
+    values |= {key: value for key, value in recipient.values.items() if value or key != "name"}
+    empty: list[str] = []
+
+    def fill(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0][0]
+        value = values.get(found[1].strip().casefold(), "") or found[2]
+        if not value and found[2] is None:
+            empty.append(found[1].strip())
+        return value or ""
+
+    body = _PLACEHOLDER.sub(fill, text)
+    if empty:
+        return LineProblem(recipient.line, f"has nothing for {{{empty[0]}}}")
+    if not body.strip():
+        return LineProblem(recipient.line, "would be an empty message")
+    if len(body) > MAX_TEXT:
+        return LineProblem(
+            recipient.line, f"would have {len(body)} characters, and {MAX_TEXT} is the most"
+        )
+    return Planned(
+        line=recipient.line, to=recipient.number, body=body, name=name, segments=count(body)
+    )
+
+
+def _quoted(text: str) -> str:
+    return f"“{text[:40]}{'…' if len(text) > 40 else ''}”"  # noqa: PLR2004 - of a long word
