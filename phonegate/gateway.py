@@ -239,10 +239,17 @@ class _Gateway:
         )
 
         def make_app() -> AsgiApp:
-            from phonegate.applications import main_app, owner_endpoints  # noqa: PLC0415 - see there
+            from phonegate.applications import (  # noqa: PLC0415 - see there
+                inner_pairing,
+                main_app,
+                owner_endpoints,
+            )
 
-            of_owner = owner_endpoints(core, operations, find_urls, find_local_urls)
-            return main_app(core, pipeline, operations.public_endpoints, of_owner)
+            inner = (
+                *owner_endpoints(core, operations, find_urls, find_local_urls),
+                *inner_pairing(core, find_urls),
+            )
+            return main_app(core, pipeline, operations.public_endpoints, inner)
 
         server = Server(
             settings.http,
