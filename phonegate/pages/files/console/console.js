@@ -1,6 +1,7 @@
 // What every page of the console does: times, keys, banners and questions.
 
 import { showTimes } from "./times.js";
+import "./unread.js";
 
 const { root } = document.body.dataset;
 const banners = document.getElementById("banners");
