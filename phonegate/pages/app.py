@@ -24,7 +24,7 @@ def build_whole_app(
     assets: Assets | None = None,
     *,
     own_certificate: bool = False,
-    of_owner: Sequence[Endpoint] = (),
+    inner: Sequence[Endpoint] = (),
 ) -> QuartTrio:
     """Returns the app with the API, the pages and the console.
 
@@ -34,7 +34,7 @@ def build_whole_app(
         pipeline: What answers the table's endpoints; without one the app has its own.
         assets: The files that the pages load, where they are read already.
         own_certificate: Whether the certificate is of the gateway's own authority.
-        of_owner: The owner's endpoints, for the operator's screen of the console.
+        inner: What the console calls beside the API, such as the owner's endpoints.
     """
     app = build_app(services, http, pipeline=pipeline)
     table = build_table()
@@ -54,7 +54,7 @@ def build_whole_app(
     app.register_blueprint(
         build_console(
             services,
-            (*table.endpoints, *of_owner),
+            (*table.endpoints, *inner),
             asset=assets.address,
             timeout_s=http.request_timeout_s * PIPELINE_SHARE,
         )

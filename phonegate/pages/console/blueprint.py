@@ -20,9 +20,11 @@ from phonegate.api.reply import render
 from phonegate.api.services import Services
 from phonegate.domain.authentication import require_scope
 from phonegate.domain.sessions import SignedIn
+from phonegate.domain.set_up import PATH
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
 from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.set_up import SetUpPages
 from phonegate.pages.console.sign_in import COOKIE, SignIn, next_page
 from phonegate.pages.console.visit import (
     BY_SCRIPT,
@@ -61,6 +63,7 @@ class _Console:
         self._asset = asset
         self._timeout_s = timeout_s
         self._sign_in = SignIn(services=services, asset=asset)
+        self._set_up = SetUpPages(services=services, sign_in=self._sign_in, asset=asset)
         self._said: OrderedDict[int, list[str]] = OrderedDict()
 
     async def serve(self, route: Route, **path: str) -> Response:
@@ -91,6 +94,18 @@ class _Console:
                 return await self._sign_in.show(
                     request, goal=next_page(quart_request.args.get("next"))
                 )
+        except Exception as error:  # noqa: BLE001 - as above
+            return await self._refused(error, request, None)
+
+    async def set_up(self, token: str) -> Response:
+        """Shows the page of the set-up link, or makes the first org."""
+        request = request_of(quart_request.scope)
+        try:
+            with trio.fail_after(self._timeout_s):
+                self._count(request)
+                if request.method == "POST":
+                    return await self._set_up.take(request, unquote(token))
+                return await self._set_up.show(request, unquote(token))
         except Exception as error:  # noqa: BLE001 - as above
             return await self._refused(error, request, None)
 
@@ -220,6 +235,9 @@ def build_console(
     blueprint = Blueprint(NAME, "phonegate.pages.console")
     console = _Console(services, endpoints, asset=asset, timeout_s=timeout_s)
     blueprint.add_url_rule(f"{ROOT}/sign-in", "sign-in", console.sign_in, methods=["GET", "POST"])
+    blueprint.add_url_rule(
+        f"{PATH}/<token>", "set-up", console.set_up, methods=["GET", "POST"], strict_slashes=False
+    )
     own = (
         Route(path="/sign-out", methods=("POST",), scope=None, view=console.sign_out),
         Route(path="/<path:rest>", scope=None, view=console.nothing),
