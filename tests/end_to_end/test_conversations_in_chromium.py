@@ -83,6 +83,10 @@ def bubbles(browser: Browser) -> list[tuple[str, str]]:
     return [(shown[0], shown[1]) for shown in browser.run(BUBBLES)]
 
 
+def has_states(browser: Browser, *states: str) -> Callable[[object], bool]:
+    return lambda _: browser.run(STATES) == list(states)
+
+
 def shows(browser: Browser, *texts: str) -> Callable[[object], bool]:
     return lambda _: [text for _, text in bubbles(browser)] == list(texts)
 
@@ -100,7 +104,7 @@ def test_two_browsers_show_the_same_through_a_restart(chromium: Browser, tmp_pat
                 chromium.find("#text").send_keys("Gladly.", Keys.ENTER)
                 for one in both:
                     one.until(shows(one, "Dinner at eight?", "Gladly."))
-                    one.until(lambda _, one=one: one.run(STATES) == ["Sent"])
+                    one.until(has_states(one, "Sent"))
             gateway.kill()
         text = chromium.find("#text")
         text.send_keys("Shall I bring wine?", Keys.ENTER)
