@@ -224,7 +224,7 @@ class Core:
                 database,
                 accounts.authentication,
                 now_ms=now_ms,
-                operator_token=settings.operator.token,
+                operator_token=settings.operator.token if settings.operator.console else "",
             ),
             waits=Waits(database),
             assistants=assistants,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
     assistants,
@@ -11,6 +12,7 @@ from phonegate.pages.console import (
     home,
     keys,
     message_media,
+    operator,
     phone_pairing,
     phones,
     sessions,
@@ -33,6 +35,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *assistants.ROUTES,
     *events.ROUTES,
     *sessions.ROUTES,
+    *operator.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
@@ -42,7 +45,8 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
     MenuEntry(title="Events", path="/events", icon="events", scope="read"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""

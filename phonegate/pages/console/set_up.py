@@ -17,7 +17,7 @@ from phonegate.model.refusals import BadInput, Conflict, FieldProblem, NotFound,
 from phonegate.model.storage_errors import StoreError
 from phonegate.pages.console.sign_in import SignIn
 from phonegate.pages.console.visit import console_url
-from phonegate.pages.policies import CONSOLE_POLICY, HTML
+from phonegate.pages.policies import HTML, guard_console
 
 PROPOSED: Final = "home"
 """The OrgId that the form proposes."""
@@ -150,7 +150,7 @@ class SetUpPages:
             **context,
         )
         response = Response(text, status=status, content_type=HTML)
-        response.headers["Content-Security-Policy"] = CONSOLE_POLICY
+        guard_console(response.headers, secure=request.secure)
         return response
 
 
