@@ -2,14 +2,17 @@
 
 from typing import Final
 
+from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
     assistants,
     conversation_list,
     events,
+    first_steps,
     home,
     keys,
     message_media,
+    operator,
     phone_pairing,
     phones,
     sessions,
@@ -20,6 +23,7 @@ from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *first_steps.ROUTES,
     *conversation_list.ROUTES,
     *thread.ROUTES,
     *answering.ROUTES,
@@ -31,6 +35,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *assistants.ROUTES,
     *events.ROUTES,
     *sessions.ROUTES,
+    *operator.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
@@ -40,7 +45,8 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
     MenuEntry(title="Events", path="/events", icon="events", scope="read"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""
