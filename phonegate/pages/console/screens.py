@@ -4,6 +4,7 @@ from typing import Final
 
 from phonegate.pages.console import (
     answering,
+    approvals,
     assistants,
     conversation_list,
     events,
@@ -26,6 +27,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *message_media.ROUTES,
     *phones.ROUTES,
     *phone_pairing.ROUTES,
+    *approvals.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -36,6 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
+    MenuEntry(title="Approvals", path="/approvals", icon="approvals", scope="manage"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
