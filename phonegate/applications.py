@@ -17,6 +17,7 @@ from phonegate.domain.pairing_offers import PairingOffers
 from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
+from phonegate.operations.copies_api import copies_endpoints
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
@@ -94,6 +95,7 @@ def owner_endpoints(
         pairing_endpoint(pairing_offers(core, find_urls)),
         set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+        *copies_endpoints(operations.copy_desk),
     )
 
 

@@ -11,6 +11,7 @@ from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import build_table
 from phonegate.config.settings import HttpSettings
+from phonegate.http.origins import Origins
 from phonegate.pages.assets import Assets
 from phonegate.pages.blueprint import build_pages
 from phonegate.pages.console.blueprint import NAME as CONSOLE
@@ -56,6 +57,7 @@ def build_whole_app(
             services,
             (*table.endpoints, *inner),
             asset=assets.address,
+            origins=Origins(services.public_url, http.allowed_origins),
             timeout_s=http.request_timeout_s * PIPELINE_SHARE,
         )
     )

@@ -2,15 +2,18 @@
 
 from typing import Final
 
+from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
     approvals,
     assistants,
     conversation_list,
     events,
+    first_steps,
     home,
     keys,
     message_media,
+    operator,
     phone_pairing,
     phones,
     sessions,
@@ -21,6 +24,7 @@ from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *first_steps.ROUTES,
     *conversation_list.ROUTES,
     *thread.ROUTES,
     *answering.ROUTES,
@@ -33,6 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *assistants.ROUTES,
     *events.ROUTES,
     *sessions.ROUTES,
+    *operator.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
@@ -43,7 +48,8 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
     MenuEntry(title="Events", path="/events", icon="events", scope="read"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""
