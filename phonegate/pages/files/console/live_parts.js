@@ -40,7 +40,7 @@ export function refresh(part) {
     try {
       if (!document.hidden) {
         place(part, await ask(part.dataset.part));
-        part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true }));
+        part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true, detail: part }));
       } else plan.missed = true;
     } catch {
       // The page shows what it showed; a banner says that the connection is lost.
