@@ -54,7 +54,7 @@ class Contacts:
         """Returns the names of those addresses that have one which the reader may know."""
         if not may_read(reader):
             return {}
-        return await self._database.read(partial(_names_of, reader, addresses))
+        return await self._database.read(partial(names_of, reader, addresses))
 
     async def page(self, reader: Principal, search: str = "", after: str = "") -> ContactsPage:
         """Returns contacts by name.
@@ -259,7 +259,7 @@ def known_patterns(reader: Principal) -> tuple[str, ...]:
     return () if limits is None else (*limits.sees, *limits.to)
 
 
-def _names_of(reader: Principal, addresses: Sequence[str], tx: Tables) -> dict[str, str]:
+def names_of(reader: Principal, addresses: Sequence[str], tx: Tables) -> dict[str, str]:
     """Reads the names of addresses, which may be written in other ways than contacts are."""
     forms = {one: number_form(one) for one in addresses if may_know(reader, one)}
     found = tx.contacts.of_numbers(reader.org, list({*forms, *forms.values()}))

@@ -3,13 +3,14 @@
 All who read for an org share what counts as read: it is one inbox.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 import attrs
 
+from phonegate.domain.contacts import known_patterns, may_read, names_of
 from phonegate.domain.message_access import KnownSims, has_words, may_see, views, without_codes
 from phonegate.model.conversations import MOST_UNREAD, Conversation
 from phonegate.model.messages import MessageView, PageQuery
@@ -23,8 +24,8 @@ T = TypeVar("T")
 READ_AT_ONCE: Final = 100
 """Conversations that one write marks as read: some 3 ms, for which others may have to wait."""
 
-FOUND_BY_ADDRESS: Final = 20
-"""Conversations that a search gives for the beginning of their address or name."""
+FOUND_BY_PARTY: Final = 20
+"""Conversations that a search gives for the beginning of their address, and as many for a name."""
 
 
 class ConversationView(NamedTuple):
@@ -57,7 +58,7 @@ class Found:
     """What a search has found."""
 
     conversations: Sequence[ConversationView]
-    """Those whose address or name begins so. Only the first page has them."""
+    """Those whose address begins so, or whose name has it. Only the first page has them."""
     messages: Sequence[MessageView]
     """Those with all words that were sought, newest first."""
     names: Mapping[str, str] = attrs.field(repr=False)
@@ -162,7 +163,7 @@ class Conversations:
 
         Args:
             reader: Who reads.
-            text: Words, or the beginning of an address or name.
+            text: Words, the beginning of an address, or a part of a name.
             show: Makes of it what is to be shown.
             before: The `before` of the page that came last. None for the first one.
             limit: Most messages.
@@ -179,9 +180,9 @@ class Conversations:
                     searched = False  # A number is sought by one from whom codes are hidden.
             shown = messages[:limit]
             found = Found(
-                conversations=() if before is not None else _by_beginning(tx, reader, text),
+                conversations=() if before is not None else _by_party(tx, reader, text),
                 messages=shown,
-                names={},
+                names=_names(tx, reader, (one.address for one in shown)),
                 before=shown[-1].id if len(messages) > limit else None,
                 texts_searched=searched,
             )
@@ -286,6 +287,7 @@ def _views(
 ) -> Sequence[ConversationView]:
     """Returns conversations as the reader sees them."""
     newest = tx.messages.views_of(reader.org, (one.last for one in found))
+    names = _names(tx, reader, (one.address for one in found))
     hidden = reader.limits is not None and reader.limits.codes_hidden
     shown = []
     for one in found:
@@ -293,20 +295,36 @@ def _views(
         if hidden:
             last = last._replace(body=without_codes(last.address, last.body))
         unread = tx.conversations.unread_messages(reader.org, one)
-        shown.append(ConversationView(one.address, None, last, unread, one.read_to))
+        name = names.get(one.address)
+        shown.append(ConversationView(one.address, name, last, unread, one.read_to))
     return shown
 
 
-def _by_beginning(tx: Tables, reader: Principal, text: str) -> Sequence[ConversationView]:
-    """Returns conversations whose address begins with a text, however it is written there."""
+def _names(tx: Tables, reader: Principal, addresses: Iterable[str]) -> Mapping[str, str]:
+    """Returns what the org calls these parties, as far as the reader may know it."""
+    return names_of(reader, list(set(addresses)), tx) if may_read(reader) else {}
+
+
+def _by_party(tx: Tables, reader: Principal, text: str) -> Sequence[ConversationView]:
+    """Returns conversations whose address begins with a text, or whose name has it in it."""
     found: dict[str, Conversation] = {}
     for beginning in _beginnings(text):
         for one in tx.conversations.beginning(
-            reader.org, beginning, FOUND_BY_ADDRESS, sees=_seen(reader)
+            reader.org, beginning, FOUND_BY_PARTY, sees=_seen(reader)
         ):
             found.setdefault(one.address, one)
+    if may_read(reader) and text.strip():
+        for contact in tx.contacts.page(
+            reader.org,
+            limit=FOUND_BY_PARTY,
+            search=text.strip(),
+            patterns=known_patterns(reader),
+        ):
+            named = tx.conversations.one(reader.org, contact.number)
+            if named is not None and may_see(reader, contact.number):
+                found.setdefault(contact.number, named)
     some = sorted(found.values(), key=lambda one: one.last, reverse=True)
-    return _views(tx, reader, some[:FOUND_BY_ADDRESS])
+    return _views(tx, reader, some)
 
 
 def _beginnings(text: str) -> Sequence[str]:

@@ -47,10 +47,9 @@ _CONVERSATIONS: Final = (
     FROM messages INDEXED BY messages_by_address GROUP BY org, address
     """,
     "INSERT INTO marks SELECT 'conversations', coalesce(max(id), 0) FROM messages",
-    "CREATE INDEX conversations_by_last ON conversations (org, last)",
-    """
-    CREATE INDEX conversations_unread ON conversations (org, last) WHERE last_in > read_to
-    """,
+    # All of an org in their order are the merge of the unread ones and the others. With an index
+    # for each, a group of messages took half as long again.
+    "CREATE INDEX conversations_by_last ON conversations (org, last_in > read_to, last)",
 )
 
 # --- names for numbers, and texts to send again --------------------------------------------------

@@ -1,12 +1,13 @@
 """Conversations of orgs, ordered by their newest message.
 
-The table follows behind what is stored, as the index of words does: the writer adds messages above
-the mark `conversations` in groups, in which many are of the same conversation. What is above the
-mark is little. It is looked through when conversations are read, so that nothing is ever missing.
+The table follows behind what is stored, further than the index of words does: the writer adds the
+messages above the mark `conversations` when there is nothing else to do, or when they are many.
+What is above the mark is looked through when conversations are read, so that nothing is missing.
 """
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -15,13 +16,26 @@ from phonegate.model.conversations import MOST_UNREAD, Conversation
 from phonegate.model.facts import ConversationRead, Fact
 from phonegate.store.address_patterns import END, condition, fits
 
-MANY_SEEN: Final = 5_000
-"""Conversations of a reader who sees only some that are read and sorted: some 5 ms. Of more than
+MANY_SEEN: Final = 1_000
+"""Conversations of a reader who sees only some that are read and sorted: some 2 ms. Of more than
 these the reader sees a good part of all, and rows are checked one by one."""
+
+ADD_AT: Final = 16_000
+"""Messages that are added under load. To find as many when conversations are read takes 15 ms, and
+a burst of no more costs a sender nothing."""
+
+ADD_AT_REST: Final = 100
+"""Messages that are added at rest. Each by itself would write some pages more than its commit."""
+
+ADDED_AT_ONCE: Final = 2_000
+"""Messages that are added in one go, of as many conversations: 12 ms, which others may have to
+wait."""
 
 _MARK = "SELECT value FROM marks WHERE name = 'conversations'"
 
-_NEXT_MARK = "SELECT max(id) FROM (SELECT id FROM messages WHERE id > ? ORDER BY id LIMIT ?)"
+_NEXT_MARK = """
+    SELECT max(id), count(*) FROM (SELECT id FROM messages WHERE id > ? ORDER BY id LIMIT ?)
+"""
 
 _ADD = """
     INSERT INTO conversations (org, address, last, last_in, read_to)
@@ -69,12 +83,28 @@ _COUNT = """
 """
 
 
+@lru_cache(maxsize=512)
+def _newest_sql(seen: int, *, only_unread: bool) -> str:
+    """Returns the SELECT of rows, newest first, whose address fits one of so many patterns."""
+    where = "org = :org AND last < :bound"
+    if seen:
+        where += f" AND {condition('address', seen)}"
+    select = (
+        "SELECT address, last, last_in, read_to"  # noqa: S608 - constants
+        f" FROM conversations INDEXED BY conversations_by_last WHERE {where}"
+    )
+    ranges = [f"{select} AND (last_in > read_to) = {unread}" for unread in (0, 1)]
+    return f"{' UNION ALL '.join(ranges[only_unread:])} ORDER BY last DESC"
+
+
 class Conversations:
     """The rows of `conversations`."""
 
     def __init__(self, connection: sqlite3.Connection, facts: list[Fact]) -> None:
         self._connection = connection
         self._facts = facts
+        self.missing = 0
+        """About how many messages are above the mark, of those that the index of words has."""
 
     # -- following what is stored
 
@@ -82,15 +112,16 @@ class Conversations:
         """Returns the id up to which all messages have been added."""
         return int(self._connection.execute(_MARK).fetchone()[0])
 
-    def add_missing(self, limit: int) -> None:
-        """Adds the oldest messages that have not been added yet, up to *limit* of them."""
+    def add_missing(self, limit: int) -> bool:
+        """Adds the oldest messages above the mark, up to *limit*. Returns whether that was all."""
         mark = self.complete_upto()
-        (upto,) = self._connection.execute(_NEXT_MARK, (mark, limit)).fetchone()
+        upto, count = self._connection.execute(_NEXT_MARK, (mark, limit)).fetchone()
         if upto is not None:
             self._connection.execute(_ADD, (mark, upto))
             self._connection.execute(
                 "UPDATE marks SET value = ? WHERE name = 'conversations'", (upto,)
             )
+        return bool(count < limit)
 
     def without(self, rows: Sequence[Any]) -> None:
         """Takes note of messages that were deleted: id, org, direction, address, …."""
@@ -240,17 +271,7 @@ class Conversations:
                 if found.last < bound and (found.is_unread or not only_unread):
                     yield found
             return
-        index = "conversations_unread" if only_unread else "conversations_by_last"
-        where = "".join(
-            (
-                " AND last_in > read_to" if only_unread else "",
-                f" AND {condition('address', len(sees))}" if sees else "",
-            )
-        )
-        sql = (
-            f"SELECT address, last, last_in, read_to FROM conversations INDEXED BY {index}"  # noqa: S608
-            f" WHERE org = :org AND last < :bound{where} ORDER BY last DESC"
-        )
+        sql = _newest_sql(len(sees), only_unread=only_unread)
         given = {"org": org, "bound": bound} | {f"seen{at}": one for at, one in enumerate(sees)}
         yield from map(Conversation._make, self._connection.execute(sql, given))
 

@@ -16,6 +16,7 @@ import attrs
 from phonegate import log
 from phonegate.model.facts import Fact
 from phonegate.model.storage_errors import StorageUnavailable
+from phonegate.store.conversations import ADD_AT, ADD_AT_REST, ADDED_AT_ONCE
 from phonegate.store.joint import Joint
 from phonegate.store.sqlite_errors import code, of_storage, translated
 from phonegate.store.tables import Mark, Tables
@@ -108,6 +109,7 @@ class GroupCommit:
         self._tables = Tables(connection)
         # Until looked: what the last run left undone.
         self._tables.word_index.missing = INDEX_AT
+        self._tables.conversations.missing = ADD_AT_REST
 
     # -- what there is to do
 
@@ -115,6 +117,12 @@ class GroupCommit:
     def unindexed(self) -> int:
         """About how many messages the index of words lacks."""
         return self._tables.word_index.missing
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether words or conversations are to be brought up to date at rest."""
+        tables = self._tables
+        return tables.word_index.missing > 0 or tables.conversations.missing >= ADD_AT_REST
 
     @property
     def has_removed(self) -> bool:
@@ -243,21 +251,31 @@ class GroupCommit:
 
     # -- chores
 
-    def do_chores(self) -> Outcome:
+    def do_chores(self, *, at_rest: bool) -> Outcome:
         """Brings words and conversations up to date, and clears removed orgs away, a slice of each.
 
         A failure undoes the slice and leaves it to a later turn, since no caller waits for it.
+
+        Args:
+            at_rest: Whether there is nothing else to do.
         """
-        word_index, orgs = self._tables.word_index, self._tables.orgs
+        word_index, conversations = self._tables.word_index, self._tables.conversations
+        orgs = self._tables.orgs
+        many = conversations.missing >= (ADD_AT_REST if at_rest else ADD_AT)
         try:
-            if word_index.missing:
-                known = word_index.missing
+            if word_index.missing or many:
                 self._begin(on_loop=False)
-                added, complete = word_index.add_missing(INDEX_AT_ONCE)
-                # It has never fewer than the index, which may stop at long texts.
-                self._tables.conversations.add_missing(INDEX_AT_ONCE)
+                added, indexed = 0, True
+                if word_index.missing:
+                    added, indexed = word_index.add_missing(INDEX_AT_ONCE)
+                complete = many and conversations.add_missing(ADDED_AT_ONCE)
                 self._connection.execute("COMMIT")
-                word_index.missing = 0 if complete else max(known - added, INDEX_AT)
+                word_index.missing = 0 if indexed else max(word_index.missing - added, INDEX_AT)
+                if many:
+                    left = max(conversations.missing - ADDED_AT_ONCE, ADD_AT_REST)
+                    conversations.missing = 0 if complete else left
+                else:
+                    conversations.missing += added
             if orgs.removed:
                 self._begin(on_loop=False)
                 self._tables.clear_slice()

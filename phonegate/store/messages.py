@@ -118,7 +118,7 @@ _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S60
 
 _VIEWS_OF = f"""
     SELECT {", ".join(MessageView._fields)} FROM messages
-    WHERE id IN (SELECT value FROM json_each(?)) AND org = ?
+    WHERE id IN (SELECT value FROM json_each(?)) AND +org = ?
 """  # noqa: S608 - constants
 
 _WITHDRAWN, _TO_WITHDRAW = bulk_change(QUEUED, Cause.WITHDRAWN)

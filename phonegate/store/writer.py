@@ -300,7 +300,7 @@ class Writer:
             return until
         if self._group_commit.has_removed:
             return trio.current_time()
-        return min(until, self._idle_until) if self._group_commit.unindexed else until
+        return min(until, self._idle_until) if self._group_commit.is_behind else until
 
     def _look(self) -> None:
         """Has the end of this turn hand over what waits by then, or `run` commit it in the next.
@@ -332,8 +332,9 @@ class Writer:
             if self._rest_until() > trio.current_time():
                 return
         self._busy = True
+        chores = partial(self._group_commit.do_chores, at_rest=not self._chores_next)
         self._chores_next = False
-        self._to_thread(self._group_commit.do_chores, self._chores_done)
+        self._to_thread(chores, self._chores_done)
 
     def _to_thread(self, work: Callable[[], Outcome], take: "_Take") -> None:
         self._rows_on_loop = 0

@@ -9,6 +9,7 @@ import pytest
 from phonegate.domain import conversations as module
 from phonegate.domain.conversations import Conversations, ConversationView, Found, Thread
 from phonegate.domain.message_access import KnownSims
+from phonegate.model.contacts import Contact
 from phonegate.model.principal import Principal
 from phonegate.store.database import Database
 from tests.domain.callers import limited, owner
@@ -143,6 +144,22 @@ async def test_the_beginning_of_an_address_finds_it(
     for address in (FRIEND, SHOP, BANK):
         await scene.receive(address, "")
     assert addresses((await scene.found(owner(scene.org), text)).conversations) == expected
+
+
+async def test_names_are_shown_and_found_as_far_as_the_reader_may_know_them(scene: Scene) -> None:
+    for address in (FRIEND, BANK, SHOP):
+        await scene.receive(address, "rain")
+    contacts = [Contact(number=FRIEND, name="Zoë Frost"), Contact(number=BANK, name="The Bank")]
+    await scene.database.write(lambda tx: tx.contacts.put(scene.org, contacts))
+    reader, key = owner(scene.org), limited(scene.org, sees=(FRIEND,))
+    names = [one.name for one in await scene.page(reader)]
+    assert names == [None, "The Bank", "Zoë Frost"]
+    assert (await scene.found(reader, "rain")).names == {FRIEND: "Zoë Frost", BANK: "The Bank"}
+    assert addresses((await scene.found(reader, "frost")).conversations) == [FRIEND]
+    assert addresses((await scene.found(key, "o")).conversations) == [FRIEND]
+    assert addresses((await scene.found(key, "bank")).conversations) == []
+    sends_to_all = limited(scene.org, sees=(FRIEND,), to=("+1555*",))
+    assert addresses((await scene.found(sends_to_all, "bank")).conversations) == []
 
 
 async def test_texts_are_found_page_by_page(scene: Scene) -> None:

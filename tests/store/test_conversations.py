@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from phonegate.model.conversations import MOST_UNREAD, Conversation
 from phonegate.model.facts import ConversationRead
 from phonegate.model.orgs import Org
-from phonegate.store import conversations, migrations
+from phonegate.store import conversations, messages, migrations
 from phonegate.store.address_patterns import fits
 from phonegate.store.console_schema import CONSOLE
 from phonegate.store.tables import Tables
@@ -217,6 +217,7 @@ PLANS = {
     conversations._COUNT: "messages_by_address (org=? AND address=? AND direction=? AND rowid>?)",
     conversations._NEWEST_OF: "messages_by_address (org=? AND address=? AND direction=?)",
     conversations._BETWEEN: "USING PRIMARY KEY (org=? AND address>? AND address<?)",
+    messages._VIEWS_OF: "SEARCH messages USING INTEGER PRIMARY KEY (rowid=?)",
     conversations._ADD: "SEARCH messages USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
 }
 

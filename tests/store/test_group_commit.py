@@ -8,6 +8,7 @@ import pytest
 from phonegate.model.facts import Changed
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.storage_errors import ConstraintBroken, StorageUnavailable
+from phonegate.store.conversations import ADD_AT, ADD_AT_REST, ADDED_AT_ONCE
 from phonegate.store.database import Database
 from phonegate.store.group_commit import JOINT_ROWS, GroupCommit, Order, units
 from phonegate.store.joint import Joint
@@ -157,3 +158,45 @@ def test_what_is_done_together_has_so_many_rows_at_most() -> None:
     assert units(orders) == [orders[:2], orders[2:4], orders[4:]]
     large = [_order(Store(outbound(1), size=JOINT_ROWS * 2)) for _ in range(2)]
     assert units(large) == [large[:1], large[1:]]
+
+
+def test_conversations_follow_at_rest_once_some_are_missing_and_else_once_many(
+    group_commit: GroupCommit,
+) -> None:
+    tables, org = group_commit._tables, _org(group_commit)
+    assert group_commit.is_behind  # Until looked.
+    group_commit.do_chores(at_rest=True)
+    assert not group_commit.is_behind
+
+    def store(count: int) -> int:
+        order = _order(lambda tx: tx.messages.insert_all([outbound(org)] * count)[-1])
+        group_commit.commit([order])
+        return int(order.result)
+
+    last = store(ADD_AT_REST)
+    group_commit.do_chores(at_rest=False)
+    assert tables.conversations.complete_upto() == 0
+    assert group_commit.is_behind
+    group_commit.do_chores(at_rest=True)
+    assert tables.conversations.complete_upto() == last
+    assert not group_commit.is_behind
+
+    last = store(ADD_AT_REST - 1)
+    group_commit.do_chores(at_rest=True)
+    assert not group_commit.is_behind
+    tables.conversations.missing = ADD_AT
+    group_commit.do_chores(at_rest=False)
+    assert tables.conversations.complete_upto() == last
+    assert tables.conversations.missing == 0
+
+
+def test_conversations_are_added_some_at_a_time(group_commit: GroupCommit) -> None:
+    tables, org = group_commit._tables, _org(group_commit)
+    order = _order(lambda tx: tx.messages.insert_all([outbound(org)] * (ADDED_AT_ONCE + 1)))
+    group_commit.commit([order])
+    group_commit.do_chores(at_rest=True)
+    assert tables.conversations.complete_upto() == ADDED_AT_ONCE
+    assert group_commit.is_behind
+    while group_commit.is_behind:
+        group_commit.do_chores(at_rest=True)
+    assert tables.conversations.complete_upto() == ADDED_AT_ONCE + 1
