@@ -24,9 +24,7 @@ CHOOSE: Final = "Choose a file, or paste what is in it."
 async def show(visit: Visit) -> Response:
     """Lists contacts by name."""
     search = visit.query.get("q", "").strip()
-    page = await visit.services.contacts.page(
-        visit.principal, search, visit.query.get("after", "")
-    )
+    page = await visit.services.contacts.page(visit.principal, search, visit.query.get("after", ""))
     return await visit.page("console/contacts.html", page=page, search=search)
 
 
@@ -139,13 +137,18 @@ async def take(visit: Visit) -> Response:
     read = await visit.services.large_bodies.read(
         lambda: read_file(data, country), len(data), visit.principal.org
     )
-    if not read.contacts and read.problems and not read.problems[0].line:
-        return await _import_page(visit, country=country, whole=read.problems[0].problem)
+    if not read.contacts and len(read.problems) == 1:
+        return await _import_page(visit, country=country, whole=in_words(read.problems[0]))
     try:
         outcome = await visit.services.contacts.take(visit.principal, read.contacts)
     except Refused as refused:
         return await _import_page(visit, country=country, whole=refused.detail)
     return await visit.page("console/contacts_imported.html", **_outcome(read, outcome))
+
+
+def in_words(problem: LineProblem) -> str:
+    """Says what is wrong with a line, or with the whole."""
+    return f"Line {problem.line} {problem.problem}." if problem.line else problem.problem
 
 
 def _outcome(read: ReadContacts, outcome: Imported) -> dict[str, Any]:

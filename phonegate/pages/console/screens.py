@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, home, keys, sessions, webhooks
+from phonegate.pages.console import assistants, contacts, home, keys, sessions, templates, webhooks
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *contacts.ROUTES,
+    *templates.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -14,6 +16,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
+    MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
