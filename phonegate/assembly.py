@@ -44,6 +44,7 @@ from phonegate.domain.phone_events import Attendance
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reconciler import Reconciler
@@ -231,6 +232,7 @@ class Core:
             feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             phone_history=PhoneHistory(database, now_ms=now_ms),
+            phone_waiting=PhoneWaiting(database, switchboard.online),
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
@@ -294,6 +296,7 @@ class Core:
         subscribe("reconciler", self.reconciler.note)
         subscribe("waits", self.services.waits.ring)
         subscribe("feed", self.services.feed.note)
+        subscribe("read marks", self.services.read_marks.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
 

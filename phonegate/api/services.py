@@ -26,6 +26,7 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
@@ -36,6 +37,7 @@ from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.feed import Feed
+from phonegate.events.read_marks import ReadMarks
 from phonegate.phones.smsgate.presence import Presences
 
 
@@ -55,6 +57,7 @@ class Services:
     feed: Feed
     phones: PhoneManagement
     phone_history: PhoneHistory
+    phone_waiting: PhoneWaiting
     media: Media
     sending: Sending
     withdrawal: Withdrawal
@@ -79,6 +82,7 @@ class Services:
     """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
+    read_marks: ReadMarks = attrs.field(factory=ReadMarks)
     shares: FairShare = attrs.field(factory=FairShare)
     large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)
     requests: RequestCounts = attrs.field(factory=RequestCounts)

@@ -121,24 +121,30 @@ def shares(
         known: All SIMs that are known of its phones.
         online: Its connected phones, earliest connection first.
     """
-    holders: dict[str, int] = {ANY_SIM: online[0].phone} if online else {}
-    for phone in online:
-        for sim in phone.sims:
-            for selector in (str(sim.slot), sim.form):
-                if selector is not None:
-                    holders.setdefault(selector, phone.phone)
-    for sim in known:
-        if sim.form is not None and sim.phone is not None:
-            holders.setdefault(sim.form, sim.phone)
+    held = holders(known, online)
     counts: Counter[int] = Counter()
     unassigned = 0
     for queue, count in queued.items():
-        phone_id = holders.get(queue.sim_selector) if queue.phone is None else queue.phone
+        phone_id = held.get(queue.sim_selector) if queue.phone is None else queue.phone
         if phone_id is not None:
             counts[phone_id] += count
         elif queue.sim_selector != BY_CARRIER:
             unassigned += count
     return counts, unassigned
+
+
+def holders(known: Sequence[Sim], online: Sequence[OnlinePhone]) -> Mapping[str, int]:
+    """Returns which phone what is queued for a SIM waits for. The arguments are as of `shares`."""
+    found: dict[str, int] = {ANY_SIM: online[0].phone} if online else {}
+    for phone in online:
+        for sim in phone.sims:
+            for selector in (str(sim.slot), sim.form):
+                if selector is not None:
+                    found.setdefault(selector, phone.phone)
+    for sim in known:
+        if sim.form is not None and sim.phone is not None:
+            found.setdefault(sim.form, sim.phone)
+    return found
 
 
 def is_blank(row: Phone, sims: Sequence[Sim]) -> bool:

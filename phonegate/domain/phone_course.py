@@ -82,7 +82,8 @@ def course(
     at = latest = first = 0
     for low in range(begin, end, step):
         high = min(low + step, end)
-        while latest < len(said) and said[latest].at < high:
+        # What was said just now, or before the clock was put back, is of the last step.
+        while latest < len(said) and (said[latest].at < high or high == end):
             latest += 1
         while first < len(spans) and spans[first][1] <= low:
             first += 1

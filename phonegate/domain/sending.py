@@ -178,6 +178,33 @@ class Sending:
                 self._dispatcher.push(plan.phone, stored(plan.new, sent.id))
         return outcome
 
+    async def forecast(self, org: int, sim_selector: str, segments: int) -> int | None:
+        """Forecasts the seconds until a message would leave, if it were sent now.
+
+        Args:
+            org: Whose.
+            sim_selector: Its SIM, as in `Outgoing`.
+            segments: What it takes.
+
+        Returns:
+            None where no phone that is online could send it.
+
+        Raises:
+            UnknownSim: As `send`.
+        """
+        online = self._dispatcher.online(org)
+        (route,) = await self._routes(
+            org, [Outgoing(to="", body="", sim_selector=sim_selector)], online
+        )
+        if route.phone is None:
+            return None
+        outlook = self._dispatcher.outlook(route.phone, route.sim)
+        if outlook is None:
+            return 0
+        entry = NewEntry(0, segments)
+        waiting = await self._database.read(lambda tx: _waiting(tx, org, outlook, entry.priority))
+        return etas(outlook, waiting, [entry])[0]
+
     def _begin(
         self, sender: Principal, items: Sequence[Outgoing], now: int
     ) -> ImmediateSend | None:

@@ -23,6 +23,7 @@ from phonegate.pages.policies import (
     NO_POLICY,
     PAGE_POLICY,
     PLAIN,
+    WORKER_POLICY,
 )
 
 SAMPLE: Final = "https://sms.example.org"
@@ -154,7 +155,8 @@ def build_pages(
     )
 
     async def send(path: str) -> Response:
-        return await _response(await assets.find(path), KEEP, NO_POLICY)
+        policy = WORKER_POLICY if path.endswith("_worker.js") else NO_POLICY
+        return await _response(await assets.find(path), KEEP, policy)
 
     for path, page in PAGES.items():
         _add(pages, path, partial(printer.show, page))

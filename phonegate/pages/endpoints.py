@@ -1,4 +1,4 @@
-"""The pages that are the table's answers: of pairing, and of the gateway's own authority."""
+"""What pages the table answers: of pairing, of the own authority, and the console's stream."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from phonegate.api.endpoint import Endpoint
 from phonegate.domain.pairing import Pairing
 from phonegate.pages.assets import Assets
+from phonegate.pages.console import live
 from phonegate.pages.own_authority import AuthorityPages
 from phonegate.pages.pairing import PairingPages
 from phonegate.pages.printer import Printer
@@ -26,4 +27,4 @@ def page_endpoints(
     printer = Printer(assets.address)
     authority = AuthorityPages(find_authority, printer)
     pairs = PairingPages(pairing, public_url, printer, authority)
-    return (*authority.endpoints(), *pairs.endpoints())
+    return (*authority.endpoints(), *pairs.endpoints(), *live.ENDPOINTS)

@@ -25,4 +25,9 @@ CONSOLE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+WORKER_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+)
+"""For a script that runs as a worker: it has a policy of its own, and not that of its page."""
+
 NO_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"

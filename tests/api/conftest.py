@@ -47,6 +47,7 @@ from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_registry import PhoneRegistry
+from phonegate.domain.phone_waiting import PhoneWaiting
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reception import Inbox
 from phonegate.domain.registration import Registration
@@ -324,6 +325,7 @@ def build_services(
         feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         phone_history=PhoneHistory(database, now_ms=now_ms),
+        phone_waiting=PhoneWaiting(database, phones.online),
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),

@@ -49,7 +49,7 @@ def test_a_course_shows_what_was_and_nothing_else(
     first = min((reading.at for reading in readings), default=NOW)
     for one in made.steps:
         assert one.online is None or one.online >= 0
-        assert one.health is None or (one.health in said and first < one.end)
+        assert one.health is None or (one.health in said and first <= one.end)
     # Which presence was noted first, and that two overlap, changes nothing.
     shuffled, mixed = random.sample(presences, len(presences)), list(readings)
     again = course(

@@ -2,11 +2,29 @@
 
 from typing import Final
 
-from phonegate.pages.console import assistants, contacts, home, keys, sessions, templates, webhooks
+from phonegate.pages.console import (
+    answering,
+    assistants,
+    contacts,
+    conversation_list,
+    home,
+    keys,
+    message_media,
+    phones,
+    sessions,
+    templates,
+    thread,
+    webhooks,
+)
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *conversation_list.ROUTES,
+    *thread.ROUTES,
+    *answering.ROUTES,
+    *message_media.ROUTES,
+    *phones.ROUTES,
     *contacts.ROUTES,
     *templates.ROUTES,
     *keys.ROUTES,
@@ -16,6 +34,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
+    MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
     MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),

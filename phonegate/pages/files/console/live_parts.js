@@ -1,0 +1,58 @@
+// Parts of a page that are fetched again when something happens that they show.
+//
+// An element with `data-part` has the address of its part, and with `data-on` the beginnings of the
+// types of events that change it. With `data-phone`, events of other phones don't count.
+
+import { ask, elements } from "./ask.js";
+import { showTimes } from "./times.js";
+
+const PAUSE_MS = 1500; // between two fetches: ten thousand phones may come at once
+const plans = new WeakMap();
+
+function concerns(part, { type, data }) {
+  if (!(part.dataset.on || "").split(" ").some((kind) => kind && type.startsWith(kind))) return false;
+  const { phone } = part.dataset;
+  return !phone || !type.startsWith("phone.") || String(data?.phone?.id) === phone;
+}
+
+/** Places a part in an element. What had the focus has it again, if it is there still. */
+export function place(part, html) {
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  const { id, href } = focused || {};
+  part.replaceChildren(elements(html));
+  showTimes(part);
+  if (!focused) return;
+  const same = id ? document.getElementById(id) : [...part.querySelectorAll("a")].find((one) => one.href === href);
+  same?.focus();
+}
+
+/** Fetches a part again, soon. */
+export function refresh(part) {
+  const plan = plans.get(part) || {};
+  plans.set(part, plan);
+  if (plan.timer) return;
+  const wait = Math.max(100, (plan.done || 0) + PAUSE_MS - Date.now());
+  plan.timer = setTimeout(async () => {
+    try {
+      if (!document.hidden) {
+        place(part, await ask(part.dataset.part));
+        part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true }));
+      } else plan.missed = true;
+    } catch {
+      // The page shows what it showed; a banner says that the connection is lost.
+    }
+    plan.timer = 0;
+    plan.done = Date.now();
+  }, wait);
+}
+
+function all(wanted = () => true) {
+  for (const part of document.querySelectorAll("[data-part]")) if (wanted(part)) refresh(part);
+}
+
+document.addEventListener("phonegate:event", (event) => all((part) => concerns(part, event.detail)));
+document.addEventListener("phonegate:gap", () => all());
+document.addEventListener("phonegate:back", () => all());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) all((part) => plans.get(part)?.missed && !(plans.get(part).missed = false));
+});

@@ -1,0 +1,87 @@
+// One stream of events from the gateway, opened again whenever it is lost. A page or a worker has it.
+
+const KEPT = 200; // events for a page that comes later, such as one that is opened from another
+const AGAIN_MS = [2000, 5000]; // from and to, so that those who were lost together don't come back together
+const BUNDLE_MS = 50; // events that come together are passed on together
+
+export class LiveSource {
+  /**
+   * @param {string} url Of the stream.
+   * @param {(message: object) => void} post Takes {type: "events", events}, {type: "gap"}, {type: "lost"},
+   *   {type: "back"} and {type: "closed"}: the gateway has refused the stream, perhaps since the session has ended.
+   */
+  constructor(url, post) {
+    this.url = url;
+    this.post = post;
+    this.kept = [];
+    this.position = null; // up to this event, all came
+    this.floor = Infinity; // after this one, all that came are kept
+    this.lost = false;
+    this.waiting = [];
+    this.timer = 0;
+  }
+
+  open(since) {
+    if (since !== null && this.position === null) {
+      this.position = since;
+      this.floor = since;
+    }
+    const query = this.position === null ? "" : `?since_id=${this.position}`;
+    const source = new EventSource(`${this.url}${query}`);
+    this.source = source;
+    source.onopen = () => {
+      if (this.lost) this.post({ type: "back" });
+      this.lost = false;
+    };
+    source.onerror = () => {
+      if (!this.lost) this.post({ type: "lost" });
+      this.lost = true;
+      // An answer that is no stream, or a gateway that is away: the browser itself may have given up.
+      if (source.readyState !== EventSource.CLOSED) return;
+      this.post({ type: "closed" });
+      const [from, to] = AGAIN_MS;
+      setTimeout(() => this.open(null), from + Math.random() * (to - from));
+    };
+    source.onmessage = (message) => this.take(message);
+    source.addEventListener("gap", (message) => {
+      this.flush();
+      this.kept = [];
+      this.position = Number(message.lastEventId);
+      this.floor = this.position;
+      this.post({ type: "gap" });
+    });
+  }
+
+  take(message) {
+    const event = JSON.parse(message.data);
+    if (event.id) {
+      this.position = event.id;
+      this.kept.push(event);
+      if (this.kept.length > KEPT) this.floor = this.kept.shift().id;
+    }
+    this.waiting.push(event);
+    if (!this.timer) {
+      if (this.waiting.length === 1) this.flush();
+      this.timer = setTimeout(() => {
+        this.timer = 0;
+        this.flush();
+      }, BUNDLE_MS);
+    }
+  }
+
+  flush() {
+    if (!this.waiting.length) return;
+    const events = this.waiting;
+    this.waiting = [];
+    this.post({ type: "events", events });
+  }
+
+  /** What a page gets that was made after an event, and comes now. */
+  since(id) {
+    if (id >= this.floor) {
+      const events = this.kept.filter((event) => event.id > id);
+      return events.length ? { type: "events", events } : null;
+    }
+    return { type: "gap" };
+  }
+}
