@@ -7,6 +7,7 @@ from phonegate.pages.console import (
     assistants,
     contacts,
     conversation_list,
+    events,
     home,
     keys,
     message_media,
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
+    *events.ROUTES,
     *sessions.ROUTES,
 )
 
@@ -41,6 +43,7 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others

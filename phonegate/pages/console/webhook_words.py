@@ -1,13 +1,11 @@
 """Webhooks and what was delivered to them, in the words of people. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from phonegate.domain.event_filter import ANY, TYPE_PATTERNS
 from phonegate.model.events import MEANINGS
-
-Tone = Literal["ok", "warn", "bad", ""]
-"""How a badge looks."""
+from phonegate.pages.console.words import Mood
 
 KINDS: Final[Mapping[str, str]] = {
     "message": "Messages",
@@ -51,9 +49,9 @@ def is_signed(secret: str, headers: dict[str, str], body: bytes) -> bool:
 
 
 class Badge(NamedTuple):
-    """A word with its tone, and a sentence where there is more to say."""
+    """A word with its mood, and a sentence where there is more to say."""
 
-    tone: Tone
+    mood: Mood
     word: str
     sentence: str = ""
 

@@ -52,7 +52,7 @@ def test_the_check_of_signatures_works_as_it_is_copied() -> None:
 def test_how_a_webhook_is() -> None:
     hook = {"enabled": True, "failing_since": None, "disabled_reason": None}
     assert standing(hook).word == "Works"
-    assert standing(hook | {"failing_since": "2026-11-21"}).tone == "warn"
+    assert standing(hook | {"failing_since": "2026-11-21"}).mood == "warn"
     disabled = standing(hook | {"enabled": False, "disabled_reason": "It answered 410."})
     assert disabled == ("bad", "Disabled", "It answered 410.")
 
