@@ -5,6 +5,8 @@ from typing import Final
 from phonegate.pages.console import (
     answering,
     assistants,
+    batches,
+    compose,
     contacts,
     conversation_list,
     events,
@@ -25,6 +27,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *thread.ROUTES,
     *answering.ROUTES,
     *message_media.ROUTES,
+    *compose.ROUTES,
+    *batches.ROUTES,
     *phones.ROUTES,
     *contacts.ROUTES,
     *templates.ROUTES,
@@ -37,6 +41,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Compose", path="/compose", icon="compose", scope="send"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
     MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
     MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),

@@ -3,8 +3,8 @@
 import csv
 import io
 
-from tests.api.conftest import ORG, SECRET, Web
-from tests.pages.console.conftest import HOME, Person
+from tests.api.conftest import HOME, ORG, SECRET, Web
+from tests.pages.console.conftest import Person
 
 HOSTILE = "<script>alert(1)</script>\u202e=1+1"
 
