@@ -134,6 +134,33 @@ def test_serve_needs_no_configuration_and_is_administered_while_it_serves(
     assert "myorg" in capsys.readouterr().out
 
 
+def test_an_empty_gateway_prints_a_set_up_link_once_and_shows_it_again(
+    programs: list[Program], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["setup"]) == 1
+    assert "Start it with `phonegate serve`" in capsys.readouterr().err
+    program = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(program)
+    link = program.until(r"Set up +http://\S+").split()[-1]
+    with urllib.request.urlopen(link, timeout=DEADLINE_S) as answer:
+        assert "Set up this gateway" in answer.read().decode()
+    assert main(["setup"]) == 0
+    assert capsys.readouterr().out == f"{link}\n"
+    assert main(["setup", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["links"][0] == link
+    assert main(["org", "add", "home"]) == 0
+    capsys.readouterr()
+    assert main(["setup"]) == 0
+    home = link.partition("/set-up")[0]
+    assert capsys.readouterr().out.startswith(f"The gateway is set up. Sign in at {home}\n")
+    assert program.stop() == 0
+    assert program.process.stdout is not None
+    assert link.rpartition("/")[2] not in program.process.stdout.read()
+    again = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(again)
+    again.until(r"Console +http://\S+/console$")
+
+
 def test_demo_once_shows_a_round_trip_each_way() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "phonegate", "demo", "--once"],
