@@ -1,7 +1,6 @@
 """What programs need of the console, by hand in a browser: a key, a webhook, its log, events."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,8 +16,6 @@ __all__ = ["browser", "chromium"]
 pytestmark = needed
 
 ORG, SECRET = "myorg", "a-long-secret-of-a-test"
-PICTURES: Path | None = Path("/tmp/e-pictures")
-"""Where pictures of the screens are left, for those who look at them."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,7 @@ def test_a_key_is_made_limited_and_revoked(browser: Browser, gateway: GatewayPro
     # The browser notes each page whose status is an error.
     assert ["status of 400" in one["message"] for one in browser.complaints()] == [True]
     assert browser.run("return document.activeElement") == problems
-    look_over(browser, folder=PICTURES, name="key-wrong")
+    look_over(browser, name="key-wrong")
     browser.find(".problems a", problems).send_keys(Keys.ENTER)
     name = browser.find("[name=name]")
     browser.until(lambda _: browser.run("return document.activeElement") == name)
@@ -67,14 +64,14 @@ def test_a_key_is_made_limited_and_revoked(browser: Browser, gateway: GatewayPro
     key = browser.clipboard()
     me = httpx.get(f"{gateway.url}/me", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
     assert me.json()["limits"]["per_hour"] == 10
-    look_over(browser, folder=PICTURES, name="key-made")
+    look_over(browser, name="key-made")
     # To load the page again makes no second one.
     browser.driver.refresh()
     assert texts(browser, ".thing .name") == ["agent"]
-    look_over(browser, folder=PICTURES, name="keys")
+    look_over(browser, name="keys")
     browser.click(".thing .danger")
     dialog = browser.find("dialog.asking")
-    look_over(browser, folder=PICTURES, name="key-revoke")
+    look_over(browser, name="key-revoke")
     dialog.send_keys(Keys.ESCAPE)
     browser.until(lambda _: not browser.driver.find_elements("css selector", "dialog.asking"))
     browser.click(".thing .danger")
@@ -91,7 +88,7 @@ def test_a_webhook_is_made_tested_watched_and_replayed(
         browser.write(browser.find("[name=url]"), f"{receiver.url}/sms")
         browser.write(browser.find("[name=name]"), "crm")
         browser.click("[value=flat]")
-        look_over(browser, folder=PICTURES, name="webhook-new")
+        look_over(browser, name="webhook-new")
         browser.click("form.fields button:not(.quiet)")
         secret = browser.find("[data-once] code").text
         assert secret.startswith("whsec_")
@@ -104,7 +101,7 @@ def test_a_webhook_is_made_tested_watched_and_replayed(
         receive(gateway, "live")
         browser.until(lambda _: len(texts(browser, "li.delivery")) == 2)
         browser.until(lambda _: "Taken" in texts(browser, "li.delivery")[0])
-        look_over(browser, folder=PICTURES, name="webhook")
+        look_over(browser, name="webhook")
         browser.click("li.delivery form button")
         browser.until(lambda _: "delivered again" in browser.find(".said").text)
         browser.until(lambda _: len(receiver.taken) == 3)
@@ -131,7 +128,7 @@ def test_events_come_by_themselves_and_can_be_paused(
     browser.until(lambda _: "second" in texts(browser, "li.event")[0])
     browser.click("li.event summary")
     assert '"type": "message.received"' in browser.find("li.event[data-id] pre").text
-    look_over(browser, folder=PICTURES, name="events")
+    look_over(browser, name="events")
 
 
 def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None:
@@ -142,4 +139,4 @@ def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None
     browser.write(browser.find("[name='credentials.auth_token']"), "0" * 32)
     browser.click("form.fields button:not(.quiet)")
     assert "is made" in browser.find(".said").text
-    look_over(browser, folder=PICTURES, name="assistant")
+    look_over(browser, name="assistant")
