@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -181,7 +182,15 @@ def test_demo_once_shows_a_round_trip_each_way() -> None:
 def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
     program = Program("demo", "--port", "0")
     programs.append(program)
-    program.until(r"^Open http://127\.0\.0\.1:\d+/ in a browser")
+    url = program.until(r"^Open http://127\.0\.0\.1:\d+/console in a browser").split()[1]
+    org = program.until(r"^  Org  .*").split()[1]
+    secret = program.until(r"^  Secret  .*").split()[1]
+    form = urllib.parse.urlencode({"org": org, "secret": secret}).encode()
+    asked = urllib.request.Request(f"{url}/sign-in", form, {"Origin": url.removesuffix("/console")})
+    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(
+        asked, timeout=DEADLINE_S
+    ) as page:
+        assert "demo</p>" in page.read().decode()
     send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
     copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
     subprocess.run(["bash", "-c", copied], check=True, capture_output=True)
