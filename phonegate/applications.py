@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from phonegate.api.endpoint import Endpoint
+from phonegate.api.pairing_api import PairingEndpoints
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import build_table
 from phonegate.assembly import Core
@@ -16,6 +17,7 @@ from phonegate.domain.pairing_offers import PairingOffers
 from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
+from phonegate.operations.copies_api import copies_endpoints
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
@@ -28,7 +30,7 @@ def main_app(
     core: Core,
     pipeline: Pipeline,
     of_operator: Sequence[Endpoint],
-    of_owner: Sequence[Endpoint],
+    inner: Sequence[Endpoint],
 ) -> AsgiApp:
     """Returns the application of the main server, and completes the table of its pipeline.
 
@@ -36,7 +38,7 @@ def main_app(
         core: That of the gateway.
         pipeline: What answers, so far the endpoints of the fast path alone.
         of_operator: The operator's endpoints on the main server.
-        of_owner: The owner's endpoints, see `owner_endpoints`.
+        inner: What the console calls beside the API: see `owner_endpoints` and `inner_pairing`.
     """
     # The owner's commands need no pages.
     from phonegate.pages.app import build_whole_app  # noqa: PLC0415
@@ -57,7 +59,7 @@ def main_app(
         pipeline,
         assets,
         own_certificate=is_in_use(settings, own_authority(settings)),
-        of_owner=of_owner,
+        inner=inner,
     )
 
 
@@ -93,6 +95,7 @@ def owner_endpoints(
         pairing_endpoint(pairing_offers(core, find_urls)),
         set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
+        *copies_endpoints(operations.copy_desk),
     )
 
 
@@ -103,3 +106,9 @@ def pairing_offers(core: Core, find_urls: Callable[[], Sequence[str]]) -> Pairin
         return own_authority(core.settings).authority
 
     return PairingOffers(core.pairing, find_urls, find_authority)
+
+
+def inner_pairing(core: Core, find_urls: Callable[[], Sequence[str]]) -> tuple[Endpoint, ...]:
+    """Returns the endpoints by which the console pairs phones."""
+    offers = pairing_offers(core, find_urls)
+    return PairingEndpoints(offers, core.settings.http.public_url).endpoints()

@@ -11,6 +11,7 @@ from phonegate.api.answer_budget import AnswerBudget
 from phonegate.api.services import Services
 from phonegate.api.webhook_rendering import WebhookRendering
 from phonegate.bind_address import parse_bind
+from phonegate.builtin_phone.simulated import SimulatedPhones
 from phonegate.carriers import registry
 from phonegate.config.settings import (
     CarrierSettings,
@@ -108,6 +109,7 @@ class Core:
     attendance: AttendanceBook
     pairing: Pairing
     webhooks: WebhookService
+    simulated: SimulatedPhones
     own_ports: set[int]
     """Where the gateway listens, once it does. It calls none of them on its own machine."""
     own_urls: list[str]
@@ -214,6 +216,7 @@ class Core:
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
         )
         webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
+        simulated = SimulatedPhones(accounts, admission, phones)
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
@@ -221,7 +224,7 @@ class Core:
                 database,
                 accounts.authentication,
                 now_ms=now_ms,
-                operator_token=settings.operator.token,
+                operator_token=settings.operator.token if settings.operator.console else "",
             ),
             waits=Waits(database),
             assistants=assistants,
@@ -264,6 +267,7 @@ class Core:
             ),
             rate_limits=rate_limits,
             cleaned=cleaned,
+            simulation=simulated,
         )
         core = cls(
             settings=settings,
@@ -279,6 +283,7 @@ class Core:
             attendance=AttendanceBook(switchboard, Attendance(database, now_ms)),
             pairing=pairing,
             webhooks=webhooks,
+            simulated=simulated,
             own_ports=own_ports,
             own_urls=own_urls,
         )

@@ -239,10 +239,17 @@ class _Gateway:
         )
 
         def make_app() -> AsgiApp:
-            from phonegate.applications import main_app, owner_endpoints  # noqa: PLC0415 - see there
+            from phonegate.applications import (  # noqa: PLC0415 - see there
+                inner_pairing,
+                main_app,
+                owner_endpoints,
+            )
 
-            of_owner = owner_endpoints(core, operations, find_urls, find_local_urls)
-            return main_app(core, pipeline, operations.public_endpoints, of_owner)
+            inner = (
+                *owner_endpoints(core, operations, find_urls, find_local_urls),
+                *inner_pairing(core, find_urls),
+            )
+            return main_app(core, pipeline, operations.public_endpoints, inner)
 
         server = Server(
             settings.http,
@@ -299,12 +306,7 @@ class _Gateway:
         """Runs the parts. Returns once `stop` was set and everything running has ended."""
         await self.core.services.accounts.load()
         await self.core.services.assistants.sync(self.core.settings.assistants)
-        unsigned: dict[str, list[int]] = {}
-        for one in await self.core.services.assistants.every():
-            if reason := registry.unsigned(one.provider, one.credentials):
-                unsigned.setdefault(reason, []).append(one.id)
-        for reason, ids in unsigned.items():
-            _log.warning("callbacks_unsigned", assistants=ids, reason=reason)
+        await self._note_unsigned()
         async with trio.open_nursery() as services:
             await services.start(self.core.scheduler.run)
             await services.start(self.core.reconciler.run)
@@ -316,6 +318,7 @@ class _Gateway:
             await services.start(Control(self.core.database.path, self.make_owner).serve)
             await services.start(self.operations.run)
             await services.start(self.core.webhooks.run)
+            await services.start(self.core.simulated.run)
             modem = trio.CancelScope()
             if self.builtin is not None:
                 services.start_soon(_until_cancelled, self.builtin.run, modem)
@@ -340,6 +343,7 @@ class _Gateway:
                 self.core.services.waits.close()
                 self.core.services.feed.close()
                 modem.cancel()
+                self.core.simulated.close()
                 drained_at = trio.current_time() + self.core.settings.http.drain_s
                 sockets.cancel_scope.deadline = drained_at
                 services.start_soon(self._hang_up, drained_at - HANG_UP_S)
@@ -349,6 +353,15 @@ class _Gateway:
             await self.core.webhooks.close()
             await self.core.carrier_pool.close()
             services.cancel_scope.cancel()
+
+    async def _note_unsigned(self) -> None:
+        """Logs the assistants whose carriers' callbacks can't be verified."""
+        unsigned: dict[str, list[int]] = {}
+        for one in await self.core.services.assistants.every():
+            if reason := registry.unsigned(one.provider, one.credentials):
+                unsigned.setdefault(reason, []).append(one.id)
+        for reason, ids in unsigned.items():
+            _log.warning("callbacks_unsigned", assistants=ids, reason=reason)
 
     def _reload(self, reread: Reread) -> Reload:
         async def renew_certificate(settings: Settings) -> str | None:

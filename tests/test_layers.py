@@ -22,6 +22,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "log",
             "own_addresses",
             "process",
+            "quantities",
             "rates",
             "trust",
             "turn_end",

@@ -65,7 +65,8 @@ class WebApp(QuartTrio):
         self._pipeline = pipeline
         self._max_body_bytes = settings.max_body_bytes
         self.counting: set[str] = set()
-        """The blueprints that know callers of their own, and count all others by themselves."""
+        """The blueprints that know callers of their own, and count all others by themselves. The
+        sites that the owner lets in are let in to the API alone."""
         self.view_functions[TABLE] = self._from_table
         self.url_map.merge_slashes = False
         for path in pipeline.table.paths:
@@ -118,7 +119,7 @@ class WebApp(QuartTrio):
             return None
         request = request_of(quart_request.scope)
         if quart_request.blueprint in self.counting:
-            self._pipeline.refuse_foreign(request)
+            self._pipeline.refuse_foreign(request, shared=False)
             return None
         self._pipeline.admit(request)
         return None if request.path else _to_first_page(request)
@@ -147,8 +148,9 @@ class WebApp(QuartTrio):
         _set_length(response)
         for name, value in self._pipeline.base_headers:
             response.headers.setdefault(name, value)
-        for name, value in self._pipeline.sharing(request):
-            response.headers.add(name, value)
+        if quart_request.blueprint not in self.counting:
+            for name, value in self._pipeline.sharing(request):
+                response.headers.add(name, value)
         rule = quart_request.url_rule
         page = g.get("page", False) or rule is not None
         if rule is not None and "<" in rule.rule:

@@ -277,13 +277,17 @@ class Pipeline:
         self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
         self.refuse_foreign(request)
 
-    def refuse_foreign(self, request: Request) -> None:
+    def refuse_foreign(self, request: Request, *, shared: bool = True) -> None:
         """Refuses a request that a page of another site may have made, by other means than a link.
+
+        Args:
+            request: The request.
+            shared: Whether pages of the sites that the owner lets in may make it.
 
         Raises:
             ForeignPage: It may have.
         """
-        if self._is_foreign(request, navigable=request.method in READING):
+        if self._is_foreign(request, navigable=request.method in READING, shared=shared):
             raise ForeignPage
 
     def require_room(self, reader: Reader, size: int) -> None:
@@ -362,13 +366,16 @@ class Pipeline:
         async with self._services.shares.take(call.principal.org, endpoint.size(call)):
             return await endpoint.handler(call)
 
-    def _is_foreign(self, request: Request, *, navigable: bool) -> bool:
+    def _is_foreign(self, request: Request, *, navigable: bool, shared: bool = True) -> bool:
         """Tells whether a page of a site that is not let in may have sent a request.
 
         A link to what needs no secret (`navigable`) may stand on any page.
         """
         return self._origins.is_foreign(
-            request.headers, navigable=navigable, secure=request.secure or self._encrypted
+            request.headers,
+            navigable=navigable,
+            secure=request.secure or self._encrypted,
+            shared=shared,
         )
 
     async def _call(self, exchange: Exchange) -> Call:

@@ -32,6 +32,7 @@ from phonegate.domain.reception import Inbox
 from phonegate.domain.reported_values import Kind
 from phonegate.domain.sending import Sending
 from phonegate.domain.sessions import Sessions
+from phonegate.domain.simulation import NoSimulation, Simulation
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
 from phonegate.domain.webhooks import Webhooks
@@ -82,6 +83,7 @@ class Services:
     """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
+    simulation: Simulation = attrs.field(factory=NoSimulation)
     read_marks: ReadMarks = attrs.field(factory=ReadMarks)
     shares: FairShare = attrs.field(factory=FairShare)
     large_bodies: LargeBodyReader = attrs.field(factory=LargeBodyReader)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from phonegate.cli import options, terminal
+from phonegate.quantities import duration, size
 
 WATCH_S = 2.0
 """Seconds between two updates of --watch: as often as a person reads a number."""
@@ -86,23 +87,3 @@ def _trouble(storage: Mapping[str, Any]) -> str:
     if not storage.get("in_place", True):
         return "; THE DATABASE FILE IS GONE"
     return "; THE DISK TAKES NO WRITES" if storage["failing"] else ""
-
-
-def duration(seconds: int) -> str:
-    """Returns seconds as the two largest of days, hours, minutes and seconds."""
-    parts = []
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
-
-
-def size(count: int) -> str:
-    """Returns a number of bytes with three digits and a unit of thousands."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1_000:  # noqa: PLR2004 - the step of the units
-            return f"{value:.3g} {unit}"
-        value /= 1_000
-    return f"{value:.3g} TB"

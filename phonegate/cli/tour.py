@@ -232,12 +232,17 @@ def _step(text: str) -> str:
 
 def _invitation(url: str) -> str:
     head = _step(f"phonegate serves {url} with a simulated phone ({SIM}) connected.")
-    page = click.style(f"{url}/", fg="cyan", underline=True)
+    page = click.style(f"{url}/console", fg="cyan", underline=True)
     return f"""\
 {head}
-Org {ORG}, secret {SECRET}. Everything is removed when you stop it (Ctrl-C).
+Everything is removed when you stop it (Ctrl-C).
 
-Open {page} in a browser: how to connect a phone, read and send.
+Open {page} in a browser, and sign in:
+
+  Org         {ORG}
+  Secret      {SECRET}
+
+There you see what is sent and received, live, and write to people. {url}/reference is for programs.
 
 In another terminal, send an SMS; it leaves the phone, and an answer comes back:
 

@@ -286,7 +286,7 @@ class AssistantSettings:
 
 @attrs.frozen(kw_only=True)
 class OperatorSettings:
-    """GET /metrics and GET /ready, for the operator's programs. Off by default."""
+    """GET /metrics and GET /ready, and the operator's page of the console. Off by default."""
 
     bind: str = setting(
         "",
@@ -300,6 +300,11 @@ class OperatorSettings:
             "help": "The token that they must send as Authorization: Bearer, 20 characters or "
             "more. Empty: none is needed at a separate address, and those of [http] don't answer."
         },
+    )
+    console: bool = setting(
+        True,
+        "Whether the token also opens the operator's page of the console, at the addresses of "
+        "[http]: its orgs can be made, given other secrets and removed there.",
     )
 
 

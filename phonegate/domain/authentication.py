@@ -5,6 +5,7 @@ microseconds from then on. A wrong one costs the guesser a turn at one of two th
 of `throttle`. An unknown org costs the same work and gets the same answer as a wrong secret.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
@@ -43,6 +44,9 @@ _TOUCH_MS: Final = 60_000
 
 _TOUCH_DEADLINE_S: Final = 1.0
 """How long noting it may hold up a request on a busy disk, once a minute."""
+
+_ENDED_SESSIONS: Final = 10_000
+"""Ended sessions that are remembered, until all that was open of them has long ended: 1 MB."""
 
 _CHANGE_DEADLINE_S: Final = 10.0
 """How long a change of credentials goes on after its client has left."""
@@ -107,6 +111,10 @@ class Authentication:
         publish: Publish,
     ) -> None:
         self._publish = publish
+        self._changing = 0
+        """The changes that end credentials and are under way."""
+        self._settled = trio.Event()
+        self._ended_sessions: OrderedDict[int, None] = OrderedDict()
         self._database = database
         self._now_ms = now_ms
         self._cache = CredentialCache()
@@ -262,7 +270,10 @@ class Authentication:
 
         One who keeps a principal for long asks again once `CredentialsChanged` was published.
         """
-        return self.checks.generation(principal.org) == principal.generation
+        return (
+            self.checks.generation(principal.org) == principal.generation
+            and principal.session not in self._ended_sessions
+        )
 
     async def change(self, op: Callable[[Tables], T]) -> T:
         """Writes a change that ends credentials, even if the client that asked for it leaves.
@@ -270,6 +281,7 @@ class Authentication:
         Raises:
             StorageUnavailable: The change was not confirmed in time, and may be made yet.
         """
+        self._changing += 1
         try:
             with trio.fail_after(_CHANGE_DEADLINE_S, shield=True):
                 return await self._database.write(op)
@@ -277,6 +289,26 @@ class Authentication:
             # It may still be written after this. Whatever it ends must not be remembered.
             self.checks.changed(None)
             raise StorageUnavailable("the change was not confirmed in time") from None
+        finally:
+            self._changing -= 1
+            if not self._changing:
+                self._settled.set()
+                self._settled = trio.Event()
+
+    async def settled(self) -> None:
+        """Waits until no change that ends credentials is under way.
+
+        What such a change has stored, `is_current` tells from then on.
+        """
+        while self._changing:
+            await self._settled.wait()
+
+    def session_ended(self, org: int, session: int) -> None:
+        """Ends what is open of a session: streams of its org are to ask `is_current` again."""
+        self._ended_sessions[session] = None
+        while len(self._ended_sessions) > _ENDED_SESSIONS:
+            self._ended_sessions.popitem(last=False)
+        self._publish((CredentialsChanged(org),))
 
     def changed(self, org: int, *, phones: bool = True) -> None:
         """Forgets which credentials of an org were right.

@@ -3,6 +3,7 @@
 An unknown org takes the same work and gets the same answer as a wrong secret.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable
 from time import perf_counter
@@ -47,6 +48,9 @@ from phonegate.store.tables import Tables
 
 WRONG_CREDENTIAL: Final = "Unknown org or wrong secret."
 """One text for both, so that no caller learns which orgs exist."""
+
+OPERATOR: Final = "*"
+"""Stands for the operator where failures are counted by org. No org has such a name."""
 
 _NOTE_DEADLINE_S = 1.0
 """How long a busy disk may delay the request that stores where it came from, once a day."""
@@ -124,6 +128,35 @@ class Checks:
         """Returns the slow hash of a new secret, for the operator. It is never refused a turn."""
         async with self._hash_queue.unbounded():
             return await self._hash_queue.compute(hash_secret, secret, self._cost)
+
+    @property
+    def changes(self) -> int:
+        """How often any credential has changed."""
+        return self._changes
+
+    def operator(self, token: str, right: str, address: str) -> None:
+        """Checks the operator's token.
+
+        Args:
+            token: What was shown.
+            right: The token. Empty where there is none.
+            address: Of the client: its failures are counted, as if the operator were an org.
+
+        Raises:
+            Unauthorized: It is another.
+            Throttled: Too many failures before it.
+        """
+        now = self._now_ms()
+        wait = self._throttle.wait_ms(address, OPERATOR, now)
+        if wait > 0:
+            raise _too_many(wait)
+        shown, expected = (
+            hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+            for text in (token, right)
+        )
+        if not same_digest(shown, expected) or not right:
+            self._throttle.failed(address, OPERATOR, now)
+            raise Unauthorized(WRONG_CREDENTIAL)
 
     def generation(self, org: int) -> int:
         """Returns how often the org's credentials have changed."""
@@ -399,8 +432,12 @@ class Checks:
         familiar = self._familiar(caller, name)
         wait = self._throttle.wait_ms(caller.address, name, self._now_ms(), familiar=familiar)
         if wait > 0:
-            seconds = -(-wait // 1000)
-            raise Throttled(f"Too many wrong secrets. Try again in {seconds} s.", seconds)
+            raise _too_many(wait)
+
+
+def _too_many(wait_ms: int) -> Throttled:
+    seconds = -(-wait_ms // 1000)
+    return Throttled(f"Too many wrong secrets. Try again in {seconds} s.", seconds)
 
 
 def is_void(secret: str, caller: Caller) -> bool:

@@ -92,5 +92,5 @@ class SetUp:
         self.admit(token, caller)
         if secret in PUBLISHED_SECRETS:
             problem = "stands in the documents, for all to know: choose another"
-            raise BadInput(f"secret {problem}.", [FieldProblem("secret", problem)])
+            raise BadInput(f"secret_key {problem}.", [FieldProblem("secret_key", problem)])
         return await self._orgs.add(name, secret, unless_any=_DONE)

@@ -77,6 +77,10 @@ class SharedMemory(Generic[O, K, V]):
         """Yields the values of an owner."""
         return (self._values[key][1] for key in self._owned.get(owner, ()))
 
+    def keys_of(self, owner: O) -> list[K]:
+        """Returns the keys of an owner."""
+        return list(self._owned.get(owner, ()))
+
     def values(self) -> Iterator[V]:
         """Yields all values."""
         return (value for _, value in self._values.values())

@@ -108,7 +108,12 @@ class Origins:
         return bool(self._allowed)
 
     def is_foreign(
-        self, headers: Mapping[str, str], *, navigable: bool = False, secure: bool = False
+        self,
+        headers: Mapping[str, str],
+        *,
+        navigable: bool = False,
+        secure: bool = False,
+        shared: bool = True,
     ) -> bool:
         """Tells whether a page of a site that is not let in may have sent this request.
 
@@ -117,6 +122,7 @@ class Origins:
             navigable: Whether a link on any page may lead here: that page learns nothing of the
                 answer, and it needs no secret.
             secure: Whether the request came by HTTPS, to the gateway or a proxy that it trusts.
+            shared: Whether the sites that the owner names are let in here too.
         """
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is None and site is None:
@@ -137,7 +143,7 @@ class Origins:
             return False
         asked = parse_origin(origin)
         return asked is None or not (
-            asked in self._allowed or self._is_own(asked, headers, secure=secure)
+            (shared and asked in self._allowed) or self._is_own(asked, headers, secure=secure)
         )
 
     def is_foreign_host(self, headers: Mapping[str, str]) -> bool:

@@ -59,3 +59,5 @@ class Principal:
     """The limits of the API key. None where there are none."""
     generation: int = attrs.field(default=0, repr=False, eq=False)
     """How often the org's credentials had changed, see `Authentication.is_current`."""
+    session: int | None = attrs.field(default=None, repr=False, eq=False)
+    """The session of the console that it was found by. None for a credential itself."""

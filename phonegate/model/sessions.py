@@ -1,4 +1,4 @@
-"""A session: a browser in which someone has signed in to the console."""
+"""A session: a browser in which a person has signed in to the console."""
 
 import attrs
 
@@ -12,12 +12,15 @@ class Session:
     """None where the operator signed in."""
     key: str | None
     """The id of the API key by which it was begun. None where that was a secret or a token."""
+    key_name: str | None = None
+    """What the owner of that key calls it."""
     operator: bytes | None = attrs.field(default=None, repr=False)
-    """A digest of the operator's token by which it was begun."""
+    """The operator's token by which it was begun, sealed by the session's own."""
     created_at: int
     """In ms, as all times."""
     used_at: int
+    """When it was last used, some minutes more or less."""
     browser: str
-    """What the browser calls itself, in a few words."""
+    """What the browser calls itself."""
     network: str
     """The network that it was begun from."""

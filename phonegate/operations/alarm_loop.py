@@ -40,9 +40,7 @@ class AlarmLoop:
         self._alarms = alarms
         self._publish = publish
         self._good_until: float | None = None
-        self._past: deque[tuple[float, dict[Count, int]]] = deque(
-            maxlen=round(MINUTE_S / EVERY_S) + 1
-        )
+        self._past: deque[_Moment] = deque(maxlen=round(MINUTE_S / EVERY_S) + 1)
 
     @property
     def alarms(self) -> list[tuple[str, str]]:
@@ -81,7 +79,7 @@ class AlarmLoop:
 
     def take(self, snapshot: Snapshot) -> None:
         """Keeps a snapshot, and logs the alarms that begin or are over by it."""
-        self._past.append((snapshot.up_s, snapshot.counts))
+        self._past.append(_Moment(snapshot))
         for news in self._alarms.look(snapshot.health):
             name, subject = news.key
             if news.begins:
@@ -96,8 +94,24 @@ class AlarmLoop:
 
         They are a minute at most, and shorter by no more than the time between two snapshots.
         """
-        now = snapshot.counts
-        for at, counts in self._past:
-            if at >= snapshot.up_s - MINUTE_S:
-                return snapshot.up_s - at, {name: now[name] - counts[name] for name in now}
-        return snapshot.up_s, now
+        now, past = snapshot.counts, self._minute_ago(snapshot)
+        if past is None:
+            return snapshot.up_s, now
+        return snapshot.up_s - past.up_s, {name: now[name] - past.counts[name] for name in now}
+
+    def requests_lately(self, snapshot: Snapshot) -> int:
+        """Returns the number of requests that were answered in the seconds of `lately`."""
+        past = self._minute_ago(snapshot)
+        return snapshot.answered - (0 if past is None else past.answered)
+
+    def _minute_ago(self, snapshot: Snapshot) -> "_Moment | None":
+        return next((one for one in self._past if one.up_s >= snapshot.up_s - MINUTE_S), None)
+
+
+class _Moment:
+    """What is kept of a snapshot, to compare a later one with."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.up_s = snapshot.up_s
+        self.counts = snapshot.counts
+        self.answered = snapshot.answered

@@ -25,6 +25,7 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.operations.alarm_loop import AlarmLoop
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.collector import Collector, NoticeCounts
+from phonegate.operations.copying import CopyDesk
 from phonegate.operations.endpoints import OperatorEndpoints
 from phonegate.operations.lag import Lag
 from phonegate.operations.notices.heartbeat import UNKNOWN, Heartbeat
@@ -116,6 +117,8 @@ class Operations:
         )
         self._notifier.engage(settings.alarms.notify)
         self._alarm_loop = AlarmLoop(self._collector, self._alarms, self._publish)
+        self.copy_desk = CopyDesk(database, now_ms=services.now_ms)
+        """Makes copies of the database that are ordered in the console."""
         self._heartbeat = Heartbeat(self._why_not_well)
         self._heartbeat.url = settings.alarms.heartbeat_url
         self._renewal = _certificate_renewal(settings)
@@ -169,6 +172,7 @@ class Operations:
             await nursery.start(self._record.run)
             await nursery.start(self._alarm_loop.run)
             await nursery.start(self._heartbeat.run)
+            await nursery.start(self.copy_desk.run)
             if self._renewal is not None:
                 await nursery.start(self._renewal.run)
             await self._start_retention(nursery)

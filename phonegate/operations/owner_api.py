@@ -22,6 +22,7 @@ from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import iso
+from phonegate.operations.copying import make_copy
 from phonegate.store.database import Database
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Flag, OneOf, Text, Whole
@@ -349,16 +350,16 @@ class _Backup:
         await send(_line(last))
 
     async def _copy(self) -> dict[str, Any]:
-        target, removed = self.target, list[Path]()
-        if self.folder:
-            target, removed = await self.database.backup_dated(
-                target, self.now, keep=self.keep, progress=self._progress
-            )
-        else:
-            await self.database.backup(target, self._progress)
-        size = (await trio.Path(target).stat()).st_size
-        pruned = {} if self.keep is None else {"removed": [str(path) for path in removed]}
-        return {"ok": True, "file": str(target), "bytes": size, **pruned}
+        copy = await make_copy(
+            self.database,
+            self.target,
+            self.now,
+            keep=self.keep,
+            into_folder=self.folder,
+            progress=self._progress,
+        )
+        pruned = {} if self.keep is None else {"removed": list(copy.removed)}
+        return {"ok": True, "file": copy.file, "bytes": copy.size, **pruned}
 
     def _progress(self, copied: int, total: int) -> None:
         # Only noted here: a slow reader of the reports must not slow the copying.

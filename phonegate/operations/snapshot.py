@@ -146,6 +146,11 @@ class Snapshot:
         return sum(self.phones.values())
 
     @property
+    def answered(self) -> int:
+        """How many requests were answered since the start."""
+        return sum(self.requests.values())
+
+    @property
     def counts(self) -> dict[Count, int]:
         """How often each thing has happened to messages since the start."""
         return counts(self.flow)

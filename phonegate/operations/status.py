@@ -30,6 +30,7 @@ def status_document(snapshot: Snapshot, alarm_loop: AlarmLoop) -> Mapping[str, A
             for reason, queue in snapshot.queues.items()
         },
         "lately": {"seconds": round(seconds, 1), **counts},
+        "requests": {"lately": alarm_loop.requests_lately(snapshot), "total": snapshot.answered},
         "storage": {
             "database_bytes": space.database,
             "log_bytes": space.log,

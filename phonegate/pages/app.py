@@ -11,6 +11,7 @@ from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import build_table
 from phonegate.config.settings import HttpSettings
+from phonegate.http.origins import Origins
 from phonegate.pages.assets import Assets
 from phonegate.pages.blueprint import build_pages
 from phonegate.pages.console.blueprint import NAME as CONSOLE
@@ -24,7 +25,7 @@ def build_whole_app(
     assets: Assets | None = None,
     *,
     own_certificate: bool = False,
-    of_owner: Sequence[Endpoint] = (),
+    inner: Sequence[Endpoint] = (),
 ) -> QuartTrio:
     """Returns the app with the API, the pages and the console.
 
@@ -34,7 +35,7 @@ def build_whole_app(
         pipeline: What answers the table's endpoints; without one the app has its own.
         assets: The files that the pages load, where they are read already.
         own_certificate: Whether the certificate is of the gateway's own authority.
-        of_owner: The owner's endpoints, for the operator's screen of the console.
+        inner: What the console calls beside the API, such as the owner's endpoints.
     """
     app = build_app(services, http, pipeline=pipeline)
     table = build_table()
@@ -54,8 +55,9 @@ def build_whole_app(
     app.register_blueprint(
         build_console(
             services,
-            (*table.endpoints, *of_owner),
+            (*table.endpoints, *inner),
             asset=assets.address,
+            origins=Origins(services.public_url, http.allowed_origins),
             timeout_s=http.request_timeout_s * PIPELINE_SHARE,
         )
     )

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from werkzeug.datastructures import Headers
+
 KEEP: Final = "public, max-age=31536000, immutable"
 """For what stands under an address of its content: a year, the longest that is of use."""
 
@@ -31,3 +33,22 @@ WORKER_POLICY: Final = (
 """For a script that runs as a worker: it has a policy of its own, and not that of its page."""
 
 NO_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+
+FRAMING: Final = "X-Frame-Options", "DENY"
+"""The same as `frame-ancestors 'none'`, for browsers that don't know that."""
+
+
+def guard_console(headers: Headers, *, secure: bool) -> None:
+    """Puts into an answer what keeps other pages away from one of the console.
+
+    Args:
+        headers: Those of the answer.
+        secure: Whether the browser asks by HTTPS: where not, it heeds no Opener-Policy, and says so
+            as an error.
+    """
+    headers["Content-Security-Policy"] = CONSOLE_POLICY
+    headers[FRAMING[0]] = FRAMING[1]
+    # With no referrer at all, browsers say "null" for the origin of a form, also to its own site.
+    headers["Referrer-Policy"] = "same-origin"
+    if secure:
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -7,6 +7,7 @@ import trio
 
 from phonegate.model.times import now_ms
 from phonegate.phone.address import Address
+from phonegate.phone.connector import Connector
 from phonegate.phone.device import Device, Stats
 from phonegate.phone.journal import Journal
 from phonegate.phone.program import PhoneProgram, State
@@ -19,7 +20,7 @@ class SimulatedPhone:
     """A simulated phone. All other methods may be called while `run` runs.
 
     Args:
-        address: The address to which it connects.
+        address: The address to which it connects, or another way to its gateway.
         identity: Its identity.
         plan: How it behaves. Without a plan it has no faults.
         journal: Its memory, which outlives its crashes.
@@ -32,7 +33,7 @@ class SimulatedPhone:
 
     def __init__(
         self,
-        address: Address,
+        address: Address | Connector,
         *,
         identity: Identity,
         plan: Plan | None = None,

@@ -23,6 +23,17 @@ _SESSIONS: Final = (
     """,
     "CREATE INDEX sessions_by_org ON sessions (org, id)",
     "CREATE INDEX sessions_by_use ON sessions (used_at)",
+    # What cookies are signed with. It is made when it is first needed.
+    "CREATE TABLE session_keys (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL) STRICT",
+    # The copies of this database that were made lately.
+    """
+    CREATE TABLE copies (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        file TEXT NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT
+    """,
 )
 
 # --- conversations -----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from phonegate.store.batches import Batches
 from phonegate.store.carrier_queue import CarrierQueue
 from phonegate.store.contacts import Contacts
 from phonegate.store.conversations import Conversations
+from phonegate.store.copies import Copies
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
@@ -76,6 +77,7 @@ class Tables:
         self.deliveries = Deliveries(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)
+        self.copies = Copies(connection)
         self.storage_quota = StorageQuota(connection)
         self.contacts = Contacts(connection)
         self.templates = Templates(connection)

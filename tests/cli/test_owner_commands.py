@@ -377,6 +377,7 @@ def test_check_and_serve_name_what_lies_open(
 def test_registration(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(capsys, "registration").startswith("local (set by the default)\n")
     assert told(capsys, "registration", "closed").startswith("closed (set by phonegate registr")
+    assert told(capsys, "registration", "close").startswith("closed (set by phonegate registr")
     assert json.loads(told(capsys, "registration", "--json")) == {
         "registration": "closed",
         "source": "phonegate registration",

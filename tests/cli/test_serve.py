@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -134,6 +135,33 @@ def test_serve_needs_no_configuration_and_is_administered_while_it_serves(
     assert "myorg" in capsys.readouterr().out
 
 
+def test_an_empty_gateway_prints_a_set_up_link_once_and_shows_it_again(
+    programs: list[Program], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["setup"]) == 1
+    assert "Start it with `phonegate serve`" in capsys.readouterr().err
+    program = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(program)
+    link = program.until(r"Set up +http://\S+").split()[-1]
+    with urllib.request.urlopen(link, timeout=DEADLINE_S) as answer:
+        assert "Set up this gateway" in answer.read().decode()
+    assert main(["setup"]) == 0
+    assert capsys.readouterr().out == f"{link}\n"
+    assert main(["setup", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["links"][0] == link
+    assert main(["org", "add", "home"]) == 0
+    capsys.readouterr()
+    assert main(["setup"]) == 0
+    home = link.partition("/set-up")[0]
+    assert capsys.readouterr().out.startswith(f"The gateway is set up. Sign in at {home}\n")
+    assert program.stop() == 0
+    assert program.process.stdout is not None
+    assert link.rpartition("/")[2] not in program.process.stdout.read()
+    again = Program("serve", "--bind", "127.0.0.1:0")
+    programs.append(again)
+    again.until(r"Console +http://\S+/console$")
+
+
 def test_demo_once_shows_a_round_trip_each_way() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "phonegate", "demo", "--once"],
@@ -154,7 +182,15 @@ def test_demo_once_shows_a_round_trip_each_way() -> None:
 def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
     program = Program("demo", "--port", "0")
     programs.append(program)
-    program.until(r"^Open http://127\.0\.0\.1:\d+/ in a browser")
+    url = program.until(r"^Open http://127\.0\.0\.1:\d+/console in a browser").split()[1]
+    org = program.until(r"^  Org  .*").split()[1]
+    secret = program.until(r"^  Secret  .*").split()[1]
+    form = urllib.parse.urlencode({"org": org, "secret": secret}).encode()
+    asked = urllib.request.Request(f"{url}/sign-in", form, {"Origin": url.removesuffix("/console")})
+    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(
+        asked, timeout=DEADLINE_S
+    ) as page:
+        assert "demo</p>" in page.read().decode()
     send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
     copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
     subprocess.run(["bash", "-c", copied], check=True, capture_output=True)

@@ -81,6 +81,22 @@ def test_the_last_minute_is_what_has_happened_since_a_minute_ago() -> None:
         assert (seconds, counts["sent"]) == (span, span)
 
 
+def test_requests_of_the_last_minute_are_those_since_a_minute_ago() -> None:
+    alarm_loop = new_loop()
+    route = ("POST", "/send/{org}")
+
+    def snapshot(second: int) -> Any:
+        answers = {(route, 200): 2 * second, (route, 401): second}
+        return make(**after(second), requests=answers, space=ROOMY, away=frozenset())
+
+    assert alarm_loop.requests_lately(snapshot(0)) == 0
+    assert alarm_loop.requests_lately(snapshot(5)) == 15
+    for second in range(0, 300, 15):
+        alarm_loop.take(snapshot(second))
+    told = status_document(snapshot(290), alarm_loop)
+    assert told["requests"] == {"lately": 3 * 50, "total": 3 * 290}
+
+
 @pytest.mark.parametrize("jump_ms", [-86_400_000, 86_400_000])
 def test_the_last_minute_is_one_whatever_the_clock_says(jump_ms: int) -> None:
     alarm_loop = new_loop()

@@ -32,6 +32,9 @@ REMOVED: Final = "remove_credential"
 ONCE: Final = "once"
 """The field that makes a form which is sent twice send one SMS."""
 
+_INITIALS: Final = frozenset({"api", "id", "sid"})
+"""Words of a credential's name that are spelt out."""
+
 TEST: Final = Form(
     Line("from_phone_number", "From"),
     Line("to_phone_number", "To"),
@@ -54,11 +57,8 @@ def assistant_form(provider: str) -> Form:
 
 def spoken(name: str) -> str:
     """Returns the name of a credential as people read it: "Account SID" of `account_sid`."""
-    text = name.replace("_", " ")
-    return " ".join(
-        word.upper() if word in {"sid", "api", "id"} else word
-        for word in (text[:1].upper() + text[1:]).split(" ")
-    ).replace("Api ", "API ")
+    words = [word.upper() if word in _INITIALS else word for word in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def title(provider: str) -> str:

@@ -20,10 +20,20 @@ from phonegate.api.reply import render
 from phonegate.api.services import Services
 from phonegate.domain.authentication import require_scope
 from phonegate.domain.sessions import SignedIn
+from phonegate.domain.set_up import PATH
+from phonegate.http.origins import Origins
+from phonegate.http.session_cookie import read_next
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
 from phonegate.pages.console.screens import MENU, ROUTES
-from phonegate.pages.console.sign_in import COOKIE, SignIn, next_page
+from phonegate.pages.console.session_cookies import (
+    SIGNED_OUT,
+    find_session,
+    forget_session,
+    keep_session,
+)
+from phonegate.pages.console.set_up import SetUpPages
+from phonegate.pages.console.sign_in import SignIn
 from phonegate.pages.console.visit import (
     BY_SCRIPT,
     CSRF_FIELD,
@@ -33,7 +43,7 @@ from phonegate.pages.console.visit import (
     console_url,
     see_other,
 )
-from phonegate.pages.policies import CONSOLE_POLICY, HTML
+from phonegate.pages.policies import HTML, guard_console
 
 NAME: Final = "console"
 """The name of the blueprint."""
@@ -41,7 +51,12 @@ NAME: Final = "console"
 MOST_SAID: Final = 1_000
 """Sessions for whose next page a sentence is kept."""
 
-SIGNED_OUT: Final = "Your session has ended. Sign in again."
+SIGN_OUT: Final = "/sign-out"
+"""The address that ends the session of the browser that asks."""
+
+_ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
+"""What a browser says (Sec-Fetch-Site) where a page of another site or port has led it here."""
+
 NO_FORM: Final = "This form is not of this session. Load its page again, and send it once more."
 
 
@@ -54,13 +69,19 @@ class _Console:
         endpoints: Sequence[Endpoint],
         *,
         asset: Callable[[str], str],
+        origins: Origins,
         timeout_s: float,
     ) -> None:
         self._services = services
         self._calls = InnerCalls(services, endpoints)
         self._asset = asset
         self._timeout_s = timeout_s
-        self._sign_in = SignIn(services=services, asset=asset)
+        self._sign_in = SignIn(
+            services=services,
+            asset=asset,
+            is_foreign_host=lambda request: origins.is_foreign_host(request.headers),
+        )
+        self._set_up = SetUpPages(services=services, sign_in=self._sign_in, asset=asset)
         self._said: OrderedDict[int, list[str]] = OrderedDict()
 
     async def serve(self, route: Route, **path: str) -> Response:
@@ -69,14 +90,18 @@ class _Console:
         visit: Visit | None = None
         try:
             with trio.fail_after(self._timeout_s):
-                signed_in = await self._find(request)
-                if signed_in is None:
+                shown = await find_session(self._services, request)
+                if shown is None:
+                    self._count(request)
                     return await self._to_sign_in(request)
-                visit = self._visit(request, signed_in, path)
+                visit = self._visit(request, shown.signed_in, path)
                 self._demand(route, visit)
                 if request.method not in {"GET", "HEAD"}:
                     await self._demand_form(visit)
-                return await route.view(visit)
+                response = await route.view(visit)
+                if shown.signed_in.renewed and "Set-Cookie" not in response.headers:
+                    await keep_session(self._services, request, response, shown.token)
+                return response
         except Exception as error:  # noqa: BLE001 - the one place where all of them end
             return await self._refused(error, request, visit)
 
@@ -88,9 +113,20 @@ class _Console:
                 self._count(request)
                 if request.method == "POST":
                     return await self._sign_in.take(request)
-                return await self._sign_in.show(
-                    request, goal=next_page(quart_request.args.get("next"))
-                )
+                goal = read_next(quart_request.args.get("next")) or ""
+                return await self._sign_in.show(request, goal=goal)
+        except Exception as error:  # noqa: BLE001 - as above
+            return await self._refused(error, request, None)
+
+    async def set_up(self, token: str) -> Response:
+        """Shows the page of the set-up link, or makes the first org."""
+        request = request_of(quart_request.scope)
+        try:
+            with trio.fail_after(self._timeout_s):
+                self._count(request)
+                if request.method == "POST":
+                    return await self._set_up.take(request, unquote(token))
+                return await self._set_up.show(request, unquote(token))
         except Exception as error:  # noqa: BLE001 - as above
             return await self._refused(error, request, None)
 
@@ -98,7 +134,7 @@ class _Console:
         """Ends the session of this browser."""
         await self._services.sessions.end(visit.session.org, visit.session.id)
         response = see_other(visit.url("/sign-in"))
-        response.delete_cookie(COOKIE, path=visit.url("/"))
+        await forget_session(self._services, visit.request, response)
         return response
 
     async def nothing(self, visit: Visit) -> Response:
@@ -109,25 +145,24 @@ class _Console:
     def _count(self, request: Request) -> None:
         self._services.rate_limits.count_unauthenticated(request.client, perf_counter())
 
-    async def _find(self, request: Request) -> SignedIn | None:
-        cookie = quart_request.cookies.get(COOKIE)
-        if cookie is None:
-            self._count(request)
-            return None
-        found = await self._services.sessions.find(cookie)
-        if found is None:
-            self._count(request)
-        return found
-
     async def _to_sign_in(self, request: Request) -> Response:
         if BY_SCRIPT.lower() in request.headers:
             raise Unauthorized(SIGNED_OUT)
-        if request.method != "GET":
+        if request.path == f"{ROOT}{SIGN_OUT}":
+            return see_other(console_url(request.prefix, "/sign-in"))
+        if request.method not in {"GET", "HEAD"}:
             return await self._sign_in.show(request, goal="", expired=True)
+        if request.headers.get("sec-fetch-site") in _ELSEWHERE:
+            # A link on a page of another site has led here, and no Strict cookie comes with it. The
+            # page asks once more by itself, and shows the cookie if there is one.
+            return await self._alone("console/once_more.html", request)
         goal = request.path.removeprefix(ROOT)
         if request.query:
             goal += f"?{request.query}"
-        return see_other(console_url(request.prefix, "/sign-in", next=next_page(goal) or None))
+        goal = read_next(goal) or ""
+        return see_other(
+            console_url(request.prefix, "/sign-in", next=(goal.strip("/") and goal) or None)
+        )
 
     def _visit(self, request: Request, signed_in: SignedIn, path: dict[str, str]) -> Visit:
         session, principal = signed_in.session, signed_in.principal
@@ -188,17 +223,25 @@ class _Console:
         if visit is not None:
             response = await visit.page("console/error.html", **context)
         else:
-            text = await render_template(
-                "console/refused.html",
-                asset=lambda name: f"{request.prefix}{self._asset(name)}",
-                url=partial(console_url, request.prefix),
-                prefix=request.prefix,
-                **context,
-            )
-            response = Response(text, status=answer.status, content_type=HTML)
-            response.headers["Content-Security-Policy"] = CONSOLE_POLICY
+            response = await self._alone("console/refused.html", request, **context)
         for name, value in answer.headers:
             response.headers[name] = value
+        return response
+
+    async def _alone(
+        self, template: str, request: Request, *, status: int = 200, **context: Any
+    ) -> Response:
+        """Returns a page for one who has not signed in."""
+        text = await render_template(
+            template,
+            asset=lambda name: f"{request.prefix}{self._asset(name)}",
+            url=partial(console_url, request.prefix),
+            prefix=request.prefix,
+            status=status,
+            **context,
+        )
+        response = Response(text, status=status, content_type=HTML)
+        guard_console(response.headers, secure=request.secure)
         return response
 
 
@@ -207,6 +250,7 @@ def build_console(
     endpoints: Sequence[Endpoint],
     *,
     asset: Callable[[str], str],
+    origins: Origins,
     timeout_s: float,
 ) -> Blueprint:
     """Returns the console, for the app of a gateway.
@@ -215,13 +259,17 @@ def build_console(
         services: What its screens work with.
         endpoints: The endpoints of the API, and those of the owner.
         asset: Returns the path of a file that pages load.
+        origins: The pages that may ask.
         timeout_s: Seconds that a request may take.
     """
     blueprint = Blueprint(NAME, "phonegate.pages.console")
-    console = _Console(services, endpoints, asset=asset, timeout_s=timeout_s)
+    console = _Console(services, endpoints, asset=asset, origins=origins, timeout_s=timeout_s)
     blueprint.add_url_rule(f"{ROOT}/sign-in", "sign-in", console.sign_in, methods=["GET", "POST"])
+    blueprint.add_url_rule(
+        f"{PATH}/<token>", "set-up", console.set_up, methods=["GET", "POST"], strict_slashes=False
+    )
     own = (
-        Route(path="/sign-out", methods=("POST",), scope=None, view=console.sign_out),
+        Route(path=SIGN_OUT, methods=("POST",), scope=None, view=console.sign_out),
         Route(path="/<path:rest>", scope=None, view=console.nothing),
     )
     for number, route in enumerate((*ROUTES, *own)):

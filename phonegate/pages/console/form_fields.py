@@ -301,7 +301,7 @@ class Form:
                 continue
             entry = rest if index is None else self._fields[name].entry(given[name], index)
             problem = f"{quoted(entry)} {one.problem}" if entry else one.problem
-            sentence = one.sentence or _stop(problem[:1].upper() + problem[1:])
+            sentence = one.sentence or _stop(_as_sentence(problem))
             yield Problem(name=name, label=self._labels[name], sentence=sentence)
 
     def _find(self, place: str) -> tuple[str | None, int | None, str]:
@@ -362,6 +362,13 @@ def _without_index(place: str) -> tuple[str, int | None]:
 
 def _said(problem: FieldProblem) -> str:
     return f"{problem.field} {problem.problem}"
+
+
+def _as_sentence(problem: str) -> str:
+    """Returns what follows the name of a field as a sentence of its own."""
+    if problem.startswith(("is ", "has ", "holds ")):
+        return f"It {problem}"
+    return problem[:1].upper() + problem[1:]
 
 
 def _stop(text: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 SCOPE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
-    "send": ("Send", "SMS to anyone, unless its limits name the recipients."),
-    "read": ("Read", "messages, events and SIMs."),
+    "send": ("Send", "SMS, to anyone unless its limits name the recipients."),
+    "read": ("Read", "Messages, events, phones and SIMs."),
     "manage": (
         "Manage",
-        "keys, webhooks, assistants and phones. Not together with limits: it could lift them.",
+        "Keys, webhooks, assistants and phones. It can't have limits, which it could lift.",
     ),
-    "phone": ("Be a phone", "and deliver SMS and send them. Not together with limits."),
+    "phone": ("Be a phone", "It delivers SMS and is given SMS to send. It can't have limits."),
 }
 """What each scope is called, and what it allows."""
 

@@ -30,7 +30,7 @@ from phonegate.model.refusals import Forbidden, Unauthorized
 from phonegate.model.storage_errors import StoreError
 from phonegate.pages.console.bubble_printer import BubblePrinter
 from phonegate.pages.console.bubbles import bubble, own_key
-from phonegate.pages.console.session_request import find_session
+from phonegate.pages.console.session_cookies import find_session
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Whole
 
@@ -110,7 +110,8 @@ async def live(call: Call) -> Answer:
     feed.require_room(reader)
 
     async def is_open() -> bool:
-        return await find_session(services, request) is not None
+        # To follow a stream is no use of a session: one that is left open somewhere ends too.
+        return services.sessions.is_open(signed_in)
 
     stream = LiveStream(
         events=EventStream(
@@ -152,9 +153,10 @@ def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
 
 
 async def _require_session(call: Call) -> SignedIn:
-    signed_in = await find_session(call.services, call.request)
-    if signed_in is None:
+    shown = await find_session(call.services, call.request)
+    if shown is None:
         raise Unauthorized(NO_SESSION)
+    signed_in = shown.signed_in
     if OWNER_SCOPE in signed_in.principal.scopes:
         raise Forbidden(NO_ORG)
     if not allows(signed_in.principal.scopes, "read"):

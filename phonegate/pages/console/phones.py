@@ -19,6 +19,7 @@ from phonegate.model.refusals import NotFound, Refused
 from phonegate.pages.console import phone_words
 from phonegate.pages.console.conversation_path import conversation
 from phonegate.pages.console.form_fields import field_problems
+from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
 
 PER_PAGE: Final = 48
@@ -116,7 +117,38 @@ async def give_number(visit: Visit) -> Response:
 
 async def ask_to_forget(visit: Visit) -> Response:
     """Asks whether a phone is to be forgotten, and says what comes of it."""
-    return await visit.page("console/phone_forget.html", phone=await _phone(visit), **_WORDS)
+    phone = await _phone(visit)
+    at = visit.url("/phones", phone.id)
+    return await question(
+        visit,
+        f"Forget {phone.name or phone.model or 'this phone'}?",
+        sentences=forgetting_words(phone),
+        action=f"{at}/forget",
+        word="Forget the phone",
+        back=at,
+        stay="Keep it",
+    )
+
+
+def forgetting_words(phone: PhoneJson) -> Sequence[str]:
+    """Returns what it means to forget a phone. Pure."""
+    said = ["It is connected: its connection is closed."] if phone.online else []
+    if phone.waiting:
+        wait = "message waits" if phone.waiting == 1 else "messages wait"
+        said.append(
+            f"{phone.waiting} {wait} for it. Those that only it can send are cancelled. Those that "
+            "it has had without a word may have been sent, and are marked so."
+        )
+    else:
+        said.append("No message waits for it.")
+    return (
+        *said,
+        "Its messages of the past stay. Its health over time is deleted.",
+        "A SIM that goes on in another phone is best put there first: then what waits for its "
+        "number goes along.",
+        "An API key that was good for this phone alone is revoked. By another credential it may "
+        "come back as a new phone.",
+    )
 
 
 async def forget(visit: Visit) -> Response:

@@ -2,13 +2,18 @@
 
 from typing import Final
 
+from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
     assistants,
     conversation_list,
+    events,
+    first_steps,
     home,
     keys,
     message_media,
+    operator,
+    phone_pairing,
     phones,
     sessions,
     thread,
@@ -18,15 +23,19 @@ from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *home.ROUTES,
+    *first_steps.ROUTES,
     *conversation_list.ROUTES,
     *thread.ROUTES,
     *answering.ROUTES,
     *message_media.ROUTES,
     *phones.ROUTES,
+    *phone_pairing.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
+    *events.ROUTES,
     *sessions.ROUTES,
+    *operator.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
@@ -35,7 +44,9 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope="read"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""

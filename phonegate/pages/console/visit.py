@@ -20,7 +20,7 @@ from phonegate.model.principal import OWNER_SCOPE, OwnerScope, Principal, Scope,
 from phonegate.model.sessions import Session
 from phonegate.pages.console.shown_times import when
 from phonegate.pages.console.words import ADVICE, MOODS, STATE_WORDS, waits_words
-from phonegate.pages.policies import CONSOLE_POLICY, HTML
+from phonegate.pages.policies import HTML, guard_console
 
 ROOT: Final = "/console"
 """Below which the console is."""
@@ -41,8 +41,8 @@ class MenuEntry:
     path: str
     icon: str
     """A macro of `parts/icons.html`."""
-    scope: Scope | OwnerScope
-    """What one needs to be shown it."""
+    scope: Scope | OwnerScope | None
+    """What one needs to be shown it. None: to have signed in."""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -84,8 +84,10 @@ class Visit:
         """Whether it is the gateway's operator, who is of no org."""
         return OWNER_SCOPE in self.principal.scopes
 
-    def may(self, scope: Scope | OwnerScope) -> bool:
-        """Tells whether the session's credential reaches so far."""
+    def may(self, scope: Scope | OwnerScope | None) -> bool:
+        """Tells whether the session's credential reaches so far. To None each does."""
+        if scope is None:
+            return True
         if scope == OWNER_SCOPE:
             return self.is_operator
         return allows(self.principal.scopes, scope)
@@ -119,7 +121,7 @@ class Visit:
         """Returns a page made from a template."""
         text = await render_template(template, **self._context(), status=status, **context)
         response = Response(text, status=status, content_type=HTML)
-        response.headers["Content-Security-Policy"] = CONSOLE_POLICY
+        guard_console(response.headers, secure=self.request.secure)
         return response
 
     async def part(self, template: str, **context: Any) -> Response:

@@ -1,13 +1,11 @@
 """Webhooks and what was delivered to them, in the words of people. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from phonegate.domain.event_filter import ANY, TYPE_PATTERNS
 from phonegate.model.events import MEANINGS
-
-Tone = Literal["ok", "warn", "bad", ""]
-"""How a badge looks."""
+from phonegate.pages.console.words import Mood
 
 KINDS: Final[Mapping[str, str]] = {
     "message": "Messages",
@@ -51,9 +49,9 @@ def is_signed(secret: str, headers: dict[str, str], body: bytes) -> bool:
 
 
 class Badge(NamedTuple):
-    """A word with its tone, and a sentence where there is more to say."""
+    """A word with its mood, and a sentence where there is more to say."""
 
-    tone: Tone
+    mood: Mood
     word: str
     sentence: str = ""
 
@@ -105,15 +103,17 @@ def is_failure(delivery: Mapping[str, Any]) -> bool:
     return delivery["error"] is not None
 
 
-def outcome_of_test(tested: Mapping[str, Any]) -> str:
+def outcome_of_test(delivery: Mapping[str, Any]) -> Badge:
     """Says what came of a test, in a sentence."""
-    delivery = tested["delivery"]
     took = f" in {delivery['ms']:,} ms" if delivery["ms"] is not None else ""
-    if tested["succeeded"]:
-        return f"The receiver took it: {delivery['status']}{took}."
-    if delivery["status"] is not None:
-        return f"The receiver answered {delivery['status']}{took}, which counts as a failure."
-    return f"There was no answer. {delivery['error'] or ''}".strip()
+    status = delivery["status"]
+    if _is_taken(delivery):
+        return Badge("ok", "Test", f"The receiver took it: {status}{took}.")
+    if status is not None:
+        return Badge(
+            "bad", "Test", f"The receiver answered {status}{took}, which counts as a failure."
+        )
+    return Badge("bad", "Test", f"There was no answer. {delivery['error'] or ''}".strip())
 
 
 def _is_taken(delivery: Mapping[str, Any]) -> bool:

@@ -94,13 +94,16 @@ async def show_one(visit: Visit) -> Response:
     failed = "failed" in visit.query
     before = visit.query.get("before", type=int)
     log = await _log(visit, hook["id"], before=before, failed=failed)
+    opened = visit.query.get("opened", type=int)
+    tested = (one for one in log.deliveries if one["n"] == opened and "tested" in visit.query)
     context: dict[str, Any] = {
         "hook": hook,
         "state": standing(hook),
         "log": log,
         "failed": failed,
         "before": before,
-        "opened": visit.query.get("opened", type=int),
+        "opened": opened,
+        "outcome": next((outcome_of_test(one) for one in tested), None),
         "progress": progress,
     }
     if visit.by_script:
@@ -132,8 +135,7 @@ async def test(visit: Visit) -> Response:
     """Calls a webhook with a sample."""
     hook = await _hook(visit)
     tested = await visit.call("test_webhook", path={"id": hook["id"]})
-    n = tested["delivery"]["n"]
-    return visit.go("/webhooks", hook["id"], said=outcome_of_test(tested), opened=n)
+    return visit.go("/webhooks", hook["id"], opened=tested["delivery"]["n"], tested=1)
 
 
 async def enable(visit: Visit) -> Response:

@@ -80,4 +80,10 @@ function addButton(holder) {
   holder.append(button);
 }
 
-for (const holder of document.querySelectorAll("[data-copy]")) addButton(holder);
+function addButtons(place) {
+  for (const holder of place.querySelectorAll("[data-copy]")) addButton(holder);
+}
+
+addButtons(document);
+// A part of the page that a script has put in place since.
+document.addEventListener("phonegate:placed", (event) => addButtons(event.detail));

@@ -26,7 +26,8 @@ class Person:
     async def signed_in(cls, web: Web, secret: str = SECRET, org: str = ORG) -> "Person":
         """Signs in to an org, or by an API key with an empty org."""
         person = cls(web, web.client())
-        form = {"org": org, "secret": secret}
+        shown = await person.client.get("/console/sign-in")
+        form = {"org": org, "secret": secret, "csrf": form_token(shown.text)}
         answer = await person.client.post("/console/sign-in", data=form, headers=_ORIGIN)
         assert answer.status_code == 303, answer.text
         return person
@@ -48,6 +49,13 @@ class Person:
         headers = {**_ORIGIN, **({"X-Console": "script"} if script else {})}
         fields = {"csrf": self.csrf, **(form or {})}
         return await self.client.post(f"/console{path}", data=fields, headers=headers)
+
+
+def form_token(page: str) -> str:
+    """What the form of a page to sign in at holds."""
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert found is not None, page
+    return found[1]
 
 
 _ORIGIN = {"Origin": HOME}

@@ -1,28 +1,7 @@
 """Who is let in to the console, and what becomes of the others."""
 
-from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, SECRET, Web
+from tests.api.conftest import OPERATOR_TOKEN, Web
 from tests.pages.console.conftest import Person
-
-
-async def test_a_visitor_without_a_session_signs_in_and_comes_back(web: Web) -> None:
-    async with web.client() as client:
-        answer = await client.get("/console/sessions?a=b")
-        assert answer.status_code == 303
-        assert answer.headers["location"] == "/console/sign-in?next=%2Fsessions%3Fa%3Db"
-        form = {"org": ORG, "secret": SECRET, "next": "/sessions?a=b"}
-        answer = await client.post("/console/sign-in", data=form, headers={"Origin": HOME})
-        assert answer.headers["location"] == "/console/sessions?a=b"
-        assert (await client.get("/console/sessions")).status_code == 200
-
-
-async def test_a_wrong_secret_gets_the_words_of_the_api(web: Web) -> None:
-    async with web.client() as client:
-        form = {"org": ORG, "secret": "wrong-secret-of-no-org"}
-        answer = await client.post("/console/sign-in", data=form, headers={"Origin": HOME})
-        assert answer.status_code == 401
-        assert "Unknown org or wrong secret." in answer.text
-        assert "wrong-secret-of-no-org" not in answer.text
-        assert "set-cookie" not in answer.headers
 
 
 async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> None:

@@ -141,7 +141,7 @@ def test_a_problem_stands_beside_its_field_with_the_entry_that_is_wrong() -> Non
     again = FORM.again(fields, BadInput("All is wrong.", problems))
     assert [(one.name, one.label, one.sentence) for one in again.problems] == [
         ("limits.to", "Recipients", "“x y” must be a number."),
-        ("name", "Name", "Is required."),
+        ("name", "Name", "It is required."),
         ("limits.quiet_hours.hours", "Hours", "Must be an object."),
         ("headers", "Headers", "“Host” is set by the gateway itself."),
         ("credentials.token", "Token", "A whole sentence."),

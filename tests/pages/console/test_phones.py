@@ -146,7 +146,7 @@ async def test_a_phone_is_forgotten_after_a_question(site: Site) -> None:
     phone = await site.add("one", name="Kitchen", online=True)
     await site.queue(phone, "hello")
     asked = (await site.person.look(f"/phones/{phone}/forget")).text
-    assert "1 message waits for it" in asked
+    assert "1 message waits for it. Those that only it can send are cancelled." in asked
     answer = await site.person.send(f"/phones/{phone}/forget")
     assert answer.headers["location"] == "/console/phones"
     page = (await site.person.look("/phones")).text

@@ -52,7 +52,7 @@ def test_the_check_of_signatures_works_as_it_is_copied() -> None:
 def test_how_a_webhook_is() -> None:
     hook = {"enabled": True, "failing_since": None, "disabled_reason": None}
     assert standing(hook).word == "Works"
-    assert standing(hook | {"failing_since": "2026-11-21"}).tone == "warn"
+    assert standing(hook | {"failing_since": "2026-11-21"}).mood == "warn"
     disabled = standing(hook | {"enabled": False, "disabled_reason": "It answered 410."})
     assert disabled == ("bad", "Disabled", "It answered 410.")
 
@@ -69,12 +69,10 @@ def test_how_far_a_delivery_is() -> None:
 
 
 def test_what_came_of_a_test() -> None:
-    assert (
-        outcome_of_test({"succeeded": True, "delivery": GOOD})
-        == "The receiver took it: 200 in 48 ms."
-    )
-    failed = {"succeeded": False, "delivery": GOOD | {"status": 500}}
-    assert outcome_of_test(failed).startswith("The receiver answered 500 in 48 ms")
+    taken = outcome_of_test(GOOD)
+    assert (taken.mood, taken.sentence) == ("ok", "The receiver took it: 200 in 48 ms.")
+    failed = outcome_of_test(GOOD | {"status": 500})
+    assert failed.mood == "bad"
+    assert failed.sentence.startswith("The receiver answered 500 in 48 ms")
     silent = GOOD | {"status": None, "ms": None, "error": "Nothing listens there."}
-    answer = outcome_of_test({"succeeded": False, "delivery": silent})
-    assert answer == "There was no answer. Nothing listens there."
+    assert outcome_of_test(silent).sentence == "There was no answer. Nothing listens there."

@@ -6,7 +6,7 @@ import { showTimes } from "./times.js";
 const EVERY_MS = 4000;
 const AFTER_EVENT_MS = 700; // a delivery takes a moment
 
-const here = location.pathname + location.search.replace(/[?&]opened=[0-9]*/, "");
+const here = location.pathname + location.search.replace(/opened=[0-9]*(&tested=1)?/, "");
 let timer = 0;
 let asking = false;
 

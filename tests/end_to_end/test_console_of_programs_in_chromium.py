@@ -1,0 +1,142 @@
+"""What programs need of the console, by hand in a browser: a key, a webhook, its log, events."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from kit.gateway import GatewayProcess
+from kit.receiver import receiving
+from tests.end_to_end.chromium import Browser, browser, chromium, needed
+from tests.end_to_end.console_browser import look_over, sign_in, texts
+
+__all__ = ["browser", "chromium"]
+
+pytestmark = needed
+
+ORG, SECRET = "myorg", "a-long-secret-of-a-test"
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    database = tmp_path_factory.mktemp("gateway") / "phonegate.db"
+    settings = {"WEBHOOKS_ALLOW": "127.0.0.0/8"}
+    with GatewayProcess(database, settings=settings) as process:
+        receive(process, "hello")
+        yield process
+
+
+def receive(gateway: GatewayProcess, body: str) -> None:
+    sms = {"address": "+15551112222", "body": body, "date": 1_700_000_000_000}
+    push = {"org_id": ORG, "secret_key": SECRET, "messages": [sms]}
+    httpx.post(f"{gateway.url}/webhook", json=push, trust_env=False).raise_for_status()
+
+
+def test_a_key_is_made_limited_and_revoked(browser: Browser, gateway: GatewayProcess) -> None:
+    browser.allow_clipboard(gateway.url)
+    sign_in(browser, gateway.url, ORG, SECRET, "/keys/new")
+    # An empty form leads to the field that is wrong, without losing what stands in the others.
+    browser.run("document.querySelector('form.fields').noValidate = true")
+    browser.click("details.more summary")
+    browser.find("[name='limits.per_hour']").send_keys("ten")
+    browser.click("form.fields button:not(.quiet)")
+    problems = browser.find(".problems")
+    # The browser notes each page whose status is an error.
+    assert ["status of 400" in one["message"] for one in browser.complaints()] == [True]
+    assert browser.run("return document.activeElement") == problems
+    look_over(browser, name="key-wrong")
+    browser.find(".problems a", problems).send_keys(Keys.ENTER)
+    name = browser.find("[name=name]")
+    browser.until(lambda _: browser.run("return document.activeElement") == name)
+    browser.write(name, "agent")
+    browser.write(browser.find("[name='limits.per_hour']"), "10")
+    browser.run("document.querySelector('[name=\"limits.quiet_hours.hours\"]').value = '22:00'")
+    until = browser.driver.find_elements("css selector", "[name='limits.quiet_hours.hours']")[1]
+    browser.run(
+        "arguments[0].value = '07:00'; arguments[0].dispatchEvent(new Event('change'))", until
+    )
+    zone = browser.find("[name='limits.quiet_hours.zone']").get_attribute("value")
+    assert zone, "the reader's own is offered"
+    browser.click("form.fields button:not(.quiet)")
+    browser.click("[data-copy='the key'] button.copy")
+    browser.until(lambda _: browser.find("[data-copy='the key'] .copy").text == "Copied")
+    key = browser.clipboard()
+    me = httpx.get(f"{gateway.url}/me", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+    assert me.json()["limits"]["per_hour"] == 10
+    look_over(browser, name="key-made")
+    # To load the page again makes no second one.
+    browser.driver.refresh()
+    assert texts(browser, ".thing .name") == ["agent"]
+    look_over(browser, name="keys")
+    browser.click(".thing .danger")
+    dialog = browser.find("dialog.asking")
+    look_over(browser, name="key-revoke")
+    dialog.send_keys(Keys.ESCAPE)
+    browser.until(lambda _: not browser.driver.find_elements("css selector", "dialog.asking"))
+    browser.click(".thing .danger")
+    browser.click("dialog.asking button.danger")
+    browser.until(lambda _: "is revoked" in browser.find(".said").text)
+    assert texts(browser, ".thing .name") == []
+
+
+def test_a_webhook_is_made_tested_watched_and_replayed(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    with receiving(status=503, answer=b"<b>busy</b>") as receiver:
+        sign_in(browser, gateway.url, ORG, SECRET, "/webhooks/new")
+        browser.write(browser.find("[name=url]"), f"{receiver.url}/sms")
+        browser.write(browser.find("[name=name]"), "crm")
+        browser.click("[value=flat]")
+        look_over(browser, name="webhook-new")
+        browser.click("form.fields button:not(.quiet)")
+        secret = browser.find("[data-once] code").text
+        assert secret.startswith("whsec_")
+        browser.click("main form button")
+        browser.until(lambda _: "answered 503" in browser.find(".tested").text)
+        assert browser.find("details[open] pre").text == "<b>busy</b>"
+        # What happens is seen without loading the page again.
+        receiver.status = 200
+        receiver.answer = b"ok"
+        receive(gateway, "live")
+        browser.until(lambda _: len(texts(browser, "li.delivery")) == 2)
+        browser.until(lambda _: "Taken" in texts(browser, "li.delivery")[0])
+        look_over(browser, name="webhook")
+        browser.click("li.delivery form button")
+        browser.until(lambda _: "delivered again" in browser.find(".said").text)
+        browser.until(lambda _: len(receiver.taken) == 3)
+        first, second = receiver.taken[1:]
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+        assert first.json["text"] == "live"
+        browser.click(".filter a:last-child")
+        browser.until(lambda _: len(texts(browser, "li.delivery")) == 1)
+
+
+def test_events_come_by_themselves_and_can_be_paused(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    sign_in(browser, gateway.url, ORG, SECRET, "/events?types=message.received")
+    before = len(texts(browser, "li.event"))
+    receive(gateway, "first")
+    browser.until(lambda _: len(texts(browser, "li.event")) == before + 1)
+    assert "first" in texts(browser, "li.event")[0]
+    browser.click("[data-pause]")
+    receive(gateway, "second")
+    browser.until(lambda _: "1 new" in browser.find("[data-pause]").text)
+    assert len(texts(browser, "li.event")) == before + 1
+    browser.click("[data-pause]")
+    browser.until(lambda _: "second" in texts(browser, "li.event")[0])
+    browser.click("li.event summary")
+    assert '"type": "message.received"' in browser.find("li.event[data-id] pre").text
+    look_over(browser, name="events")
+
+
+def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None:
+    sign_in(browser, gateway.url, ORG, SECRET, "/assistants/new")
+    browser.write(browser.find("[name=name]"), "support")
+    browser.write(browser.find("[name=phone_numbers]"), "+15551110001")
+    browser.write(browser.find("[name='credentials.account_sid']"), f"AC{'0' * 32}")
+    browser.write(browser.find("[name='credentials.auth_token']"), "0" * 32)
+    browser.click("form.fields button:not(.quiet)")
+    assert "is made" in browser.find(".said").text
+    look_over(browser, name="assistant")
