@@ -16,6 +16,7 @@ from kit.load.loops import Wrong
 
 OPENING_S = 30.0
 
+_FORM = re.compile(rb'name="csrf" value="([^"]+)"')
 _CSRF = re.compile(rb'data-csrf="([^"]+)"')
 _EVENT = re.compile(rb"(?:^|\n)(?:id: (\d+)\n)?data: (\{.*)\n")
 
@@ -48,15 +49,21 @@ async def sign_in(url: str, org: str, secret: str) -> Session:
         Wrong: It was refused.
     """
     async with httpx.AsyncClient(base_url=url, timeout=OPENING_S) as client:
-        answer = await client.post("/console/sign-in", data={"org": org, "secret": secret})
+        page = await client.get("/console/sign-in")
+        form = {"org": org, "secret": secret, "csrf": _found(_FORM, page)}
+        answer = await client.post("/console/sign-in", data=form, headers={"Origin": url})
         if answer.status_code != 303:
-            raise Wrong(f"/console/sign-in: {answer.status_code}")
+            raise Wrong(f"/console/sign-in: {answer.status_code} {answer.text[:300]!r}")
         page = await client.get("/console/sessions")
-        found = _CSRF.search(page.content)
-        if found is None:
-            raise Wrong(f"/console/sessions: {page.status_code}, and no form")
         cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    return Session(cookie, found[1].decode())
+    return Session(cookie, _found(_CSRF, page))
+
+
+def _found(pattern: re.Pattern[bytes], page: httpx.Response) -> str:
+    found = pattern.search(page.content)
+    if found is None:
+        raise Wrong(f"{page.url.path}: {page.status_code}, without a form")
+    return found[1].decode()
 
 
 class LiveWire(asyncio.Protocol):

@@ -309,7 +309,7 @@ class Trial(KillTrial):
         command = [
             *(sys.executable, "-m", "phonegate", "phone", "--simulate"),
             *("--url", self.url, "--org", ORG, "--phones", str(PHONES), "--seed", str(self.seed)),
-            *("--reconnect", "0.05-0.3", "--delivery-reports"),
+            *("--delay", "0-50", "--reconnect", "0.05-0.3", "--delivery-reports"),
         ]
         with (self.folder / "fleet.log").open("wb") as log:
             environment = child_environment(PHONEGATE_SECRET=SECRET)
