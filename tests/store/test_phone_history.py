@@ -35,6 +35,8 @@ def test_presences_are_noted(tables: Tables, phone: int) -> None:
     assert history.presences(phone, 0) == [ended, open_]
     assert history.presences(phone, 2 * HOUR) == [open_]
     assert history.known_since(phone) == HOUR
+    history.went(phone, 4 * HOUR)
+    assert history.presences(phone, 0) == [ended, Presence(came_at=3 * HOUR, went_at=4 * HOUR)]
 
 
 def test_a_brief_absence_is_none(tables: Tables, phone: int) -> None:
