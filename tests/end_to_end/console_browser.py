@@ -55,7 +55,8 @@ def look_over(browser: Browser, *, folder: Path | None = None, name: str = "") -
             assert wide <= width, f"{name}: {wide} px at {width}"
             if folder is not None:
                 browser.driver.save_screenshot(str(folder / f"{name}-{width}-{scheme}.png"))
-        assert barriers(browser) == [], name
+        found = barriers(browser)
+        assert found == [], f"{name}: {found}"
 
 
 def texts(browser: Browser, selector: str) -> list[Any]:

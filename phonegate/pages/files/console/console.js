@@ -1,6 +1,7 @@
 // What every page of the console does: times, keys, banners and questions.
 
 import { showTimes } from "./times.js";
+import "./unread.js";
 
 const { root } = document.body.dataset;
 const banners = document.getElementById("banners");
@@ -103,7 +104,7 @@ document.addEventListener("phonegate:back", () => {
   say("The connection is back.");
 });
 document.addEventListener("phonegate:signed-out", () => {
-  banner("session", "", "bad");
+  if (banners.querySelector("[data-banner=session]")) return;
   banner("session", "Your session has ended. What you have typed is kept. ", "bad");
   const link = document.createElement("a");
   link.href = `${root}/sign-in?next=${encodeURIComponent(location.pathname.slice(root.length) + location.search)}`;

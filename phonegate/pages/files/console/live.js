@@ -5,7 +5,7 @@
 import { ask } from "./ask.js";
 import { LiveSource } from "./live_source.js";
 
-const { live, org, csrf, root } = document.body.dataset;
+const { live, org, session, root } = document.body.dataset;
 const WORKER_MS = 3000; // a worker says within milliseconds that it is there
 
 const made = document.querySelector("[data-since]")?.dataset.since;
@@ -49,7 +49,7 @@ function followAlone() {
 function followByWorker() {
   const address = new URL("./live_worker.js", import.meta.url);
   // Another session, or another gateway on this host, has a worker of its own.
-  const worker = new SharedWorker(address, { type: "module", name: `${root} ${org} ${csrf.slice(0, 8)}` });
+  const worker = new SharedWorker(address, { type: "module", name: `${root} ${org} ${session}` });
   let here = false;
   let alone = false;
   const fall = () => {

@@ -2,6 +2,7 @@
 
 const KEPT = 200; // events for a page that comes later, such as one that is opened from another
 const AGAIN_MS = [2000, 5000]; // from and to, so that those who were lost together don't come back together
+const LOST_MS = 6000; // a browser comes back after one to four seconds
 const BUNDLE_MS = 50; // events that come together are passed on together
 
 export class LiveSource {
@@ -17,6 +18,7 @@ export class LiveSource {
     this.position = null; // up to this event, all came
     this.floor = Infinity; // after this one, all that came are kept
     this.lost = false;
+    this.losing = 0;
     this.waiting = [];
     this.timer = 0;
   }
@@ -30,12 +32,20 @@ export class LiveSource {
     const source = new EventSource(`${this.url}${query}`);
     this.source = source;
     source.onopen = () => {
+      clearTimeout(this.losing);
+      this.losing = 0;
       if (this.lost) this.post({ type: "back" });
       this.lost = false;
     };
     source.onerror = () => {
-      if (!this.lost) this.post({ type: "lost" });
-      this.lost = true;
+      // It ends whenever a session of the org does, and is back within seconds: that is no news.
+      if (!this.losing && !this.lost) {
+        this.losing = setTimeout(() => {
+          this.losing = 0;
+          this.lost = true;
+          this.post({ type: "lost" });
+        }, LOST_MS);
+      }
       // An answer that is no stream, or a gateway that is away: the browser itself may have given up.
       if (source.readyState !== EventSource.CLOSED) return;
       this.post({ type: "closed" });

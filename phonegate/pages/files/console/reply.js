@@ -26,6 +26,7 @@ export class Reply {
     this.later = form.elements.send_at;
     this.key = form.elements.key.value;
     this.tried = null; // the text that was sent by this key, where its answer was lost
+    this.after = 0; // the last message that was there before it
     this.sending = new Map(); // by key: {text, bubble, held}
     this.timers = new Map();
     this.gone = new AbortController();
@@ -82,21 +83,37 @@ export class Reply {
   restore() {
     const draft = draftOf(this.thread.address);
     if (this.text.value || !draft) return;
+    if (draft.tried && this.wasSent(draft)) {
+      keepDraft(this.thread.address, null);
+      return;
+    }
     this.text.value = draft.text || "";
     this.key = draft.key || this.key;
     this.tried = draft.tried ?? null;
+    this.after = draft.after ?? 0;
     if ([...this.sender.options].some((one) => one.value === draft.sender)) this.sender.value = draft.sender;
+  }
+
+  last() {
+    return Math.max(0, ...[...this.thread.list.querySelectorAll(".bubble[data-id]")].map((one) => Number(one.dataset.id)));
+  }
+
+  /** Tells whether a draft, whose answer was lost, is among the messages that came after it. */
+  wasSent({ text, after }) {
+    return [...this.thread.list.querySelectorAll(".bubble.own[data-id]")].some(
+      (one) => Number(one.dataset.id) > (after ?? Infinity) && one.querySelector(".text")?.textContent === text,
+    );
   }
 
   keep() {
     // What is on its way is kept too, until its answer is here: it is sent again under the same key.
     const first = [...this.sending.entries()][0];
     if (!this.text.value && first) {
-      const [key, { text, sender }] = first;
-      keepDraft(this.thread.address, { text, key, tried: text, sender });
+      const [key, { text, sender, after }] = first;
+      keepDraft(this.thread.address, { text, key, tried: text, sender, after });
       return;
     }
-    const draft = { text: this.text.value, key: this.key, tried: this.tried, sender: this.sender.value };
+    const draft = { text: this.text.value, key: this.key, tried: this.tried, after: this.after, sender: this.sender.value };
     keepDraft(this.thread.address, draft.text ? draft : null);
   }
 
@@ -151,7 +168,7 @@ export class Reply {
     const text = this.text.value;
     if (!text.trim()) return;
     const key = this.tried === null || this.tried === text ? this.key : newKey();
-    const sent = { text, sender: this.sender.value, send_at: this.later.value, held: new Map(), bubble: this.pending(text) };
+    const sent = { text, sender: this.sender.value, send_at: this.later.value, after: this.last(), held: new Map(), bubble: this.pending(text) };
     this.sending.set(key, sent);
     this.complain("");
     this.text.value = "";
@@ -248,6 +265,7 @@ export class Reply {
       else {
         this.text.value = sent.text;
         this.key = key;
+        this.after = sent.after;
         this.tried = answered && error.status !== 401 && error.status < 500 ? null : sent.text;
       }
       this.later.value = sent.send_at;

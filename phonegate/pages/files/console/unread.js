@@ -20,6 +20,7 @@ function words() {
 }
 
 function show() {
+  if (Number.isNaN(count)) return;
   document.title = count ? `(${words()}) ${title}` : title;
   for (const badge of document.querySelectorAll('[data-count="/conversations"], [data-unread-count]')) {
     badge.hidden = !count;
@@ -58,5 +59,6 @@ document.addEventListener("phonegate:event", ({ detail }) => {
 });
 for (const name of ["read", "gap", "back"]) document.addEventListener(`phonegate:${name}`, countSoon);
 
-if (Number.isNaN(count)) countSoon();
+if (!document.body.dataset.live) count = 0;
+else if (Number.isNaN(count)) countSoon();
 else show();
