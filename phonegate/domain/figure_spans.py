@@ -16,7 +16,7 @@ from phonegate.model.figures import HOUR_MS
 Step = Literal["hour", "day"]
 
 MAX_HOURS: Final = 14 * 24
-"""Most hours that are shown each by itself: more bars than that nobody tells apart."""
+"""Most hours that are shown each by itself: more bars could not be distinguished."""
 
 MAX_DAYS: Final = 400
 

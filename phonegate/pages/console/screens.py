@@ -8,6 +8,7 @@ from phonegate.pages.console import (
     assistants,
     conversation_list,
     events,
+    figures,
     first_steps,
     home,
     keys,
@@ -30,6 +31,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *message_media.ROUTES,
     *phones.ROUTES,
     *phone_pairing.ROUTES,
+    *figures.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -41,6 +43,7 @@ ROUTES: Final[tuple[Route, ...]] = (
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
+    MenuEntry(title="Figures", path="/figures", icon="figures", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
