@@ -18,7 +18,7 @@ from phonegate.pages.console.scales import TimeTick, Unit, in_words, scale, time
 
 Tone = Literal["mark", "ok", "warn", "bad", "soft"]
 
-_WIDE: Final = (720, 230)
+_WIDE: Final = (560, 210)
 _NARROW: Final = (340, 190)
 _ABOVE: Final = 12
 """Room above the highest line, for half of its label."""

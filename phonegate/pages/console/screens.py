@@ -6,6 +6,9 @@ from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
     assistants,
+    batches,
+    compose,
+    contacts,
     conversation_list,
     events,
     figures,
@@ -17,6 +20,7 @@ from phonegate.pages.console import (
     phone_pairing,
     phones,
     sessions,
+    templates,
     thread,
     webhooks,
 )
@@ -29,7 +33,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     *thread.ROUTES,
     *answering.ROUTES,
     *message_media.ROUTES,
+    *compose.ROUTES,
+    *batches.ROUTES,
     *phones.ROUTES,
+    *contacts.ROUTES,
+    *templates.ROUTES,
     *phone_pairing.ROUTES,
     *figures.ROUTES,
     *keys.ROUTES,
@@ -42,7 +50,10 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Compose", path="/compose", icon="compose", scope="send"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
+    MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
+    MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
     MenuEntry(title="Figures", path="/figures", icon="figures", scope="read"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
