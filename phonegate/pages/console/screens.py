@@ -5,6 +5,7 @@ from typing import Final
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
+    approvals,
     assistants,
     batches,
     compose,
@@ -40,6 +41,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *templates.ROUTES,
     *phone_pairing.ROUTES,
     *figures.ROUTES,
+    *approvals.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -52,6 +54,7 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
     MenuEntry(title="Compose", path="/compose", icon="compose", scope="send"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
+    MenuEntry(title="Approvals", path="/approvals", icon="approvals", scope="manage"),
     MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
     MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
     MenuEntry(title="Figures", path="/figures", icon="figures", scope="read"),
