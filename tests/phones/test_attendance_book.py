@@ -199,7 +199,7 @@ async def test_no_write_notes_many(
 
     async def counted(self: Attendance, changes: Mapping[int, bool]) -> None:
         noted.append(len(changes))
-        await note(self, changes, at=at)
+        await note(self, changes)
 
     monkeypatch.setattr(Attendance, "note", counted)
     for row in rows:
