@@ -35,6 +35,7 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
+from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
@@ -235,6 +236,7 @@ class Core:
             feed=Feed(event_log, is_current=accounts.authentication.is_current),
             phones=PhoneManagement(database, accounts.authentication, switchboard, now_ms=now_ms),
             phone_history=PhoneHistory(database, now_ms=now_ms),
+            figures=FigureReading(database, lambda: phones.rates),
             phone_waiting=PhoneWaiting(database, switchboard.online),
             media=media,
             sending=sending,

@@ -21,6 +21,7 @@ from phonegate.domain.conversations import Conversations
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
+from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
@@ -58,6 +59,7 @@ class Services:
     feed: Feed
     phones: PhoneManagement
     phone_history: PhoneHistory
+    figures: FigureReading
     phone_waiting: PhoneWaiting
     media: Media
     sending: Sending

@@ -244,6 +244,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "operator.token": _token,
         # A day is longer than any client repeats a request. Ten years are as good as for ever.
         "retention.messages_days": _between(0, 3_650),
+        "retention.figures_days": _between(1, 3_650),
         # At least what a listener needs to write down that it goes on. A year is more than any app
         # is away for and then wants to read everything.
         "events.keep_hours": _between(1, 8_760),

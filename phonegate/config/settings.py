@@ -317,6 +317,11 @@ class RetentionSettings:
         "Days after which finished messages are deleted. Messages that wait or are uncertain "
         "stay. 0: all are kept for ever.",
     )
+    figures_days: int = setting(
+        400,
+        "Days that the hourly figures of each SIM are kept, which outlive the messages. A year and "
+        "a month of them take some 1 MB for each SIM.",
+    )
 
 
 @attrs.frozen(kw_only=True)

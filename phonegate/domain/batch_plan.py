@@ -45,6 +45,8 @@ class Draft:
     text: str = attrs.field(default="", repr=False)
     country: str = ""
     """The country code of numbers that have none, such as `+49`, or nothing."""
+    copies: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+    """Recipients and texts of messages to send once more, as they were, instead of all others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,6 +111,9 @@ class Plan:
 
 def recipients_of(draft: Draft) -> Recipients:
     """Reads the recipients of a draft."""
+    if draft.copies:
+        copied = (Recipient(line=at, number=to) for at, (to, _) in enumerate(draft.copies, 1))
+        return Recipients(found=tuple(copied))
     if draft.to.strip() and draft.table.strip():
         return Recipients(problems=(LineProblem(0, BOTH),))
     if draft.table.strip():
@@ -153,7 +158,7 @@ def plan(
         columns: The names of the table's columns.
         contacts: The contacts of the recipients' numbers.
     """
-    faults = tuple(_faults_of_text(draft.text, columns))
+    faults = () if draft.copies else tuple(_faults_of_text(draft.text, columns))
     messages: list[Planned] = []
     repeats: list[Planned] = []
     problems: list[LineProblem] = []
@@ -164,7 +169,8 @@ def plan(
             continue
         contact = None if contacts is None else contacts.get(one.number)
         name = one.name or ("" if contact is None else contact.name)
-        made = _message(draft.text, one, name)
+        text = literal(draft.copies[one.line - 1][1]) if draft.copies else draft.text
+        made = _message(text, one, name)
         if isinstance(made, LineProblem):
             problems.append(made)
         elif made.to in seen:

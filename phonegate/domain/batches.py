@@ -345,11 +345,13 @@ def _packed(form: BatchForm, messages: Sequence[tuple[str, str]] = ()) -> bytes:
 def _unpacked(draft: bytes) -> tuple[BatchForm, list[tuple[str, str]]]:
     kept = json.loads(zlib.decompress(draft))
     messages = [(to, body) for to, body in kept.pop("messages")]
-    return BatchForm(**kept | {"draft": Draft(**kept["draft"])}), messages
+    written = kept["draft"]
+    copies = tuple((to, body) for to, body in written["copies"])
+    return BatchForm(**kept | {"draft": Draft(**written | {"copies": copies})}), messages
 
 
 def _without_recipients(form: BatchForm) -> BatchForm:
-    return attrs.evolve(form, draft=attrs.evolve(form.draft, to="", table=""))
+    return attrs.evolve(form, draft=attrs.evolve(form.draft, to="", table="", copies=()))
 
 
 def _digest(form: BatchForm, messages: Sequence[tuple[str, str]]) -> bytes:

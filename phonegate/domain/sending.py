@@ -178,16 +178,16 @@ class Sending:
                 self._dispatcher.push(plan.phone, stored(plan.new, sent.id))
         return outcome
 
-    async def forecast(self, org: int, sim_selector: str, segments: int) -> int | None:
-        """Forecasts the seconds until a message would leave, if it were sent now.
+    async def forecast(self, org: int, sim_selector: str, *segments: int) -> int | None:
+        """Forecasts the seconds until the last of some messages would leave, if all were sent now.
 
         Args:
             org: Whose.
-            sim_selector: Its SIM, as in `Outgoing`.
-            segments: What it takes.
+            sim_selector: Their SIM, as in `Outgoing`.
+            segments: What each takes.
 
         Returns:
-            None where no phone that is online could send it.
+            None where no phone that is online could send them.
 
         Raises:
             UnknownSim: As `send`.
@@ -201,9 +201,10 @@ class Sending:
         outlook = self._dispatcher.outlook(route.phone, route.sim)
         if outlook is None:
             return 0
-        entry = NewEntry(0, segments)
-        waiting = await self._database.read(lambda tx: _waiting(tx, org, outlook, entry.priority))
-        return etas(outlook, waiting, [entry])[0]
+        entries = [NewEntry(0, one) for one in segments]
+        return await self._database.read(
+            lambda tx: max(etas(outlook, _waiting(tx, org, outlook, 0), entries))
+        )
 
     def _begin(
         self, sender: Principal, items: Sequence[Outgoing], now: int

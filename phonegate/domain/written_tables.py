@@ -17,7 +17,7 @@ from phonegate.domain.line_problems import LineProblem
 from phonegate.model.numbers import is_recipient, written_form
 
 MAX_CHARS: Final = 4_000_000
-"""Characters of a table that are looked at: more than a request carries by default."""
+"""Characters of a table that are looked at: 200 for each of the most rows."""
 
 MAX_ROWS: Final = 20_000
 MAX_COLUMNS: Final = 100
@@ -39,8 +39,8 @@ _NO_NUMBER_NAME: Final = re.compile(
     r"type|label|fax|house|customer|account|order|kunden|haus", re.IGNORECASE
 )
 
-TOO_LARGE: Final = "The table is too large: divide it into files of less than 1 MB."
-TOO_MANY: Final = f"The table has more than {MAX_ROWS} rows: divide it into several."
+TOO_LARGE: Final = "The table is too large: divide it into files of less than 4 MB."
+TOO_MANY: Final = f"is more than {MAX_ROWS} rows allow: divide the table into several"
 NO_TEXT: Final = "The file is no text. Save the table as CSV (UTF-8) and try again."
 UNCLOSED: Final = "has a quote that is never closed, or a cell that is far too long"
 WORKBOOK: Final = (

@@ -13,6 +13,23 @@ Move = tuple[str | None, str | None]
 it was deleted, and from one to the same that it was received again and not stored again."""
 
 
+class Sent(NamedTuple):
+    """What is counted of a message that is known to be sent."""
+
+    id: int
+    org: int
+    phone: int | None
+    at: int
+    """When it was sent, in ms."""
+    since: int
+    """Since when it might leave."""
+    segments: int | None
+    sim_slot: int | None
+    sender: str | None
+    """By which name it is counted (see `figures.sender_name`). None: by that of the phone's slot.
+    """
+
+
 class Changed(NamedTuple):
     """A message has another status."""
 
@@ -27,6 +44,8 @@ class Changed(NamedTuple):
     were not read."""
     org_name: str | None = None
     """The name of its org. Set for a message that was not delivered, or may not have been."""
+    sent: Sent | None = None
+    """Set where it is known to be sent since this change, and was not before."""
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import attrs
 
 from phonegate.model.assistants import PHONE
+from phonegate.model.figures import sender_name
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.times import MAX_TIME_MS
 
@@ -181,6 +182,16 @@ class Message(_Fields):
     """How many parts of a received MMS are stored beside it, numbered from 1."""
     polls: int = 0
     """How often a time to ask the carrier has been set. Each is later than the one before."""
+
+    @property
+    def since(self) -> int:
+        """Since when it might leave: when it was accepted, or when what held it ended (ms)."""
+        return self.created_at if self.first_tried_at is None else self.first_tried_at
+
+    @property
+    def sender(self) -> str:
+        """The name by which the SIM or carrier is counted that sends it."""
+        return sender_name(self.sim, self.phone, self.sim_slot, self.provider)
 
     def again(self, *, created_at: int, **changes: Any) -> NewMessage:
         """Returns a new message that asks for the same as this one.

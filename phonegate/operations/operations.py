@@ -18,6 +18,7 @@ from phonegate.domain.alarms import Alarms, AlarmThresholds, News
 from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.domain.event_retention import EventRetention, kept_ms
+from phonegate.domain.figure_keeping import FigureKeeping
 from phonegate.domain.phone_history import HistoryKeeping
 from phonegate.domain.retention import Retention
 from phonegate.events.flow import Flow
@@ -198,6 +199,13 @@ class Operations:
         await nursery.start(events.run)
         history = HistoryKeeping(self._database, now_ms=now_ms, jumps=jumps)
         await nursery.start(history.run)
+        figures = FigureKeeping(
+            self._database,
+            days=self._settings.retention.figures_days,
+            now_ms=now_ms,
+            jumps=jumps,
+        )
+        await nursery.start(figures.run)
 
     async def status(self, *, phones: bool = False) -> Mapping[str, Any]:
         """Returns the gateway's status, with `phones` also how many each org has connected."""

@@ -150,7 +150,120 @@ _PHONE_HEALTH: Final = (
 
 # --- figures by hour, and of the gateway ---------------------------------------------------------
 
-_FIGURES: Final = ()
+_WAITS: Final = (
+    *("500", "1000", "2000", "3000", "5000", "10000", "20000", "30000", "60000", "120000"),
+    *("300000", "900000", "3600000", "21600000"),
+)
+"""The bounds of the waits that are counted, in ms."""
+
+
+def _wait_columns(kind: str) -> tuple[str, ...]:
+    return tuple(f"to_{kind}_{n}" for n in range(len(_WAITS) + 1))
+
+
+def _step(wait: str) -> str:
+    """Returns among which waits one is counted."""
+    steps = " ".join(f"WHEN {wait} <= {bound} THEN {n}" for n, bound in enumerate(_WAITS))
+    return f"CASE {steps} ELSE {len(_WAITS)} END"
+
+
+def _first_figures(columns: tuple[str, ...], kind: str | None, rows: str) -> str:
+    """Returns the statement that counts what has happened to the messages which there are.
+
+    `rows` are their org, the time and sender of each, the step of its wait, and what to add to
+    each column. `kind` says which waits those are.
+    """
+    waits = () if kind is None else _wait_columns(kind)
+    summed = ", ".join(f"sum({name}) AS {name}" for name in columns)
+    sums = [f"sum({name})" for name in columns]
+    sums += [f"sum(iif(step = {n}, {kind}, 0))" for n in range(len(waits))]
+    names = (*columns, *waits)
+    added = ", ".join(f"{name} = {name} + excluded.{name}" for name in names)
+    return f"""
+        INSERT INTO figures (org, hour, sender, {", ".join(names)})
+        SELECT org, hour, sender, {", ".join(sums)} FROM (
+            SELECT org, at / 3600000 AS hour, sender, step, {summed} FROM ({rows})
+            GROUP BY org, at / 3600000, sender, step
+        )
+        WHERE hour >= 0 GROUP BY org, hour, sender
+        ON CONFLICT (org, hour, sender) DO UPDATE SET {added}
+    """  # noqa: S608 - constants
+
+
+_SENDER: Final = """
+    coalesce(
+        nullif(substr(sim, 1, 40), ''),
+        '#' || phone || ':' || coalesce(sim_slot, ''),
+        '@' || provider
+    ) AS sender
+"""
+
+_RECENT: Final = "id > (SELECT coalesce(max(id), 0) - 1000000 FROM messages)"
+"""The newest million messages, for which it takes five seconds."""
+
+_SINCE: Final = "coalesce(first_tried_at, created_at)"
+
+_FIGURES: Final = (
+    # What happened in each hour (since 1970), by SIM or carrier: see `model/figures.py`. The waits
+    # are counted in steps. Nothing refers to the org: its rows are deleted in small steps.
+    f"""
+    CREATE TABLE figures (
+        org INTEGER NOT NULL,
+        hour INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        sent INTEGER NOT NULL DEFAULT 0,
+        delivered INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        expired INTEGER NOT NULL DEFAULT 0,
+        uncertain INTEGER NOT NULL DEFAULT 0,
+        received INTEGER NOT NULL DEFAULT 0,
+        segments INTEGER NOT NULL DEFAULT 0,
+        {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _wait_columns("sent"))},
+        {", ".join(f"{name} INTEGER NOT NULL DEFAULT 0" for name in _wait_columns("delivered"))},
+        PRIMARY KEY (org, hour, sender)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # The messages that there are. When one ended unsent was not kept: the last time that is known.
+    _first_figures(
+        ("sent", "segments"),
+        "sent",
+        f"""
+        SELECT org, sent_at AS at, {_SENDER}, {_step(f"sent_at - {_SINCE}")} AS step, 1 AS sent,
+            coalesce(segments, 1) AS segments
+        FROM messages WHERE {_RECENT} AND sent_at IS NOT NULL
+        """,  # noqa: S608 - constants
+    ),
+    _first_figures(
+        ("delivered",),
+        "delivered",
+        f"""
+        SELECT org, delivered_at AS at, {_SENDER}, {_step(f"delivered_at - {_SINCE}")} AS step,
+            1 AS delivered
+        FROM messages
+        WHERE {_RECENT} AND status = 'delivered' AND delivered_at IS NOT NULL
+        """,  # noqa: S608 - constants
+    ),
+    _first_figures(
+        ("received", "failed", "expired", "uncertain"),
+        None,
+        f"""
+        SELECT org, coalesce(acked_at, pushed_at, expires_at, created_at) AS at, {_SENDER},
+            0 AS step, status = 'received' AS received, status = 'failed' AS failed,
+            status = 'expired' AS expired, status = 'uncertain' AS uncertain
+        FROM messages
+        WHERE {_RECENT} AND status IN ('received', 'failed', 'expired', 'uncertain')
+        """,  # noqa: S608 - constants
+    ),
+    # How the gateway was in each hour.
+    """
+    CREATE TABLE gateway_hours (
+        hour INTEGER PRIMARY KEY,
+        database_bytes INTEGER NOT NULL,
+        free_bytes INTEGER NOT NULL,
+        messages INTEGER NOT NULL
+    ) STRICT
+    """,
+)
 
 CONSOLE: Final = (
     *_SESSIONS,

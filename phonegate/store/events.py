@@ -330,7 +330,7 @@ class Events:
         """Where the events of messages are that must be read yet: places and ids."""
         for fact in facts:
             if type(fact) is Changed:
-                id_, org, _, after, message, _ = fact
+                id_, org, _, after, message, _, _ = fact
                 assert after is not None, "it was not deleted"  # noqa: S101
                 if message is None:
                     unread[len(rows)] = id_

@@ -11,7 +11,7 @@ import attrs
 
 from phonegate.model.assistants import PHONE
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.facts import Amended, Changed, Fact, Repeated, Rescheduled
+from phonegate.model.facts import Amended, Changed, Fact, Repeated, Rescheduled, Sent
 from phonegate.model.messages import (
     SETTABLE,
     Message,
@@ -335,7 +335,19 @@ class Messages:
             if after in UNDELIVERED:
                 row = self._connection.execute(_ORG_NAME, (message.org,)).fetchone()
                 name = None if row is None else row[0]
-            fact = Changed(message.id, message.org, message.status, after, changed, name)
+            sent = None
+            if changed.sent_at is not None and message.sent_at is None:
+                sent = Sent(
+                    id=changed.id,
+                    org=changed.org,
+                    phone=changed.phone,
+                    at=changed.sent_at,
+                    since=changed.since,
+                    segments=changed.segments,
+                    sim_slot=changed.sim_slot,
+                    sender=changed.sender,
+                )
+            fact = Changed(message.id, message.org, message.status, after, changed, name, sent)
             self._facts.append(fact)
         elif self.find(message.org, message.id) is not None:
             raise ValueError(f"message {message.id} was {message.status} before something else")

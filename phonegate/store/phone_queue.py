@@ -3,10 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from phonegate.model.bounds import MAX_ID, MAX_SLOT
-from phonegate.model.facts import Changed, Fact
+from phonegate.model.facts import Changed, Fact, Sent
 from phonegate.model.messages import Candidate, Leased, Message, Queue
 from phonegate.model.states import CANCELLED, QUEUED, SENDING, SENT, Cause
 from phonegate.store.keys import KEY_HOLDS
@@ -51,17 +51,23 @@ ACKNOWLEDGE: Final = f"""
 
 _SENT, _TO_SEND = bulk_change(SENDING, Cause.RADIOED)
 _STORED_SENT: Final = f"{_SENT}, sent_at = ?, acked_at = coalesce(acked_at, ?), error = NULL"
+_CHANGED: Final = "RETURNING messages.id, messages.org, messages.phone"
+_COUNTED: Final = f"""
+    {_CHANGED}, messages.sent_at, coalesce(messages.first_tried_at, messages.created_at),
+        messages.segments, messages.sim_slot, messages.sim
+"""
+"""What is counted of it, as a `Sent`."""
+
 STORE_SENT: Final = f"""
     UPDATE messages SET {_STORED_SENT}, segments = coalesce(?, segments)
     WHERE id = ? AND org = ? AND phone = ? AND {_TO_SEND}
+    {_COUNTED}
 """  # noqa: S608 - constants
 
 _OF_REPORTS: Final = """
     FROM report
     WHERE messages.id = report.id AND messages.org = report.org AND messages.phone = report.phone
 """
-_CHANGED: Final = "RETURNING messages.id, messages.org, messages.phone"
-
 AT_ONCE: Final = (64, 32, 16, 8)
 """Reports of one statement. In groups of 32 they cost four fifths of 32 by themselves, and give
 Python's lock away once; fewer than 8 cost more."""
@@ -79,7 +85,7 @@ STORE_SENT_TOGETHER: Final = {
         WITH report (id, org, phone, segments)
             AS (VALUES {", ".join(["(?, ?, ?, ?)"] * count)})
         UPDATE messages SET {_STORED_SENT}, segments = coalesce(report.segments, messages.segments)
-        {_OF_REPORTS} AND {_TO_SEND} {_CHANGED}
+        {_OF_REPORTS} AND {_TO_SEND} {_COUNTED}
     """  # noqa: S608 - constants
     for count in AT_ONCE
 }
@@ -129,6 +135,8 @@ SLOTS: Final = json.dumps([str(slot) for slot in range(MAX_SLOT + 1)])
 
 LEAST_PRIORITY: Final = -MAX_ID
 """Below that of every message."""
+
+_new: Final = tuple.__new__
 
 _Row = TypeVar("_Row", bound=tuple[int | None, ...])
 
@@ -203,12 +211,15 @@ class PhoneQueue:
 
         Returns of which of the rows that was not noted yet.
         """
-        changed: set[tuple[int, ...]] = set()
+        changed: list[tuple[Any, ...]] = []
         left = self._together(ACKNOWLEDGE_TOGETHER, rows, (now,), changed)
-        for row in left:
-            if self._connection.execute(ACKNOWLEDGE, (now, *row)).rowcount:
-                changed.add(row)
-        return _first_of(changed, rows)
+        changed += [
+            row for row in left if self._connection.execute(ACKNOWLEDGE, (now, *row)).rowcount
+        ]
+        if len(changed) == len(rows):
+            return [True] * len(rows)
+        first = dict.fromkeys(changed, True)
+        return [first.pop(row, False) for row in rows]
 
     def store_sent_all(
         self, rows: Sequence[tuple[int, int, int, int | None]], now: int
@@ -223,30 +234,31 @@ class PhoneQueue:
         Returns:
             Which of the rows were awaited. Of two for the same message only the first was.
         """
-        changed: set[tuple[int, ...]] = set()
+        changed: list[tuple[Any, ...]] = []
         left = self._together(STORE_SENT_TOGETHER, rows, (now, now), changed)
         for id_, org, phone, segments in left:
             values = (now, now, segments, id_, org, phone)
-            if self._connection.execute(STORE_SENT, values).rowcount:
-                changed.add((id_, org, phone))
-        found = _first_of(changed, rows)
+            changed += self._connection.execute(STORE_SENT, values).fetchall()
+        # Of several rows for one message the first was awaited.
+        first = {row[:3]: row for row in changed}
+        found = [first.pop(row[:3], None) for row in rows]
         self._facts += [
-            Changed(row[0], row[1], SENDING, SENT)
-            for row, is_new in zip(rows, found, strict=True)
-            if is_new
+            Changed(row[0], row[1], SENDING, SENT, None, None, _new(Sent, row))
+            for row in found
+            if row is not None
         ]
-        return found
+        return [row is not None for row in found]
 
     def _together(
         self,
         statements: Mapping[int, str],
         rows: Sequence[_Row],
         values: tuple[int, ...],
-        changed: set[tuple[int, ...]],
+        changed: list[tuple[Any, ...]],
     ) -> Sequence[_Row]:
         """Changes the messages of as many rows as it can at once, and returns the others.
 
-        Adds to *changed* those whose message was changed, without what comes after the phone.
+        Adds to *changed* what the statement returns of each message that it has changed.
         """
         if len(rows) < AT_ONCE[-1]:
             return rows
@@ -258,7 +270,7 @@ class PhoneQueue:
         for count in AT_ONCE:
             while len(left) >= count:
                 given = [value for row in left[:count] for value in row]
-                changed.update(self._connection.execute(statements[count], (*given, *values)))
+                changed += self._connection.execute(statements[count], (*given, *values))
                 del left[:count]
         return left
 
@@ -299,14 +311,3 @@ class PhoneQueue:
         rows = self._connection.execute(WITHDRAW, (error, json.dumps(found))).fetchall()
         self._facts += [Changed(row[0], org, QUEUED, CANCELLED) for row in rows]
         return len(rows)
-
-
-def _first_of(changed: set[tuple[int, ...]], rows: Sequence[tuple[int | None, ...]]) -> list[bool]:
-    """Returns which rows are the first of one that has changed a message."""
-    if len(changed) == len(rows):
-        return [True] * len(rows)
-    found = []
-    for row in rows:
-        found.append(row[:3] in changed)
-        changed.discard(row[:3])
-    return found

@@ -15,6 +15,7 @@ from phonegate.store.deliveries import Deliveries
 from phonegate.store.due_messages import DueMessages
 from phonegate.store.enrolments import Enrolments
 from phonegate.store.events import Events
+from phonegate.store.figures import HourlyFigures
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
 from phonegate.store.media_parts import MediaParts
@@ -69,6 +70,7 @@ class Tables:
         self.carrier_queue = CarrierQueue(connection)
         self.due_messages = DueMessages(connection, self.facts)
         self.message_counts = MessageCounts(connection, self.facts)
+        self.figures = HourlyFigures(connection, self.facts)
         self.message_removal = MessageRemoval(
             connection, self.facts, self.word_index, self.conversations, self.media_parts
         )
@@ -92,6 +94,7 @@ class Tables:
             now: When that is, in ms.
         """
         self.message_counts.write()
+        self.figures.write(now)
         self.storage_quota.write()
         self.events.write(now)
 
@@ -129,6 +132,7 @@ class Tables:
             self.webhooks.drop(org, CLEARED_AT_ONCE)
             and self.message_removal.drop(org, CLEARED_AT_ONCE)
             and self.kept_answers.drop(org, CLEARED_AT_ONCE)
+            and self.figures.drop(org, CLEARED_AT_ONCE)
             and self.events.drop(org, CLEARED_AT_ONCE)
         ):
             self.orgs.forget(org)

@@ -36,13 +36,14 @@ from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
+from phonegate.domain.figures import FigureReading
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.own_phones import OwnPhones
-from phonegate.domain.pacing import Bucket, PacingRate
+from phonegate.domain.pacing import Bucket, PacingRate, PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
@@ -325,6 +326,7 @@ def build_services(
         feed=feed,
         phones=PhoneManagement(database, accounts.authentication, phones, now_ms=now_ms),
         phone_history=PhoneHistory(database, now_ms=now_ms),
+        figures=FigureReading(database, lambda: PacingRates(usual=PacingRate(24))),
         phone_waiting=PhoneWaiting(database, phones.online),
         media=Media(database),
         sending=sending,

@@ -33,9 +33,16 @@ def receive(gateway: GatewayProcess, body: str) -> None:
     httpx.post(f"{gateway.url}/webhook", json=push, trust_env=False).raise_for_status()
 
 
+def enter(browser: Browser, gateway: GatewayProcess, path: str) -> None:
+    """Opens a page, signing in where that has not been done yet."""
+    browser.look(f"{gateway.url}/console{path}")
+    if "/sign-in" in browser.driver.current_url:
+        sign_in(browser, gateway.url, ORG, SECRET, path)
+
+
 def test_a_key_is_made_limited_and_revoked(browser: Browser, gateway: GatewayProcess) -> None:
     browser.allow_clipboard(gateway.url)
-    sign_in(browser, gateway.url, ORG, SECRET, "/keys/new")
+    enter(browser, gateway, "/keys/new")
     # An empty form leads to the field that is wrong, without losing what stands in the others.
     browser.run("document.querySelector('form.fields').noValidate = true")
     browser.click("details.more summary")
@@ -84,7 +91,7 @@ def test_a_webhook_is_made_tested_watched_and_replayed(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
     with receiving(status=503, answer=b"<b>busy</b>") as receiver:
-        sign_in(browser, gateway.url, ORG, SECRET, "/webhooks/new")
+        enter(browser, gateway, "/webhooks/new")
         browser.write(browser.find("[name=url]"), f"{receiver.url}/sms")
         browser.write(browser.find("[name=name]"), "crm")
         browser.click("[value=flat]")
@@ -115,7 +122,7 @@ def test_a_webhook_is_made_tested_watched_and_replayed(
 def test_events_come_by_themselves_and_can_be_paused(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
-    sign_in(browser, gateway.url, ORG, SECRET, "/events?types=message.received")
+    enter(browser, gateway, "/events?types=message.received")
     before = len(texts(browser, "li.event"))
     receive(gateway, "first")
     browser.until(lambda _: len(texts(browser, "li.event")) == before + 1)
@@ -132,7 +139,7 @@ def test_events_come_by_themselves_and_can_be_paused(
 
 
 def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None:
-    sign_in(browser, gateway.url, ORG, SECRET, "/assistants/new")
+    enter(browser, gateway, "/assistants/new")
     browser.write(browser.find("[name=name]"), "support")
     browser.write(browser.find("[name=phone_numbers]"), "+15551110001")
     browser.write(browser.find("[name='credentials.account_sid']"), f"AC{'0' * 32}")

@@ -30,7 +30,9 @@ WAITS_FOR: Final[Mapping[str, str]] = {
     "result": "for the result of a push",
 }
 
-_MINUTE_S: Final = 60
+
+_FIELDS: Final[Mapping[str, str]] = {"org_id": "org", "secret_key": "secret"}
+"""The fields of forms that a refusal calls by the names that they have in the API."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,19 +55,13 @@ class Filled:
             form=form,
             values=values,
             problem=detail,
-            problems={one.field: one.problem for one in found},
+            problems={_FIELDS.get(one.field, one.field): one.problem for one in found},
         )
-
-
-def per_minute(count: int, seconds: float) -> float:
-    """Returns a rate of what happened in some seconds, a minute at most."""
-    return count * _MINUTE_S / seconds if seconds > 0 else 0.0
 
 
 def figures(status: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what the page shows of a status, in the order in which it does. Pure."""
     lately, storage = status["lately"], status["storage"]
-    seconds = max(float(lately["seconds"]), 1.0)
     waiting = {
         WAITS_FOR[reason]: one for reason, one in status["waiting"].items() if one["messages"]
     }
@@ -80,10 +76,11 @@ def figures(status: Mapping[str, Any]) -> dict[str, Any]:
         "waiting": waiting,
         "queue": sum(one["messages"] for one in waiting.values()),
         "oldest": duration(max(oldest)) if oldest else None,
-        "out": per_minute(lately["sent"], seconds),
-        "in": per_minute(lately["received"], seconds),
-        "failed": per_minute(lately["failed"] + lately["expired"], seconds),
-        "requests": per_minute(status["requests"]["lately"], seconds),
+        "sent": lately["sent"],
+        "received": lately["received"],
+        "delivered": lately["delivered"],
+        "failed": lately["failed"] + lately["expired"],
+        "requests": status["requests"]["lately"],
         "lag_ms": round(status["lag_s"] * 1000),
         "database": size(storage["database_bytes"]),
         "log": size(storage["log_bytes"]),
@@ -113,7 +110,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_now(visit: Visit) -> Response:
     """Returns the figures of this moment, for a script."""
-    return await visit.part("console/operator/now.html", **await _now(visit))
+    return await visit.part("console/operator/renewed.html", **await _now(visit))
 
 
 async def make_org(visit: Visit) -> Response:

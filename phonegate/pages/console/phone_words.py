@@ -64,6 +64,12 @@ def signal_words(signal: int | None) -> str | None:
     return "1 bar" if signal == 1 else f"{signal} bars"
 
 
+def share_words(share: float) -> str:
+    """Returns a share in percent. What is not all of it is never said to be."""
+    percent = min(round(100 * share, 1), 99.9) if share < 1 else 100
+    return f"{percent:g} %"
+
+
 def length_words(ms: int) -> str:
     """Returns a length of time, in one or two units."""
     if ms < MINUTE_MS:

@@ -251,6 +251,7 @@ _WORDS: Final[dict[str, Any]] = {
     "battery_words": phone_words.battery_words,
     "signal_words": phone_words.signal_words,
     "is_low": phone_words.is_low,
+    "share_words": phone_words.share_words,
 }
 
 ROUTES: Final = (

@@ -1,6 +1,6 @@
 """A question before something that can't be undone: a page of its own, which scripts make a dialog.
 
-A link to it bears `data-dialog` (see files/console/dialog.js).
+A link to it bears `data-dialog` (see files/console/forms.js).
 """
 
 from collections.abc import Sequence

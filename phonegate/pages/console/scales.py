@@ -30,6 +30,9 @@ _QUARTERS: Final = (0, 25, 50, 75, 100)
 _ABBREVIATED: Final = 10_000
 """Counts from here on are said in thousands."""
 
+_LEAST: Final = 1e-9
+"""What is less counts as nothing."""
+
 _TENTHS_BELOW: Final = 10
 """Durations of fewer seconds are said with a tenth."""
 
@@ -60,7 +63,7 @@ def scale(highest: float, unit: Unit, *, most: int = 5) -> Scale:
     Steps are 1, 2 or 5 times a power of ten, of durations round ones of a clock. Counts have whole
     steps. Without anything to show it still has a height.
     """
-    if not highest > 0 or math.isinf(highest):
+    if not highest > _LEAST or math.isinf(highest):
         highest = 100 if unit == "percent" else 1
     if unit == "percent" and _QUARTERS[2] < highest <= _QUARTERS[-1]:
         return Scale(top=_QUARTERS[-1], ticks=_QUARTERS)

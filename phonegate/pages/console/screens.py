@@ -5,7 +5,11 @@ from typing import Final
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.pages.console import (
     answering,
+    approvals,
     assistants,
+    batches,
+    compose,
+    contacts,
     conversation_list,
     events,
     first_steps,
@@ -16,6 +20,7 @@ from phonegate.pages.console import (
     phone_pairing,
     phones,
     sessions,
+    templates,
     thread,
     webhooks,
 )
@@ -28,8 +33,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     *thread.ROUTES,
     *answering.ROUTES,
     *message_media.ROUTES,
+    *compose.ROUTES,
+    *batches.ROUTES,
     *phones.ROUTES,
+    *contacts.ROUTES,
+    *templates.ROUTES,
     *phone_pairing.ROUTES,
+    *approvals.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
@@ -40,7 +50,11 @@ ROUTES: Final[tuple[Route, ...]] = (
 
 MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
+    MenuEntry(title="Compose", path="/compose", icon="compose", scope="send"),
     MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
+    MenuEntry(title="Approvals", path="/approvals", icon="approvals", scope="manage"),
+    MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
+    MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),

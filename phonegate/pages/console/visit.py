@@ -10,12 +10,14 @@ from quart import Response, render_template
 from quart import request as quart_request
 from quart.datastructures import FileStorage
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.endpoint import Request
 from phonegate.api.inner_calls import InnerCalls
 from phonegate.api.services import Services
 from phonegate.http.problem import JSON_MEDIA
+from phonegate.http.refusals import TooLarge
 from phonegate.model.principal import OWNER_SCOPE, OwnerScope, Principal, Scope, allows
 from phonegate.model.sessions import Session
 from phonegate.pages.console.shown_times import when
@@ -93,12 +95,26 @@ class Visit:
         return allows(self.principal.scopes, scope)
 
     async def form(self) -> MultiDict[str, str]:
-        """Returns the fields of the form that was sent."""
-        return await quart_request.form
+        """Returns the fields of the form that was sent.
+
+        Raises:
+            TooLarge: It is larger than the gateway takes.
+        """
+        try:
+            return await quart_request.form
+        except RequestEntityTooLarge:
+            raise TooLarge(quart_request.max_content_length or 0) from None
 
     async def files(self) -> MultiDict[str, FileStorage]:
-        """Returns the files of the form that was sent."""
-        return await quart_request.files
+        """Returns the files of the form that was sent.
+
+        Raises:
+            TooLarge: It is larger than the gateway takes.
+        """
+        try:
+            return await quart_request.files
+        except RequestEntityTooLarge:
+            raise TooLarge(quart_request.max_content_length or 0) from None
 
     def url(self, path: str, *parts: object, **query: Any) -> str:
         """Returns the address of a page below the console (see `console_url`)."""

@@ -99,7 +99,7 @@ async def test_a_phone_has_its_health_what_waits_and_when_it_was_away(site: Site
     phone = await site.add("one", name="Kitchen")
     await site.queue(phone, EVIL)
     page = (await site.person.look(f"/phones/{phone}")).text
-    assert "Connected 50.0 % of the last 24 hours, as far as that is known" in page
+    assert "Connected 50 % of the last 24 hours, as far as that is known" in page
     assert "When it was away" in page
     assert "1 h" in page
     assert "Signal, in percent of a good one" in page

@@ -1,5 +1,6 @@
 // Events as they happen: rows that the gateway has made, the newest above, and no more than so many.
 
+import "./live.js";
 import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
 

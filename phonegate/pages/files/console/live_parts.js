@@ -15,14 +15,18 @@ function concerns(part, { type, data }) {
   return !phone || !type.startsWith("phone.") || String(data?.phone?.id) === phone;
 }
 
-/** Places a part in an element. What had the focus has it again, if it is there still. */
+/** Places a part in an element. What had the focus, and what was ticked, is so again. */
 export function place(part, html) {
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
-  const { id, href } = focused || {};
+  const { id, href, name, value } = focused || {};
+  const ticked = [...part.querySelectorAll("input:checked")].map((one) => one.value);
   part.replaceChildren(elements(html));
   showTimes(part);
+  for (const box of part.querySelectorAll("input[type=checkbox]")) box.checked ||= ticked.includes(box.value);
   if (!focused) return;
-  const same = id ? document.getElementById(id) : [...part.querySelectorAll("a")].find((one) => one.href === href);
+  const same = id
+    ? document.getElementById(id)
+    : [...part.querySelectorAll("a, button, input")].find((one) => (href ? one.href === href : name && one.name === name && one.value === value));
   same?.focus();
 }
 
@@ -36,7 +40,7 @@ export function refresh(part) {
     try {
       if (!document.hidden) {
         place(part, await ask(part.dataset.part));
-        part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true }));
+        part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true, detail: part }));
       } else plan.missed = true;
     } catch {
       // The page shows what it showed; a banner says that the connection is lost.

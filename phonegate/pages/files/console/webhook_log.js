@@ -1,5 +1,6 @@
 // Keeps the log of a webhook as it is now, and loads what is older below it.
 
+import "./live.js";
 import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
 

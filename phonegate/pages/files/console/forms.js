@@ -1,5 +1,6 @@
-// A question that has a page of its own is asked in a dialog instead. Without this file, or where
-// the page can't be fetched, the link leads to that page.
+// What forms do beyond being sent: a question that has a page of its own is asked in a dialog, and a
+// form is sent once however often its button is pressed. Without this file, or where the page of a
+// question can't be fetched, its link leads to that page.
 
 let open = null;
 
@@ -42,6 +43,18 @@ document.addEventListener("click", async (event) => {
   } catch {
     location.assign(link.href);
   }
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+
+// A page that the browser has kept is shown again as it was left.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
 
 // A page that answered a form with a secret: to load it again would make another one.

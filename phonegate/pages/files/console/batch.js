@@ -1,0 +1,66 @@
+// Shows how a batch goes out, and hands over what is left of it.
+
+import { Refused, ask, elements } from "./ask.js";
+import "./live.js";
+
+const LOOK_MS = 4000; // when no event comes
+const BREATH_MS = 700; // events of many messages come at once
+
+const place = document.getElementById("progress");
+let timer = 0;
+let busy = false;
+
+function draw(html) {
+  const focused = place.contains(document.activeElement);
+  place.replaceChildren(elements(html));
+  if (focused) place.querySelector("button")?.focus();
+}
+
+function is(state) {
+  return place.querySelector(`[data-${state}]`) !== null;
+}
+
+function plan(ms) {
+  clearTimeout(timer);
+  timer = setTimeout(look, ms);
+}
+
+async function look() {
+  if (busy || document.hidden) return;
+  busy = true;
+  try {
+    draw(await ask(place.dataset.part));
+  } catch {
+    // Said by the page's banners; it is looked again.
+  }
+  busy = false;
+  if (is("open")) plan(LOOK_MS);
+}
+
+async function send() {
+  const form = place.querySelector("[data-continue]");
+  if (form === null) return;
+  busy = true;
+  for (const button of form.querySelectorAll("button")) button.disabled = true;
+  try {
+    draw(await ask(new URL(form.action).pathname, { method: "POST", form }));
+    busy = false;
+    if (is("resumable")) await send();
+  } catch (error) {
+    busy = false;
+    for (const button of form.querySelectorAll("button")) button.disabled = false;
+    if (error instanceof Refused) form.querySelector(".note").textContent = error.detail;
+  }
+}
+
+document.addEventListener("phonegate:event", (event) => {
+  if (String(event.detail.type).startsWith("message.") && is("open")) plan(BREATH_MS);
+});
+document.addEventListener("phonegate:back", () => plan(0));
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && is("open")) plan(0);
+});
+
+// Only what was begun on this very visit goes on by itself: a person who comes back decides.
+if (is("resumable") && document.querySelector(".said") === null && document.referrer.includes("/compose/")) send();
+if (is("open")) plan(LOOK_MS);

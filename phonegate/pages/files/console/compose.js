@@ -1,0 +1,121 @@
+// The form for new messages: counts segments, suggests contacts, knows the reader's time zone.
+
+import { ask } from "./ask.js";
+import { counter } from "./segments.js";
+import "./templates.js";
+
+const form = document.getElementById("compose");
+const { to, text, send_at: sendAt, offset } = form.elements;
+
+counter(text, form.querySelector("[data-count]"), () =>
+  (/\{[^{}]+\}/.test(text.value) ? ", before its {placeholders} are filled" : ""));
+
+// The offset is that of the chosen time: it changes with the season.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+document.getElementById("f-send_at-hint").textContent = `In your time zone, ${zone}. Empty sends now.`;
+function place() {
+  const chosen = sendAt.value ? new Date(sendAt.value) : new Date();
+  if (!Number.isNaN(chosen.getTime())) offset.value = chosen.getTimezoneOffset();
+}
+sendAt.addEventListener("input", place);
+form.addEventListener("submit", place);
+place();
+
+// Suggestions for the word that is being typed, as a list box (WAI-ARIA combobox).
+const box = document.querySelector("[data-people]");
+const list = document.createElement("ul");
+let found = [];
+let active = -1;
+let asked = 0;
+
+list.id = "people";
+list.className = "suggestions";
+list.setAttribute("role", "listbox");
+list.setAttribute("aria-label", "Contacts");
+list.hidden = true;
+box.append(list);
+to.setAttribute("role", "combobox");
+to.setAttribute("aria-autocomplete", "list");
+to.setAttribute("aria-controls", list.id);
+to.setAttribute("aria-expanded", "false");
+
+function word() {
+  const before = to.value.slice(0, to.selectionStart);
+  const begin = Math.max(before.lastIndexOf(","), before.lastIndexOf(";"), before.lastIndexOf("\n")) + 1;
+  return { begin, text: before.slice(begin).trim() };
+}
+
+function close() {
+  found = [];
+  active = -1;
+  list.hidden = true;
+  to.setAttribute("aria-expanded", "false");
+  to.removeAttribute("aria-activedescendant");
+}
+
+function mark(index) {
+  active = index;
+  for (const [at, item] of [...list.children].entries()) item.setAttribute("aria-selected", String(at === index));
+  if (index < 0) to.removeAttribute("aria-activedescendant");
+  else to.setAttribute("aria-activedescendant", list.children[index].id);
+}
+
+function choose(person) {
+  const { begin } = word();
+  const after = to.value.slice(to.selectionStart);
+  const lead = begin ? " " : "";
+  const name = person.name.replace(/[,;<>\n]/g, " ");
+  to.setRangeText(`${lead}${name} <${person.number}>${after.trim() ? "" : ", "}`, begin, to.selectionStart, "end");
+  close();
+  to.focus();
+}
+
+function show(people) {
+  found = people;
+  list.replaceChildren(...people.map((person, at) => {
+    const item = document.createElement("li");
+    const name = document.createElement("span");
+    const number = document.createElement("bdi");
+    item.id = `person-${at}`;
+    item.setAttribute("role", "option");
+    name.dir = "auto";
+    name.textContent = person.label ? `${person.name} · ${person.label}` : person.name;
+    number.dir = "ltr";
+    number.className = "note";
+    number.textContent = person.number;
+    item.append(name, number);
+    item.addEventListener("mousedown", (event) => {
+      event.preventDefault();
+      choose(person);
+    });
+    return item;
+  }));
+  list.hidden = people.length === 0;
+  to.setAttribute("aria-expanded", String(people.length > 0));
+  mark(-1);
+}
+
+to.addEventListener("input", async () => {
+  const typed = word().text;
+  const mine = ++asked;
+  if (typed.length < 2 || typed.includes("<")) {
+    close();
+    return;
+  }
+  try {
+    const people = await ask(`${box.dataset.people}?q=${encodeURIComponent(typed)}`);
+    if (mine === asked) show(people);
+  } catch {
+    close();
+  }
+});
+to.addEventListener("blur", close);
+to.addEventListener("keydown", (event) => {
+  if (list.hidden) return;
+  if (event.key === "ArrowDown") mark((active + 1) % found.length);
+  else if (event.key === "ArrowUp") mark((active + found.length) % found.length - 1 < 0 ? found.length - 1 : active - 1);
+  else if (event.key === "Enter" && active >= 0) choose(found[active]);
+  else if (event.key === "Escape") close();
+  else return;
+  event.preventDefault();
+});
