@@ -1,6 +1,9 @@
 """The operator's page in a browser, asked for by plain HTTP under a name of a home network."""
 
+import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from phonegate.operations.control_client import OwnerRequest, ask
+from phonegate.store.database import Database
 from tests.end_to_end.chromium import HOME, Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
 
@@ -27,6 +31,12 @@ SHOTS = os.environ.get("CONSOLE_SHOTS")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     database = tmp_path_factory.mktemp("gateway") / "phonegate.db"
     settings = {"OPERATOR_TOKEN": TOKEN, "ALARMS_DISK_LOW_BYTES": 10**15}
+    Database.open(database).close()
+    hour = int(time.time()) // 3_600
+    month = [(hour - n, 10**8 - n * 10**5, 10**10 + n * 10**5, 10**6 - n) for n in range(1, 721)]
+    with contextlib.closing(sqlite3.connect(database)) as file:
+        file.executemany("INSERT INTO gateway_hours VALUES (?, ?, ?, ?)", month)
+        file.commit()
     with GatewayProcess(database, settings=settings) as process:
         ask(process.database, OwnerRequest("POST", "/orgs", {"org": "myorg", "secret": SECRET}))
         receive(process, "hello")
@@ -50,6 +60,7 @@ def test_an_operator_looks_after_the_gateway(
     look_over(browser, folder=folder, name="operator")
     browser.resize(1280)
     assert "disk_low" in browser.find(".alarm").text
+    assert "grows by 2.4 MB a day" in browser.find("main").text
 
     # What comes in meanwhile is shown without a reload.
     receive(gateway, "another")
@@ -58,9 +69,9 @@ def test_an_operator_looks_after_the_gateway(
         lambda _: browser.run("return document.querySelector('tfoot td').innerText") == "2"
     )
 
-    browser.click("details summary")
+    browser.click("details.card > summary")
     browser.find("#org-org").send_keys("second")
-    browser.click("details button")
+    browser.click("details.card button")
     made = browser.find("[data-once] code").text
     look_over(browser, folder=folder, name="operator-secret")
     assert reads(gateway, "second", made)
@@ -73,7 +84,7 @@ def test_an_operator_looks_after_the_gateway(
 
     browser.driver.get(f"{url}/console/operator/orgs/second")
     browser.find("#remove-confirm").send_keys("second")
-    browser.click(".danger")
+    browser.click("button.danger:not(.quiet)")
     browser.until(lambda driver: "is removed" in driver.page_source)
 
     browser.find("#copy-folder").send_keys(str(tmp_path))

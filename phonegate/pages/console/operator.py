@@ -1,15 +1,19 @@
 """The operator's page: the gateway as it is now, its orgs, alarms, copies and registration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import attrs
 from quart import Response
 
 from phonegate.domain.registration import MODES
+from phonegate.model.figures import HOUR_MS
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import FieldProblem, NotFound, Refused
 from phonegate.model.storage_errors import StoreError
+from phonegate.pages.console.growth import SHOWN_HOURS, Growth, growth
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
 from phonegate.quantities import duration, size
@@ -20,6 +24,8 @@ MODE_WORDS: Final[Mapping[str, str]] = {
     "closed": "No one: you alone make orgs",
 }
 """Who may make an org by a first call, by mode."""
+
+UTC: Final = ZoneInfo("UTC")
 
 WAITS_FOR: Final[Mapping[str, str]] = {
     "phone": "for a phone that is away",
@@ -194,8 +200,15 @@ async def _page(visit: Visit, filled: Filled | None = None, *, trials: Any = Non
         modes=[(mode, MODE_WORDS[mode]) for mode in MODES],
         filled=filled,
         trials=trials,
+        growth=await _growth(visit),
         **await _now(visit),
     )
+
+
+async def _growth(visit: Visit) -> Growth | None:
+    now = visit.services.now_ms()
+    hours = await visit.services.figures.gateway(now - SHOWN_HOURS * HOUR_MS, now + HOUR_MS)
+    return growth(hours, UTC)
 
 
 async def _now(visit: Visit) -> dict[str, Any]:
@@ -204,9 +217,14 @@ async def _now(visit: Visit) -> dict[str, Any]:
     return {
         "now": figures(await visit.call("status", query={"phones": True})),
         "alarms": (await visit.call("list_alarms"))["alarms"],
-        "copies": {**copies, "copies": shown},
+        "copies": {**copies, "copies": shown, "folder": _folder(shown)},
         "duration": duration,
     }
+
+
+def _folder(copies: Sequence[Mapping[str, Any]]) -> str:
+    """Returns where the last copy was put, which is where the next one goes as a rule."""
+    return str(PurePath(copies[0]["file"]).parent) if copies else ""
 
 
 async def _org_page(visit: Visit, filled: Filled | None = None) -> Response:
