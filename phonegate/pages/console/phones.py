@@ -195,12 +195,13 @@ async def _shown(visit: Visit, *, status: int = 200, **more: Any) -> Response:
     if visit.by_script:
         return await visit.part("console/parts/phone_state.html", **context)
     course = await visit.services.phone_history.course(visit.principal, phone.id, period)
+    zone = ZoneInfo("UTC")
     return await visit.page(
         "console/phone.html",
         status=status,
         course=course,
-        plots=phone_words.plots(course, zone=ZoneInfo("UTC")),
-        absences=phone_words.absences(course),
+        plots=phone_words.plots(course, zone=zone),
+        absences=phone_words.absences(course, zone=zone),
         **context,
     )
 

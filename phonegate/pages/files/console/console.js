@@ -131,3 +131,10 @@ document.addEventListener("phonegate:signed-out", () => {
 
 showTimes();
 setInterval(() => showTimes(), 60_000);
+
+// Days are the reader's: pages that the gateway makes know the time zone from here.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (/^[A-Za-z0-9_+/-]{1,64}$/.test(zone || "")) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `phonegate_zone=${zone}; path=${root}; max-age=31536000; SameSite=Strict${secure}`;
+}
