@@ -25,7 +25,8 @@ def size(count: int) -> str:
     """Returns a number of bytes with three digits and a unit of thousands."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
-        if value < _STEP:
+        # What would be rounded up to a thousand is one of the next unit.
+        if float(f"{value:.3g}") < _STEP:
             return f"{value:.3g} {unit}"
         value /= _STEP
     return f"{value:.3g} TB"

@@ -33,6 +33,15 @@ SIM = "+15550000001"
 FRIEND = "+15553334444"
 SENDER = "+15551112222"
 
+PEOPLE = (
+    ("+4915112345671", "Kommst du heute Abend zum Essen?"),
+    ("+972501234567", "אני מאחרת בעשר דקות, סליחה"),
+    ("+819012345678", "明日の会議は10時からです。"),
+    ("Sparkasse", "Your one-time code is 493021. Never pass it on."),
+    (SENDER, "Hello from the simulated phone."),
+)
+"""Who writes as the demo begins, so that the console has something to show."""
+
 STEP_S = 30.0
 """Most seconds for one step, on a busy machine. Each usually takes a fraction of a second."""
 
@@ -155,7 +164,8 @@ class _Guide:
         phone = await self._phone(Plan(reply=True, delay_ms=(300, 900), delivery_reports=True))
         since = (await self._events(limit=1))["last_id"]
         click.echo(_invitation(self._url))
-        phone.receive_sms(SENDER, "Hello from the simulated phone.")
+        for number, words in PEOPLE:
+            phone.receive_sms(number, words)
         text = {"to": FRIEND, "body": "Sent by the demo. Are you there?"}
         (await self._client.post(f"/send/{ORG}", json=text)).raise_for_status()
         while True:

@@ -16,11 +16,13 @@ from phonegate.model.figures import HOUR_MS
 Step = Literal["hour", "day"]
 
 MAX_HOURS: Final = 14 * 24
-"""Most hours that are shown each by itself: more bars than that nobody tells apart."""
+"""Most hours that are shown each by itself: more bars could not be distinguished."""
 
 MAX_DAYS: Final = 400
 
 _FIRST_DAY: Final = date(2000, 1, 1)
+_LAST_DAY: Final = date(2200, 1, 1)
+"""Beyond these, clocks and zones are not asked."""
 
 
 @attrs.frozen
@@ -75,7 +77,9 @@ def last_days(count: int, now: int, zone: ZoneInfo) -> Span:
 
 def days_between(first: date, last: date, zone: ZoneInfo) -> Span:
     """Returns days in either order, the newest ones where there are too many."""
-    first, last = max(min(first, last), _FIRST_DAY), max(first, last, _FIRST_DAY)
+    first, last = (
+        min(max(day, _FIRST_DAY), _LAST_DAY) for day in (min(first, last), max(first, last))
+    )
     return _by_day(max(first, last - timedelta(days=MAX_DAYS - 1)), last, zone)
 
 

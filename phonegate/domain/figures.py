@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.figure_spans import Span
+from phonegate.domain.figure_spans import Slot, Span
 from phonegate.domain.pacing import PacingRates
 from phonegate.model.figures import (
     HOUR_MS,
@@ -19,6 +19,9 @@ from phonegate.model.principal import Principal
 from phonegate.model.refusals import Forbidden
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+
+MOST_ROWS: Final = 50_000
+"""Rows of a file: some 5 MB."""
 
 MOST_SENDERS: Final = 100
 """SIMs and carriers that are listed, those that did most."""
@@ -83,9 +86,34 @@ class FigureReading:
             Forbidden: The reader sees only some of the org's messages. How many there are of the
                 others is not for it, and figures do not know to whom each went.
         """
-        if reader.limits is not None and reader.limits.sees:
-            raise Forbidden(NOT_ALL)
+        _require_all(reader)
         return await self._database.read(lambda tx: self._report(tx, reader, span, sender))
+
+    async def rows(
+        self, reader: Principal, span: Span, sender: str | None = None
+    ) -> list[tuple[Slot, str, Figures]]:
+        """Returns the same for each SIM and carrier, with what people call it.
+
+        Raises:
+            Forbidden: As `over`.
+        """
+        _require_all(reader)
+
+        def read(tx: Tables) -> list[tuple[Slot, str, Figures]]:
+            names = None if sender is None else _names(tx, reader.org, span, sender)
+            found: dict[tuple[int, str], Figures] = {}
+            for number, name, figures in tx.figures.by_slot_and_sender(
+                reader.org, [slot.hours for slot in span.slots], names, MOST_ROWS
+            ):
+                key = number, _id(name)
+                found[key] = found.get(key, Figures()) + figures
+            labels = {id_: _label(tx, reader.org, id_) for _, id_ in found}
+            return [
+                (span.slots[number], labels[id_], figures)
+                for (number, id_), figures in found.items()
+            ]
+
+        return await self._database.read(read)
 
     async def gateway(self, begin: int, end: int) -> list[GatewayHour]:
         """Returns how the gateway was, by hour, from *begin* to before *end* (ms)."""
@@ -99,10 +127,7 @@ class FigureReading:
         first, last = span.slots[0].hours[0], span.slots[-1].hours[1]
         found = tx.figures.by_sender(org, first, last, MOST_SENDERS)
         senders = tuple(self._senders(tx, reader, found))
-        names = None
-        if sender is not None:
-            # What it did before may be counted by another spelling of its number.
-            names = [sender, *(one.sender for one in found if _id(one.sender) == sender)]
+        names = None if sender is None else _names(tx, org, span, sender)
         slots = tx.figures.by_slot(org, [slot.hours for slot in span.slots], names)
         (before,) = tx.figures.by_slot(org, [span.before.hours], names)
         return FigureReport(
@@ -132,6 +157,18 @@ class FigureReading:
                 busiest=max(one.busiest for one in ones),
                 per_hour=rate.segments_per_minute * 60 if is_sim and not rate.unlimited else None,
             )
+
+
+def _require_all(reader: Principal) -> None:
+    if reader.limits is not None and reader.limits.sees:
+        raise Forbidden(NOT_ALL)
+
+
+def _names(tx: Tables, org: int, span: Span, sender: str) -> list[str]:
+    """Returns by which names a SIM is counted: its number may be written in several ways."""
+    first, last = span.before.hours[0], span.slots[-1].hours[1]
+    found = tx.figures.by_sender(org, first, last, MOST_SENDERS)
+    return [sender, *(one.sender for one in found if _id(one.sender) == sender)]
 
 
 def _id(sender: str) -> str:

@@ -25,30 +25,39 @@ class Attendance:
     _database: Database
     _now_ms: Callable[[], int]
 
-    async def note(self, online: Mapping[int, bool]) -> None:
+    async def note(self, online: Mapping[int, bool], *, at: int | None = None) -> None:
         """Notes phones that have come (True) or gone, no more than `NOTED_AT_ONCE`.
+
+        Args:
+            online: By their rows.
+            at: When that was, as far as it is known. None: now.
 
         Raises:
             StoreError: It can't be stored.
         """
         now = self._now_ms()
 
-        def note(tx: Tables) -> None:
+        def write(tx: Tables) -> None:
             for phone, is_online in online.items():
                 if tx.phones.set_online(phone, is_online):
-                    (tx.phone_history.came if is_online else tx.phone_history.went)(phone, now)
+                    note = tx.phone_history.came if is_online else tx.phone_history.went
+                    note(phone, now if at is None else min(at, now))
                     record(tx, "phone.online" if is_online else "phone.offline", phone, now)
 
-        await self._database.write(note, patient=True, size=len(online))
+        await self._database.write(write, patient=True, size=len(online))
 
     async def clear(self) -> None:
         """Notes that none is connected: those that were when the last run ended are gone.
 
+        After a crash they have been away since the last time that is known at which the gateway
+        served (see `phone_history`).
+
         Raises:
             StoreError: It can't be stored.
         """
+        at = await self._database.read(lambda tx: tx.counters.alive())
         while left := await self._database.read(lambda tx: tx.phones.online(NOTED_AT_ONCE)):
-            await self.note(dict.fromkeys(left, False))
+            await self.note(dict.fromkeys(left, False), at=at)
 
 
 def record(

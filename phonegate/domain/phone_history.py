@@ -112,16 +112,28 @@ class HistoryKeeping:
         """Works until cancelled, or until the store is closed."""
         task_status.started()
         while True:
-            await trio.sleep(self._timings.pass_s)
             try:
+                await self.note_alive()
+                await trio.sleep(self._timings.pass_s)
                 await self.keep()
                 await self.sweep()
             except StorageUnavailable as error:
                 _log.warning("phone_history_not_kept", reason=error.reason)
+                await trio.sleep(self._timings.pass_s)
             except StoreClosed:
                 return
             except Exception:  # noqa: BLE001 - a plot that lacks something must not end the gateway
                 _log.exception("phone_history_not_kept")
+                await trio.sleep(self._timings.pass_s)
+
+    async def note_alive(self) -> None:
+        """Notes that the gateway serves: if it is killed, phones were connected until then.
+
+        Raises:
+            StoreError: It can't be stored.
+        """
+        now = self._now_ms()
+        await self._database.write(lambda tx: tx.counters.note_alive(now), patient=True, size=1)
 
     async def keep(self) -> int:
         """Keeps what phones have said since the last pass. Returns of how many.

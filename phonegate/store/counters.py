@@ -17,6 +17,19 @@ class Counters:
             (now,),
         )
 
+    def note_alive(self, now: int) -> None:
+        """Writes a time at which the gateway served."""
+        self._connection.execute(
+            "INSERT INTO marks VALUES ('alive', ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (now,),
+        )
+
+    def alive(self) -> int | None:
+        """Returns the last time that is known at which the gateway served."""
+        row = self._connection.execute("SELECT value FROM marks WHERE name = 'alive'").fetchone()
+        return None if row is None else int(row[0])
+
     def plain_fingerprints(self) -> int:
         """Returns the highest id of received messages whose fingerprint may lack SIM and media."""
         row = self._connection.execute(

@@ -60,6 +60,16 @@ BY_SLOT: Final = f"""
     GROUP BY slot.key
 """  # noqa: S608 - constants
 
+BY_SLOT_AND_SENDER: Final = f"""
+    SELECT slot.key, figures.sender, {_SUMS}
+    FROM json_each(?2) AS slot CROSS JOIN figures
+    WHERE figures.org = ?1
+        AND figures.hour >= json_extract(slot.value, '$[0]')
+        AND figures.hour < json_extract(slot.value, '$[1]')
+        AND (?3 IS NULL OR figures.sender IN (SELECT value FROM json_each(?3)))
+    GROUP BY slot.key, figures.sender ORDER BY slot.key, figures.sender LIMIT ?4
+"""  # noqa: S608 - constants
+
 BY_SENDER: Final = f"""
     SELECT sender, max(segments), {_SUMS} FROM figures
     WHERE org = ? AND hour >= ? AND hour < ?
@@ -117,6 +127,21 @@ class HourlyFigures:
         for slot, *sums in self._connection.execute(BY_SLOT, (org, json.dumps(slots), given)):
             found[slot] = _figures(sums)
         return found
+
+    def by_slot_and_sender(
+        self,
+        org: int,
+        slots: Sequence[tuple[int, int]],
+        senders: Sequence[str] | None,
+        limit: int,
+    ) -> list[tuple[int, str, Figures]]:
+        """Returns the same for each SIM or carrier that did anything, the first *limit* rows.
+
+        Each comes with the number of its span.
+        """
+        given = None if senders is None else json.dumps(list(senders))
+        rows = self._connection.execute(BY_SLOT_AND_SENDER, (org, json.dumps(slots), given, limit))
+        return [(slot, sender, _figures(sums)) for slot, sender, *sums in rows]
 
     def by_sender(self, org: int, begin: int, end: int, limit: int) -> list[SenderFigures]:
         """Returns what each SIM or carrier did in some hours, those that did most first."""

@@ -7,13 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kit.gateway import GatewayProcess
@@ -185,12 +185,12 @@ def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
     url = program.until(r"^Open http://127\.0\.0\.1:\d+/console in a browser").split()[1]
     org = program.until(r"^  Org  .*").split()[1]
     secret = program.until(r"^  Secret  .*").split()[1]
-    form = urllib.parse.urlencode({"org": org, "secret": secret}).encode()
-    asked = urllib.request.Request(f"{url}/sign-in", form, {"Origin": url.removesuffix("/console")})
-    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(
-        asked, timeout=DEADLINE_S
-    ) as page:
-        assert "demo</p>" in page.read().decode()
+    with httpx.Client(timeout=DEADLINE_S, follow_redirects=True, trust_env=False) as client:
+        token = re.findall(r'name="csrf" value="([^"]+)"', client.get(url).text)[0]
+        form = {"org": org, "secret": secret, "csrf": token}
+        origin = {"Origin": url.removesuffix("/console")}
+        page = client.post(f"{url}/sign-in", data=form, headers=origin)
+        assert "demo</p>" in page.text
     send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
     copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
     subprocess.run(["bash", "-c", copied], check=True, capture_output=True)

@@ -106,3 +106,8 @@ def test_what_is_not_known_is_no_absence() -> None:
     )
     assert made.online == 1
     assert [one.online for one in made.steps] == [None] * 92 + [1] * 4
+
+
+def test_a_presence_goes_on_where_the_next_one_begins() -> None:
+    presences = [Presence(came_at=2, went_at=3), Presence(came_at=1, went_at=2)]
+    assert merged(presences, 0, 9) == [(1, 3)]

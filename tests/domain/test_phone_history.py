@@ -17,6 +17,7 @@ from phonegate.domain.phone_history import (
     HistoryTimings,
     PhoneHistory,
 )
+from phonegate.model.phone_history import Presence
 from phonegate.model.phones import Health
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import NotFound
@@ -138,6 +139,30 @@ async def test_it_works_by_itself(
     with trio.fail_after(10):
         while not await kept(database, phones[0]):
             await trio.lowlevel.checkpoint()
+    assert await database.read(lambda tx: tx.counters.alive()) == clock.now
+
+
+async def test_after_a_crash_phones_were_there_until_the_gateway_was(
+    database: Database, phones: list[int]
+) -> None:
+    clock = Clock()
+    attendance, book = Attendance(database, clock), keeping(database, clock)
+    begun = clock.now
+    await attendance.note({phones[0]: True})
+    clock.now += HOUR
+    await book.note_alive()
+    clock.now += 60_000
+    await attendance.note({phones[1]: True})
+    clock.now += 24 * HOUR
+    await attendance.clear()
+    seen = [
+        await database.read(lambda tx, phone=phone: tx.phone_history.presences(phone, 0))  # type: ignore[misc]
+        for phone in phones[:2]
+    ]
+    assert seen == [
+        [Presence(came_at=begun, went_at=begun + HOUR)],
+        [Presence(came_at=begun + HOUR + 60_000, went_at=begun + HOUR + 60_000)],
+    ]
 
 
 async def test_the_course_is_read_for_a_caller_of_the_org(

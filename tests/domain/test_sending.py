@@ -123,6 +123,21 @@ async def test_what_waits_for_pacing_is_told_how_long(scene: Scene) -> None:
     assert etas[-1] == 30
 
 
+async def test_a_forecast_is_what_a_send_then_promises(scene: Scene) -> None:
+    assert await scene.sending.forecast(scene.org, "", 1) is None
+    scene.connect(SIM)
+    scene.phones.room = 0
+    scene.phones.segments_per_minute = 24
+    forecast = await scene.sending.forecast(scene.org, "+15551112222", 1)
+    sent = await scene.sending.send(owner(scene.org), [text()])
+    assert sent.results[0].eta_s == forecast == 3
+    assert await scene.sending.forecast(scene.org, "", 5) == 13
+    scene.phones.segments_per_minute = 0
+    assert await scene.sending.forecast(scene.org, "", 5) == 0
+    with pytest.raises(UnknownSim):
+        await scene.sending.forecast(scene.org, "+15550000000", 1)
+
+
 async def test_a_selected_number_waits_for_the_phone_that_holds_it(scene: Scene) -> None:
     await scene.database.write(lambda tx: tx.phones.report_sims(scene.org, scene.phone, [SIM], NOW))
     outcome = await scene.sending.send(owner(scene.org), [text(sim_selector="+15551112222")])

@@ -25,7 +25,7 @@ WIDTHS = (1280, 390, 360)
 """Of a desktop, a phone and a small phone, in CSS pixels."""
 WAIT_S = 30
 LOOPBACK = "127.0.0.1"
-HOME = "gate.test"
+HOME = "gate.lan"
 """A host that the browser takes for the gateway's; not one that it trusts, as it does loopback."""
 
 CONTRAST = """

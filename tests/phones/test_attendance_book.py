@@ -124,10 +124,12 @@ async def test_a_start_on_a_full_disk_finds_them_gone_later(
     note = Attendance.note
     full = True
 
-    async def refuse(self: Attendance, changes: Mapping[int, bool]) -> None:
+    async def refuse(
+        self: Attendance, changes: Mapping[int, bool], *, at: int | None = None
+    ) -> None:
         if full:
             raise StorageUnavailable("disk full")
-        await note(self, changes)
+        await note(self, changes, at=at)
 
     monkeypatch.setattr(Attendance, "note", refuse)
     monkeypatch.setattr("phonegate.phones.attendance_book.AGAIN_S", 0.01)
@@ -148,12 +150,14 @@ async def test_what_the_disk_refuses_is_noted_later(
     note = Attendance.note
     refused = 0
 
-    async def refuse(self: Attendance, changes: Mapping[int, bool]) -> None:
+    async def refuse(
+        self: Attendance, changes: Mapping[int, bool], *, at: int | None = None
+    ) -> None:
         nonlocal refused
         refused += 1
         if refused == 1:
             raise StorageUnavailable("disk full")
-        await note(self, changes)
+        await note(self, changes, at=at)
 
     monkeypatch.setattr(Attendance, "note", refuse)
     monkeypatch.setattr("phonegate.phones.attendance_book.AGAIN_S", 0.01)

@@ -1,11 +1,14 @@
 """The past of phones: what is kept of it, and what is deleted."""
 
+import sqlite3
+
 import pytest
 
 from phonegate.model.orgs import Org
 from phonegate.model.phone_history import Presence, Reading
 from phonegate.model.phones import Health
-from phonegate.store import phone_history
+from phonegate.store import migrations, phone_history
+from phonegate.store.console_schema import CONSOLE
 from phonegate.store.phone_history import BRIEF_MS, Stale
 from phonegate.store.tables import Tables
 
@@ -32,6 +35,8 @@ def test_presences_are_noted(tables: Tables, phone: int) -> None:
     assert history.presences(phone, 0) == [ended, open_]
     assert history.presences(phone, 2 * HOUR) == [open_]
     assert history.known_since(phone) == HOUR
+    history.went(phone, 4 * HOUR)
+    assert history.presences(phone, 0) == [ended, Presence(came_at=3 * HOUR, went_at=4 * HOUR)]
 
 
 def test_a_brief_absence_is_none(tables: Tables, phone: int) -> None:
@@ -100,3 +105,19 @@ def test_a_phone_that_is_there_still_keeps_its_open_presence(tables: Tables, pho
     tables.phone_history.came(phone, 1)
     assert tables.phone_history.stale(0, 10 * HOUR, 10) == []
     assert tables.phone_history.drop(Stale(phone, gone=False), 10 * HOUR, 10) == 0
+
+
+def test_what_was_known_before_is_the_first_reading() -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrations.migrate(connection, migrations.STEPS[: migrations.STEPS.index(CONSOLE)])
+    connection.execute("INSERT INTO orgs (name, secret_hash, created_at) VALUES ('o', 'h', 5)")
+    columns = "org, first_seen, last_seen, battery, network, health_at"
+    connection.execute(
+        f"INSERT INTO phones ({columns}) VALUES (1, 5, 6, 80, 'wifi', 7), (1, 5, 6, 9, NULL, NULL)"
+    )
+    assert migrations.migrate(connection)
+    history = Tables(connection).phone_history
+    assert history.readings(1, 0) == [Reading(at=7, health=Health(battery=80, network="wifi"))]
+    assert history.readings(2, 0) == []
+    assert history.known_since(1) is None
+    connection.close()

@@ -28,7 +28,7 @@ def event_line(event: Mapping[str, Any]) -> str:
     if message := data.get("message"):
         return _message(message)
     if phone := data.get("phone"):
-        return str(phone.get("name") or phone.get("model") or f"phone {phone.get('id')}")
+        return _phone(str(event.get("type")), phone)
     if alarm := data.get("alarm"):
         return str(alarm.get("sentence") or alarm.get("alarm") or "")
     if webhook := data.get("webhook"):
@@ -42,6 +42,18 @@ def mood(kind: str) -> Mood:
     if kind in _MOODS:
         return _MOODS[kind]
     return MOODS.get(kind.removeprefix("message."), "")
+
+
+def _phone(kind: str, phone: Mapping[str, Any]) -> str:
+    name = str(phone.get("name") or phone.get("model") or f"phone {phone.get('id')}")
+    if kind == "phone.health" and phone.get("battery") is not None:
+        charging = ", charging" if phone.get("charging") else ""
+        return f"{name}: battery {phone['battery']} %{charging}"
+    if kind == "phone.sims":
+        sims = [sim for sim in phone.get("sims") or () if isinstance(sim, Mapping)]
+        shown = [str(sim.get("number") or f"slot {sim.get('slot')}") for sim in sims]
+        return f"{name}: {', '.join(shown) or 'no SIM'}"
+    return name
 
 
 def _message(message: Mapping[str, Any]) -> str:

@@ -104,15 +104,13 @@ async def make(visit: Visit) -> Response:
         return await _new_page(visit, NEW.again(sent, refused), status=400)
     org, scopes = visit.principal.org_name, made["scopes"]
     snippets = key_snippets(gateway_address(visit), org, made["key"], scopes, MCP_SETUP)
-    response = await visit.page(
+    return await visit.page(
         "console/key_made.html",
         made=made,
         words=limits_in_words(made.get("limits")),
         snippets=snippets,
         scope_words=SCOPE_WORDS,
     )
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 async def show_one(visit: Visit) -> Response:

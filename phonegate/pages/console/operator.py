@@ -1,15 +1,19 @@
 """The operator's page: the gateway as it is now, its orgs, alarms, copies and registration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import attrs
 from quart import Response
 
 from phonegate.domain.registration import MODES
+from phonegate.model.figures import HOUR_MS
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import FieldProblem, NotFound, Refused
 from phonegate.model.storage_errors import StoreError
+from phonegate.pages.console.growth import SHOWN_HOURS, Growth, growth
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
 from phonegate.quantities import duration, size
@@ -21,6 +25,8 @@ MODE_WORDS: Final[Mapping[str, str]] = {
 }
 """Who may make an org by a first call, by mode."""
 
+UTC: Final = ZoneInfo("UTC")
+
 WAITS_FOR: Final[Mapping[str, str]] = {
     "phone": "for a phone that is away",
     "turn": "for their turn at a phone",
@@ -30,7 +36,9 @@ WAITS_FOR: Final[Mapping[str, str]] = {
     "result": "for the result of a push",
 }
 
-_MINUTE_S: Final = 60
+
+_FIELDS: Final[Mapping[str, str]] = {"org_id": "org", "secret_key": "secret"}
+"""The fields of forms that a refusal calls by the names that they have in the API."""
 
 
 @attrs.frozen(kw_only=True)
@@ -53,19 +61,13 @@ class Filled:
             form=form,
             values=values,
             problem=detail,
-            problems={one.field: one.problem for one in found},
+            problems={_FIELDS.get(one.field, one.field): one.problem for one in found},
         )
-
-
-def per_minute(count: int, seconds: float) -> float:
-    """Returns a rate of what happened in some seconds, a minute at most."""
-    return count * _MINUTE_S / seconds if seconds > 0 else 0.0
 
 
 def figures(status: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what the page shows of a status, in the order in which it does. Pure."""
     lately, storage = status["lately"], status["storage"]
-    seconds = max(float(lately["seconds"]), 1.0)
     waiting = {
         WAITS_FOR[reason]: one for reason, one in status["waiting"].items() if one["messages"]
     }
@@ -80,10 +82,11 @@ def figures(status: Mapping[str, Any]) -> dict[str, Any]:
         "waiting": waiting,
         "queue": sum(one["messages"] for one in waiting.values()),
         "oldest": duration(max(oldest)) if oldest else None,
-        "out": per_minute(lately["sent"], seconds),
-        "in": per_minute(lately["received"], seconds),
-        "failed": per_minute(lately["failed"] + lately["expired"], seconds),
-        "requests": per_minute(status["requests"]["lately"], seconds),
+        "sent": lately["sent"],
+        "received": lately["received"],
+        "delivered": lately["delivered"],
+        "failed": lately["failed"] + lately["expired"],
+        "requests": status["requests"]["lately"],
         "lag_ms": round(status["lag_s"] * 1000),
         "database": size(storage["database_bytes"]),
         "log": size(storage["log_bytes"]),
@@ -113,7 +116,7 @@ async def show(visit: Visit) -> Response:
 
 async def show_now(visit: Visit) -> Response:
     """Returns the figures of this moment, for a script."""
-    return await visit.part("console/operator/now.html", **await _now(visit))
+    return await visit.part("console/operator/renewed.html", **await _now(visit))
 
 
 async def make_org(visit: Visit) -> Response:
@@ -197,8 +200,15 @@ async def _page(visit: Visit, filled: Filled | None = None, *, trials: Any = Non
         modes=[(mode, MODE_WORDS[mode]) for mode in MODES],
         filled=filled,
         trials=trials,
+        growth=await _growth(visit),
         **await _now(visit),
     )
+
+
+async def _growth(visit: Visit) -> Growth | None:
+    now = visit.services.now_ms()
+    hours = await visit.services.figures.gateway(now - SHOWN_HOURS * HOUR_MS, now + HOUR_MS)
+    return growth(hours, UTC)
 
 
 async def _now(visit: Visit) -> dict[str, Any]:
@@ -207,9 +217,14 @@ async def _now(visit: Visit) -> dict[str, Any]:
     return {
         "now": figures(await visit.call("status", query={"phones": True})),
         "alarms": (await visit.call("list_alarms"))["alarms"],
-        "copies": {**copies, "copies": shown},
+        "copies": {**copies, "copies": shown, "folder": _folder(shown)},
         "duration": duration,
     }
+
+
+def _folder(copies: Sequence[Mapping[str, Any]]) -> str:
+    """Returns where the last copy was put, which is where the next one goes as a rule."""
+    return str(PurePath(copies[0]["file"]).parent) if copies else ""
 
 
 async def _org_page(visit: Visit, filled: Filled | None = None) -> Response:

@@ -9,7 +9,7 @@ import attrs
 from phonegate.api.phones_types import PhoneState
 from phonegate.domain.phone_course import Absence, Course, Period
 from phonegate.model.phones import Health
-from phonegate.pages.console.plots import Plot, Series, bars, lines
+from phonegate.pages.console.plots import Plot, Series, bars, lines, moment_words
 
 KIND_WORDS: Final[Mapping[str, str]] = {
     "link": "phonegate's own link",
@@ -37,8 +37,8 @@ DAY_MS: Final = 24 * HOUR_MS
 class ShownAbsence:
     """A time of absence, as the page lists it."""
 
-    begin: int
-    end: int | None
+    begin: str
+    end: str
     length: str
 
 
@@ -83,9 +83,9 @@ def length_words(ms: int) -> str:
     return f"{days} d {rest} h" if rest else f"{days} d"
 
 
-def absences(course: Course) -> Sequence[ShownAbsence]:
+def absences(course: Course, *, zone: ZoneInfo) -> Sequence[ShownAbsence]:
     """Returns when the phone was away, the last time first."""
-    return [_absence(one, course.end) for one in course.absences[: -MOST_ABSENCES - 1 : -1]]
+    return [_absence(one, course.end, zone) for one in course.absences[: -MOST_ABSENCES - 1 : -1]]
 
 
 def plots(course: Course, *, zone: ZoneInfo) -> Sequence[Plot]:
@@ -129,6 +129,9 @@ def _quality(dbm: int | None) -> int | None:
     return None if dbm is None else min(100, max(0, 2 * (dbm - _WEAKEST_DBM)))
 
 
-def _absence(one: Absence, now: int) -> ShownAbsence:
-    end = now if one.end is None else one.end
-    return ShownAbsence(begin=one.begin, end=one.end, length=length_words(end - one.begin))
+def _absence(one: Absence, now: int, zone: ZoneInfo) -> ShownAbsence:
+    return ShownAbsence(
+        begin=moment_words(one.begin, zone),
+        end="now" if one.end is None else moment_words(one.end, zone),
+        length=length_words((now if one.end is None else one.end) - one.begin),
+    )

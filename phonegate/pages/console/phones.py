@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import attrs
 from quart import Response
@@ -21,6 +20,7 @@ from phonegate.pages.console.conversation_path import conversation
 from phonegate.pages.console.form_fields import field_problems
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.zones import zone_of
 
 PER_PAGE: Final = 48
 """Phones of a page. An org may have thousands."""
@@ -195,12 +195,13 @@ async def _shown(visit: Visit, *, status: int = 200, **more: Any) -> Response:
     if visit.by_script:
         return await visit.part("console/parts/phone_state.html", **context)
     course = await visit.services.phone_history.course(visit.principal, phone.id, period)
+    zone = zone_of(visit)
     return await visit.page(
         "console/phone.html",
         status=status,
         course=course,
-        plots=phone_words.plots(course, zone=ZoneInfo("UTC")),
-        absences=phone_words.absences(course),
+        plots=phone_words.plots(course, zone=zone),
+        absences=phone_words.absences(course, zone=zone),
         **context,
     )
 

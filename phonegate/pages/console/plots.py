@@ -18,7 +18,7 @@ from phonegate.pages.console.scales import TimeTick, Unit, in_words, scale, time
 
 Tone = Literal["mark", "ok", "warn", "bad", "soft"]
 
-_WIDE: Final = (720, 230)
+_WIDE: Final = (560, 210)
 _NARROW: Final = (340, 190)
 _ABOVE: Final = 12
 """Room above the highest line, for half of its label."""
@@ -310,7 +310,8 @@ def _drawn(plot: Plot, form: Literal["wide", "narrow"], width: int, height: int)
         times=tuple(marks),
         bars=tuple(_stacks(plot.series, edges, y)) if is_bars else (),
         lines=() if is_bars else tuple(_lines(plot, places, y)),
-        columns=tuple(_columns(plot, edges)),
+        # A narrow place is a phone, where there is nothing to point with.
+        columns=tuple(_columns(plot, edges)) if form == "wide" else (),
         limit=None if plot.limit is None else Mark(y(plot.limit[0]), plot.limit[1]),
     )
 

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
+from phonegate.quantities import duration, size
+
 Unit = Literal["count", "seconds", "bytes", "percent"]
 """What the values of a plot are. Seconds and bytes are said in the unit that suits their size."""
 
@@ -20,9 +22,7 @@ _LENGTHS: Final = (
 )
 """Steps of a scale of durations, in seconds."""
 
-_SIZES: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (1_000, "kB"), (1, "B"))
 _COUNTS: Final = ((10**9, "G"), (10**6, "M"), (1_000, "k"))
-_SPANS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 _QUARTERS: Final = (0, 25, 50, 75, 100)
 """The ticks of a scale of percents that comes near the whole."""
@@ -94,33 +94,20 @@ def in_words(value: float, unit: Unit) -> str:
     if unit == "percent":
         return f"{value:.3g} %"
     if unit == "seconds":
-        return _duration(value)
+        if round(value, 1) < _TENTHS_BELOW:
+            return f"{value:.1f}".removesuffix(".0") + " s"
+        return duration(round(value))
     if unit == "bytes":
-        return _in_units(value, _SIZES, " ")
-    return f"{value:,.0f}" if value < _ABBREVIATED else _in_units(value, _COUNTS, "")
+        return size(round(value))
+    return f"{value:,.0f}" if value < _ABBREVIATED else _abbreviated(value)
 
 
-def _in_units(value: float, units: Sequence[tuple[int, str]], between: str) -> str:
-    for size, name in units:
+def _abbreviated(value: float) -> str:
+    for size_, name in _COUNTS:
         # What would be rounded up to a thousand is one of the next unit.
-        if value >= size * 0.9995:
-            return f"{_three_digits(value / size)}{between}{name}"
-    return f"{_three_digits(value)}{between}{units[-1][1]}"
-
-
-def _three_digits(value: float) -> str:
-    return f"{float(f'{value:.3g}'):.12g}"
-
-
-def _duration(seconds: float) -> str:
-    if round(seconds, 1) < _TENTHS_BELOW:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
-    whole = round(seconds)
-    for (size, name), (less, lesser) in pairwise(_SPANS):
-        if whole >= size:
-            rest = whole % size // less
-            return f"{whole // size} {name}" + (f" {rest} {lesser}" if rest else "")
-    return f"{whole} s"
+        if value >= size_ * 0.9995:
+            return f"{float(f'{value / size_:.3g}'):.12g}{name}"
+    return f"{value:,.0f}"
 
 
 # -- times

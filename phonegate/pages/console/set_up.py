@@ -49,11 +49,16 @@ class SetUpPages:
 
     async def take(self, request: Request, token: str) -> Response:
         """Makes the org, and shows its secret, signed in to it."""
+        set_up, caller = self.services.accounts.set_up, _caller(request)
+        try:
+            # Before its body is read: that of an unknown caller may be long.
+            set_up.admit(token, caller)
+        except (NotFound, Conflict, Throttled) as refused:
+            return await self._ended(request, refused)
         form = await quart_request.form
         name = form.get("org", "").strip()
         own = form.get("kind") == CHOSEN
         closes = "close" in form
-        caller, set_up = _caller(request), self.services.accounts.set_up
         try:
             secret = _typed(form.get("secret", "")) if own else None
             org, secret = await set_up.make_org(token, caller, name, secret)

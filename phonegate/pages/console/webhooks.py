@@ -257,15 +257,13 @@ def _phone(phone: Mapping[str, Any]) -> str:
 
 
 async def _secret_page(visit: Visit, made: Mapping[str, Any], *, new: bool) -> Response:
-    response = await visit.page(
+    return await visit.page(
         "console/webhook_secret.html",
         hook=made["webhook"],
         secret=made["secret"],
         new=new,
         check=None if made["webhook"]["shape"] == "twilio" else SIGNATURE_CHECK,
     )
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 ROUTES: Final = (

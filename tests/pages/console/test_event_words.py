@@ -43,6 +43,16 @@ def test_a_long_text_is_cut() -> None:
     assert line.endswith("x…")
 
 
+def test_a_report_of_a_phone_says_what_it_reports() -> None:
+    phone = {"name": "Pixel", "battery": 83, "charging": True, "sims": [{"slot": 0}, {"slot": 1}]}
+    shown = {kind: event_line({"type": kind, "data": {"phone": phone}}) for kind in EVENT_TYPES}
+    assert shown["phone.health"] == "Pixel: battery 83 %, charging"
+    assert shown["phone.sims"] == "Pixel: slot 0, slot 1"
+    assert shown["phone.online"] == "Pixel"
+    bare = {"type": "phone.sims", "data": {"phone": {"name": "Pixel"}}}
+    assert event_line(bare) == "Pixel: no SIM"
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["message", "phone", "alarm", "webhook"]),

@@ -43,7 +43,7 @@ async def test_the_first_org_is_made_and_its_browser_signed_in(new: Web) -> None
             form = await client.get(path)
             assert form.status_code == 200
             assert "no-store" in form.headers["cache-control"]
-            assert form.headers["referrer-policy"] == "no-referrer"
+            assert form.headers["referrer-policy"] == "same-origin"
             made = await set_up(client, path)
             assert made.status_code == 200
             assert made.headers["cache-control"] == "no-store"

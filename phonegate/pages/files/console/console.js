@@ -92,6 +92,23 @@ document.addEventListener("submit", (event) => {
   dialog.showModal();
 });
 
+// On a machine that others use too, no draft stays behind one who signs out.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-sign-out]")) return;
+  try {
+    for (const name of Object.keys(localStorage)) {
+      if (name.startsWith("phonegate draft ")) localStorage.removeItem(name);
+    }
+  } catch {
+    // A browser that keeps nothing has no drafts.
+  }
+});
+
+// A page that the browser has kept may be of a session that has ended since.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 document.querySelector("[data-back]")?.addEventListener("click", (event) => {
   if (history.length < 2) return;
   event.preventDefault();
@@ -114,3 +131,10 @@ document.addEventListener("phonegate:signed-out", () => {
 
 showTimes();
 setInterval(() => showTimes(), 60_000);
+
+// Days are the reader's: pages that the gateway makes know the time zone from here.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (/^[A-Za-z0-9_+/-]{1,64}$/.test(zone || "")) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `phonegate_zone=${zone}; path=${root}; max-age=31536000; SameSite=Strict${secure}`;
+}

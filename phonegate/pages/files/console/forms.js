@@ -2,6 +2,8 @@
 // form is sent once however often its button is pressed. Without this file, or where the page of a
 // question can't be fetched, its link leads to that page.
 
+const AGAIN_MS = 5000;
+
 let open = null;
 
 async function ask(link) {
@@ -50,6 +52,7 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || form.method !== "post") return;
   if (form.dataset.sent) event.preventDefault();
   form.dataset.sent = "yes";
+  setTimeout(() => delete form.dataset.sent, AGAIN_MS); // its answer may be a file, and no new page
 });
 
 // A page that the browser has kept is shown again as it was left.

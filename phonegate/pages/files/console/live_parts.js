@@ -7,6 +7,7 @@ import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
 
 const PAUSE_MS = 1500; // between two fetches: ten thousand phones may come at once
+const SHARE = 10; // and a list of them, which takes the gateway long, is fetched more rarely
 const plans = new WeakMap();
 
 function concerns(part, { type, data }) {
@@ -35,8 +36,9 @@ export function refresh(part) {
   const plan = plans.get(part) || {};
   plans.set(part, plan);
   if (plan.timer) return;
-  const wait = Math.max(100, (plan.done || 0) + PAUSE_MS - Date.now());
+  const wait = Math.max(100, (plan.next || 0) - Date.now());
   plan.timer = setTimeout(async () => {
+    const begun = Date.now();
     try {
       if (!document.hidden) {
         place(part, await ask(part.dataset.part));
@@ -46,7 +48,7 @@ export function refresh(part) {
       // The page shows what it showed; a banner says that the connection is lost.
     }
     plan.timer = 0;
-    plan.done = Date.now();
+    plan.next = Date.now() + Math.max(PAUSE_MS, SHARE * (Date.now() - begun));
   }, wait);
 }
 

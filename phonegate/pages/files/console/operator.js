@@ -15,8 +15,10 @@ async function renew() {
   if (document.hidden) return;
   try {
     const html = await ask(place.dataset.now);
-    place.replaceChildren(elements(html));
-    showTimes(place);
+    for (const part of [...elements(html).children]) {
+      document.getElementById(part.id).replaceWith(part);
+      showTimes(part);
+    }
     if (lost) tell("back");
     lost = false;
   } catch (error) {

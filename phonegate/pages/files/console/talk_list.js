@@ -2,6 +2,7 @@
 
 import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
+import { inTurns } from "./turns.js";
 
 const MOST_ROWS = 40; // that change at once; beyond, the list is read anew
 const AGAIN_MS = 2000;
@@ -22,7 +23,7 @@ export class TalkList {
     this.part = section.querySelector("[data-part]");
     this.open = open; // the address of the conversation that is open, or null
     this.waiting = new Map();
-    this.planned = false;
+    this.plan = inTurns(() => this.flush());
     this.timer = 0;
     this.read = 0;
     document.addEventListener("phonegate:event", ({ detail }) => this.take(detail));
@@ -74,14 +75,10 @@ export class TalkList {
     if (!found.message || message.id >= found.message.id) found.message = message;
     if (message.direction === "in") found.received.add(message.id);
     this.waiting.set(message.address, found);
-    if (this.planned) return;
-    this.planned = true;
-    if (document.hidden) setTimeout(() => this.flush(), 250);
-    else requestAnimationFrame(() => this.flush());
+    this.plan();
   }
 
   flush() {
-    this.planned = false;
     const some = [...this.waiting].sort(([, a], [, b]) => a.message.id - b.message.id);
     this.waiting.clear();
     if (some.length > MOST_ROWS || this.rows === null || this.rows.dataset.filter === "unread") {

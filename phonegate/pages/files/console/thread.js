@@ -2,10 +2,11 @@
 
 import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
+import { inTurns } from "./turns.js";
 import { countSoon, setUnread } from "./unread.js";
 
 const MOST_BUBBLES = 400; // in the page at once
-const MOST_WAITING = 200; // of a flood; those before them are loaded when they are scrolled to
+const MOST_WAITING = 100; // of a flood; those before them are loaded when they are scrolled to
 const NEAR = 80; // pixels from the end that count as its end
 const AGAIN_MS = 2000;
 const READ_MS = 400;
@@ -31,9 +32,11 @@ export class Thread {
     this.jump = article.querySelector("#jump");
     this.reply = null;
     this.waiting = new Map();
+    this.skipped = false;
+    this.offerOlderSoon = false;
     this.unseen = 0;
     this.readTo = Number(article.dataset.unread) ? 0 : Number(article.dataset.upto);
-    this.planned = 0;
+    this.plan = inTurns(() => this.flush());
     this.timers = new Map();
     this.refreshed = 0;
     this.gone = new AbortController();
@@ -125,16 +128,15 @@ export class Thread {
   put(message, html) {
     this.waiting.delete(message.id);
     this.waiting.set(message.id, { message, html });
-    if (this.waiting.size > MOST_WAITING) this.waiting.delete(this.waiting.keys().next().value);
-    if (this.planned) return;
-    this.planned = 1;
-    // A page that is not looked at has no frames.
-    if (document.hidden) setTimeout(() => this.flush(), 250);
-    else requestAnimationFrame(() => this.flush());
+    if (this.waiting.size > MOST_WAITING) {
+      const [oldest] = this.waiting.keys();
+      this.waiting.delete(oldest);
+      this.skipped ||= !document.getElementById(`m${oldest}`);
+    }
+    this.plan();
   }
 
   flush() {
-    this.planned = 0;
     if (this.gone.signal.aborted) return;
     const wasAtEnd = this.isAtEnd;
     const some = [...this.waiting.values()].sort((a, b) => a.message.id - b.message.id);
@@ -142,6 +144,7 @@ export class Thread {
     let added = 0;
     let mine = false;
     let words = "";
+    if (this.skipped) this.leaveOut(wasAtEnd);
     for (const { message, html } of some) {
       const how = this.place(message.id, html);
       if (how === "added") {
@@ -150,6 +153,8 @@ export class Thread {
       }
       if (how !== "unknown" || message.direction === "in") words = this.inWords(message, how);
     }
+    if (this.offerOlderSoon) this.offerOlder();
+    this.offerOlderSoon = false;
     this.trim(wasAtEnd || mine);
     this.arrange();
     if (wasAtEnd || (mine && this.isNewest)) this.toEnd();
@@ -157,6 +162,17 @@ export class Thread {
     if (words) this.news.textContent = words;
     if (some.some(({ message }) => message.direction === "in")) this.readSoon();
     this.refreshWaiting();
+  }
+
+  /** Leaves no hole where more has come than is shown: what stands before it goes, or what comes after it. */
+  leaveOut(wasAtEnd) {
+    this.skipped = false;
+    if (!wasAtEnd) {
+      this.article.dataset.newest = "";
+      return;
+    }
+    for (const one of this.list.querySelectorAll(".bubble[data-id]")) one.remove();
+    this.offerOlderSoon = true;
   }
 
   inWords(message, how) {
@@ -178,10 +194,8 @@ export class Thread {
       if (focused) this.scroll.focus({ preventScroll: true });
       return "changed";
     }
-    const shown = [...this.list.querySelectorAll(".bubble[data-id]")];
-    const next = this.after(shown, id);
-    const first = shown[0];
-    if (next === first && first && this.article.querySelector("#older")) return "unknown"; // it is older than what is shown
+    const next = this.after(id);
+    if (next && next === this.list.querySelector(".bubble[data-id]") && this.article.querySelector("#older")) return "unknown"; // it is older than what is shown
     if (!next && !this.isNewest) {
       this.see(this.unseen + 1);
       return "unknown";
@@ -192,9 +206,14 @@ export class Thread {
   }
 
   /** Returns the first shown bubble whose id is higher. */
-  after(shown, id) {
-    if (!shown.length || Number(shown.at(-1).dataset.id) < id) return null;
-    return shown.find((one) => Number(one.dataset.id) > id) || null;
+  after(id) {
+    let found = null;
+    for (let one = this.list.lastElementChild; one; one = one.previousElementSibling) {
+      if (!one.dataset.id) continue;
+      if (Number(one.dataset.id) < id) break;
+      found = one;
+    }
+    return found;
   }
 
   /** Returns what new bubbles are put before: what is being sent, which has no id yet, stands last. */

@@ -1,0 +1,215 @@
+"""Takes pictures of every screen of the console: `python -m tests.end_to_end.console_screens OUT`.
+
+It starts a real gateway with a small world (see `console_world`), with phones that are online,
+webhooks of which one fails, and messages that wait for an approval. Each screen is taken at 360,
+768 and 1440 px, by day and by night, and what is wrong with it is printed.
+"""
+
+import contextlib
+import http.server
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import click
+import httpx
+import trio
+
+from kit.gateway import GatewayProcess
+from phonegate.operations.control_client import OwnerRequest, ask
+from phonegate.pages.console.screens import MENU
+from phonegate.phone.address import Address
+from phonegate.phone.simulated_faults import Plan
+from phonegate.phone.simulated_phone import SimulatedPhone
+from tests.end_to_end.chromium import Browser
+from tests.end_to_end.console_browser import SIZES, sign_in
+from tests.end_to_end.console_world import (
+    ANNA,
+    CAR,
+    KENJI,
+    KITCHEN,
+    NOA,
+    OFFICE,
+    ORG,
+    PARENTS,
+    SECRET,
+    build,
+)
+
+QUIET: Final = {"hours": "23:00-06:00", "zone": "Europe/Berlin"}
+
+OPERATOR_TOKEN: Final = "a-token-of-the-operator"
+
+SETTINGS: Final = {
+    "OPERATOR_TOKEN": OPERATOR_TOKEN,
+    "WEBHOOKS_ALLOW": "127.0.0.0/8",
+    "PACING_SEGMENTS_PER_MINUTE": 0,
+}
+
+OUTSIDE: Final = {
+    "start": "/",
+    "reference": "/reference",
+    "sign-in": "/console/sign-in",
+}
+"""What is shown without a session."""
+
+WITHIN: Final = {
+    "thread": f"/conversations/{quote(ANNA, safe='')}",
+    "thread-rtl": f"/conversations/{quote(NOA, safe='')}",
+    "search": "/conversations?q=appointment",
+    "phone": "/phones/1",
+    "pair": "/phones/pair",
+    "webhook": "/webhooks/2",
+    "first-steps": "/first-steps",
+}
+"""Beside the entries of the menu."""
+
+
+class _Receiver(http.server.BaseHTTPRequestHandler):
+    """A webhook's receiver: it takes what comes to /good, and fails all else."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        good = self.path == "/good"
+        self.send_response(200 if good else 500)
+        self.end_headers()
+        self.wfile.write(b"ok" if good else b"Internal error: no such table: sms")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[str]:
+    """Serves the receiver, whose address it gives."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@contextlib.contextmanager
+def phones(url: str) -> Iterator[None]:
+    """Keeps the phones of the world online, but for the one that is away."""
+    scope = trio.CancelScope()
+    up = threading.Event()
+
+    async def run() -> None:
+        with scope:
+            async with trio.open_nursery() as nursery:
+                for identity in (KITCHEN, OFFICE):
+                    address = Address.parse(url, ORG, SECRET)
+                    plan = Plan(delivery_reports=True, battery=True, reply=False)
+                    phone = SimulatedPhone(address, identity=identity, plan=plan)
+                    await nursery.start(phone.run)
+                token.append(trio.lowlevel.current_trio_token())
+                up.set()
+
+    token: list[trio.lowlevel.TrioToken] = []
+    thread = threading.Thread(target=trio.run, args=(run,), daemon=True)
+    thread.start()
+    assert up.wait(30)
+    yield
+    token[0].run_sync_soon(scope.cancel)
+    thread.join(30)
+
+
+def furnish(url: str, hooks: str) -> None:
+    """Makes what people make by the API: keys, webhooks, assistants, and messages that wait."""
+    with httpx.Client(base_url=url, headers={"X-Secret-Key": SECRET}, trust_env=False) as client:
+
+        def post(path: str, body: dict[str, Any], key: str | None = None) -> Any:
+            headers = {} if key is None else {"X-Secret-Key": key}
+            answer = client.post(path, json=body, headers=headers, timeout=30)
+            answer.raise_for_status()
+            return answer.json()
+
+        manager = post(f"/keys/{ORG}", {"name": "home-assistant"})["key"]
+        post(f"/keys/{ORG}", {"name": "invoices", "scopes": ["send", "read"]})
+        limits = {"hold": True, "per_day": 20, "quiet_hours": QUIET}
+        agent = post(f"/keys/{ORG}", {"name": "ai-agent", "limits": limits})["key"]
+        made = {"name": "n8n", "url": f"{hooks}/good", "events": ["message.*"]}
+        post(f"/webhooks/{ORG}", made)
+        broken = {"name": "crm", "url": f"{hooks}/sms", "events": ["message.received"]}
+        post(f"/webhooks/{ORG}", {**broken, "shape": "flat"})
+        account = {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32}
+        sender = {"name": "support", "provider": "twilio", "phone_numbers": ["+13125550001"]}
+        post("/assistants", {**sender, "credentials": account}, manager)
+        for to, text in (
+            (PARENTS, "Shall I book the table for Sunday at one?"),
+            ("+15552000011", "Your appointment was moved to Friday at 11:00."),
+        ):
+            post(f"/send/{ORG}", {"to": to, "body": text}, agent)
+        away = {"to": PARENTS, "body": "I am on my way.", "sim": CAR.sims[0].number}
+        post(f"/send/{ORG}", away)
+        for number, text in (
+            ("+15552000011", "Friday is fine, thanks."),
+            (KENJI, "資料を送りました。"),
+            (ANNA, "Wo bist du? 🙂"),
+        ):
+            post("/webhook", {"org_id": ORG, "messages": [{"address": number, "body": text}]})
+
+
+class Photographer:
+    """Takes pictures, and says what is wrong on a screen."""
+
+    def __init__(self, browser: Browser, out: Path) -> None:
+        self._browser = browser
+        self._out = out
+
+    def take(self, name: str, address: str) -> None:
+        browser = self._browser
+        browser.driver.get(address)
+        for scheme in ("light", "dark"):
+            browser.sim_selector(scheme)
+            for width in SIZES:
+                browser.resize(width)
+                time.sleep(0.15)  # the page's scripts draw what depends on the width
+                browser.driver.save_screenshot(str(self._out / f"{name}-{width}-{scheme}.png"))
+                wide = browser.run("return document.documentElement.scrollWidth")
+                if wide > width:
+                    click.echo(f"{name}: {wide} px wide at {width}")
+        for complaint in browser.complaints():
+            click.echo(f"{name}: {complaint['message']}")
+
+
+def main(out: Path) -> None:
+    """Makes the world, and takes all pictures of it."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="console-") as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        browser = Browser(folder / "profile")
+        stack.callback(browser.driver.quit)
+        camera = Photographer(browser, out)
+        with GatewayProcess(folder / "empty.db") as empty:
+            camera.take("new", empty.url)
+            (link, *_) = ask(empty.database, OwnerRequest("GET", "/set-up"))["links"]
+            camera.take("set-up", link)
+        database = folder / "phonegate.db"
+        trio.run(build, database, time.time_ns() // 1_000_000)
+        hooks = stack.enter_context(receiver())
+        gateway = stack.enter_context(GatewayProcess(database, settings=SETTINGS))
+        stack.enter_context(phones(gateway.url))
+        furnish(gateway.url, hooks)
+        for screen, path in OUTSIDE.items():
+            camera.take(screen, gateway.url + path)
+        sign_in(browser, gateway.url, ORG, SECRET)
+        own = {entry.path.strip("/"): entry.path for entry in MENU if entry.scope != "owner"}
+        for screen, path in {**own, **WITHIN}.items():
+            camera.take(screen, f"{gateway.url}/console{path}")
+        browser.click("[data-sign-out] button")
+        sign_in(browser, gateway.url, "", OPERATOR_TOKEN)
+        for entry in MENU:
+            if entry.scope == "owner":
+                camera.take(entry.path.strip("/"), f"{gateway.url}/console{entry.path}")
+    click.echo(f"{len(list(out.glob('*.png')))} pictures in {out}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
