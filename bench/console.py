@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -170,11 +171,8 @@ async def run(chosen: argparse.Namespace, folder: Path) -> None:
         for messages, conversations in sizes:
             database = folder / f"{messages}.db"
             if not database.exists():
-                await asyncio.to_thread(
-                    *(inbox.fill, database, ORG, SECRET),
-                    messages=messages,
-                    conversations=conversations,
-                )
+                fill = partial(inbox.fill, messages=messages, conversations=conversations)
+                await asyncio.to_thread(fill, database, ORG, SECRET)
             gateways.append(GatewayProcess(database, settings=UNLIMITED))
             await asyncio.to_thread(gateways[-1].wait_until_ready)
             inboxes.append(await Inbox.of(gateways[-1], messages))
