@@ -149,7 +149,7 @@ def span_words(span: Span) -> str:
     """Returns what span is shown."""
     if span.step == "hour":
         return f"{moment_words(span.begin, span.zone)} to {moment_words(span.end, span.zone)}"
-    first, last = day_words(span.begin, span.zone), day_words(span.slots[-1].begin, span.zone)
+    first, last = day_words(span.begin, span.zone), day_words(span.end - 1, span.zone)
     return first if first == last else f"{first} to {last}"
 
 
@@ -206,6 +206,8 @@ def _series(name: str, tone: Tone, values: Iterable[int]) -> Series:
 
 
 def _labels(span: Span) -> list[str]:
+    if span.step == "week":
+        return [f"week from {day_words(slot.begin, span.zone)}" for slot in span.slots]
     words = moment_words if span.step == "hour" else day_words
     return [words(slot.begin, span.zone) for slot in span.slots]
 

@@ -73,6 +73,7 @@ async def test_a_sim_and_a_time_are_chosen(web: Web) -> None:
     assert f"<bdi>{SIM}</bdi>" in week
     assert "Show all SIMs" in week
     assert _totals(year)["Received"] == "7"
+    assert len(re.findall(r'scope="row">week from', year)) == 6 * 52
     assert "Wed 1 Jan 2020 to Thu 2 Jan 2020" in none
     assert "On a clock of Europe/Berlin." in none
     assert none.count("Nothing in this time.") == 6
