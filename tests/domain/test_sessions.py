@@ -1,9 +1,11 @@
 """Sessions of the console: for whom they speak, and when they end."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import attrs
 import pytest
+import trio
 
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
@@ -320,6 +322,23 @@ async def test_what_ends_while_it_begins_leaves_no_session(site: Site) -> None:
     with pytest.raises(Unauthorized):
         await site.sessions.begin(key, browser="x", address=HERE)
     assert await site.database.read(lambda tx: tx.sessions.of_org(site.org)) == []
+
+
+async def test_none_that_begins_beside_a_rotation_outlives_it(site: Site) -> None:
+    secret, tokens = SECRET, list[str]()
+
+    async def begin(principal: Principal) -> None:
+        with suppress(Unauthorized):
+            tokens.append(await site.sessions.begin(principal, browser="x", address=HERE))
+
+    for number in range(10):
+        principal = await enter(site.accounts, secret)
+        secret = f"{SECRET}-{number}"
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(begin, principal)
+            nursery.start_soon(site.accounts.orgs.rotate, "myorg", secret)
+    assert [await site.sessions.find(token) for token in tokens] == [None] * len(tokens)
 
 
 async def test_a_visitors_form_is_known_by_the_cookie_beside_it(site: Site) -> None:
