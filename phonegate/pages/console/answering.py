@@ -19,6 +19,9 @@ from phonegate.pages.console.local_moment import moment
 from phonegate.pages.console.thread import Json, address_in, as_json, bubbles_of, thread_page
 from phonegate.pages.console.visit import Route, Visit
 
+MOST_ESTIMATED: Final = 1_000
+"""Messages whose leaving is simulated as one types."""
+
 
 @attrs.frozen(kw_only=True)
 class Draft:
@@ -93,14 +96,17 @@ async def read(visit: Visit) -> Response:
 
 
 async def estimate(visit: Visit) -> Response:
-    """Answers when a message would leave, for a script."""
+    """Answers when a message would leave, or the last of several, for a script."""
     sim = senders.sim_of(visit.query.get("sender", senders.ANY))
     segments = number_of(visit.query.get("segments")) or 1
+    count = number_of(visit.query.get("count")) or 1
     if sim is None:
         return visit.answer({"ok": True, "eta_s": 0})
     try:
         eta_s = await visit.services.sending.forecast(
-            visit.principal.org, parse_sim_selector(sim or None), min(segments, MAX_BODY)
+            visit.principal.org,
+            parse_sim_selector(sim or None),
+            *[min(segments, MAX_BODY)] * min(count, MOST_ESTIMATED),
         )
     except Refused:
         eta_s = None

@@ -1,6 +1,6 @@
 """The screens of batches: how far each is, what became of its messages, and the rest of it."""
 
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from quart import Response
@@ -22,7 +22,7 @@ from phonegate.model.states import (
 from phonegate.model.times import iso
 from phonegate.pages.console import csv_cells
 from phonegate.pages.console.batch_sending import send_step, withdraw
-from phonegate.pages.console.downloads import download
+from phonegate.pages.console.downloads import download, in_turn
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
@@ -80,29 +80,29 @@ async def show(visit: Visit) -> Response:
 
 async def one(visit: Visit) -> Response:
     """Shows how far a batch is, and its messages that were not sent."""
+    return await visit.page("console/batch.html", **await _shown(visit))
+
+
+async def part(visit: Visit) -> Response:
+    """Shows the same for a script to place."""
+    return await visit.part("console/batch_part.html", **await _shown(visit))
+
+
+async def _shown(visit: Visit) -> dict[str, Any]:
     batch = await _begun(visit)
     listed: list[MessageView] = []
-    if visit.may("read"):
+    if visit.may("read") and batch.count(*LISTED_STATES):
         listed = await visit.services.batches.messages(
             visit.principal, batch.token, LISTED_STATES, limit=LISTED
         )
     numbers = [message.address for message in listed]
-    names = await visit.services.contacts.names_of(visit.principal, numbers)
-    return await visit.page(
-        "console/batch.html",
-        progress=progress(batch),
-        listed=listed,
-        names=names,
-        unsent=batch.count(*UNSENT),
-        mine=batch.key == visit.principal.key_id,
-    )
-
-
-async def part(visit: Visit) -> Response:
-    """Shows how far a batch is, for a script to place."""
-    batch = await _begun(visit)
-    mine = batch.key == visit.principal.key_id
-    return await visit.part("console/batch_part.html", progress=progress(batch), mine=mine)
+    return {
+        "progress": progress(batch),
+        "listed": listed,
+        "names": await visit.services.contacts.names_of(visit.principal, numbers),
+        "unsent": batch.count(*UNSENT),
+        "mine": batch.key == visit.principal.key_id,
+    }
 
 
 async def go_on(visit: Visit) -> Response:
@@ -189,7 +189,8 @@ async def results(visit: Visit) -> Response:
         )
         for message in messages
     )
-    return download(csv_cells.csv_file(header, rows), "results.csv", csv_cells.MEDIA)
+    content = await in_turn(visit, len(messages), lambda: csv_cells.csv_file(header, rows))
+    return download(content, "results.csv", csv_cells.MEDIA)
 
 
 def progress(batch: BatchView) -> Progress:

@@ -138,9 +138,12 @@ class Tick(FormField):
 class Choices(FormField):
     """Some of several boxes."""
 
+    required: bool = attrs.field(default=False, kw_only=True)
+    """Whether the body has an empty list where none is ticked, for the API to refuse."""
+
     def read(self, sent: Sequence[str]) -> Any:
         """Returns the words of the boxes that are ticked."""
-        return list(sent) or ABSENT
+        return list(sent) if sent or self.required else ABSENT
 
     def show(self, value: Any) -> tuple[str, ...]:
         """Returns the words."""

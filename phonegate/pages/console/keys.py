@@ -65,7 +65,9 @@ _LIMITS: Final = (
     Codes("limits.codes", "One-time codes are hidden in what it reads"),
 )
 
-NEW: Final = Form(Line("name", "Name"), Choices("scopes", "What it may do"), *_LIMITS)
+NEW: Final = Form(
+    Line("name", "Name"), Choices("scopes", "What it may do", required=True), *_LIMITS
+)
 LIMITS: Final = Form(*_LIMITS, always=("limits",))
 
 SCOPE_CHOICES: Final = tuple((scope, *SCOPE_WORDS[scope]) for scope in SCOPES)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import attrs
 from quart import Response
@@ -16,6 +15,7 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.pages.console.growth import SHOWN_HOURS, Growth, growth
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
+from phonegate.pages.console.zones import zone_of
 from phonegate.quantities import duration, size
 
 MODE_WORDS: Final[Mapping[str, str]] = {
@@ -24,8 +24,6 @@ MODE_WORDS: Final[Mapping[str, str]] = {
     "closed": "No one: you alone make orgs",
 }
 """Who may make an org by a first call, by mode."""
-
-UTC: Final = ZoneInfo("UTC")
 
 WAITS_FOR: Final[Mapping[str, str]] = {
     "phone": "for a phone that is away",
@@ -208,7 +206,7 @@ async def _page(visit: Visit, filled: Filled | None = None, *, trials: Any = Non
 async def _growth(visit: Visit) -> Growth | None:
     now = visit.services.now_ms()
     hours = await visit.services.figures.gateway(now - SHOWN_HOURS * HOUR_MS, now + HOUR_MS)
-    return growth(hours, UTC)
+    return growth(hours, zone_of(visit))
 
 
 async def _now(visit: Visit) -> dict[str, Any]:

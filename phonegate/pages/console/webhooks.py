@@ -33,7 +33,7 @@ MOST_LOOKED: Final = 1_000
 NEW: Final = Form(
     Line("name", "Name"),
     Line("url", "URL"),
-    Choices("events", "What it gets"),
+    Choices("events", "What it gets", required=True),
     Line("address", "Only of messages with this number or name"),
     Line("sim", "Only of messages by this SIM"),
     Number("phone", "Only of this phone"),
@@ -43,7 +43,7 @@ NEW: Final = Form(
 CHANGED: Final = Form(
     Line("name", "Name", empty=""),
     Line("url", "URL"),
-    Choices("events", "What it gets"),
+    Choices("events", "What it gets", required=True),
     Line("address", "Only of messages with this number or name", empty=""),
     Line("sim", "Only of messages by this SIM", empty=""),
     Number("phone", "Only of this phone", empty=0),
@@ -52,9 +52,6 @@ CHANGED: Final = Form(
 )
 REMOVED_HEADER: Final = "remove_header"
 """The boxes of headers that are to be taken away."""
-
-NEED_EVENTS: Final[Sequence[str]] = ()
-"""What is sent for events where no box is ticked: the API says that one is needed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +79,7 @@ async def make(visit: Visit) -> Response:
     """Makes a webhook, and shows its secret."""
     sent = await visit.form()
     try:
-        made = await visit.call("create_webhook", body=_with_events(NEW.body(sent)))
+        made = await visit.call("create_webhook", body=NEW.body(sent))
     except Refused as refused:
         return await _form_page(visit, NEW.again(sent, refused), status=400)
     return await _secret_page(visit, made, new=True)
@@ -122,7 +119,7 @@ async def change(visit: Visit) -> Response:
     """Changes a webhook."""
     hook, sent = await _hook(visit), await visit.form()
     try:
-        body = _with_events(CHANGED.body(sent))
+        body = CHANGED.body(sent)
         for name in sent.getlist(REMOVED_HEADER):
             body.setdefault("headers", {}).setdefault(name, None)
         await visit.call("change_webhook", path={"id": hook["id"]}, body=body)
@@ -212,11 +209,6 @@ def _called(hook: Mapping[str, Any]) -> str:
     return str(hook["name"] or hook["url"])
 
 
-def _with_events(body: dict[str, Any]) -> dict[str, Any]:
-    """Returns a body in which a form without a ticked box asks for no events at all."""
-    return {"events": list(NEED_EVENTS), **body}
-
-
 async def _log(visit: Visit, id_: int, *, before: int | None, failed: bool) -> Log:
     """Reads a page of the log, in steps where only failed deliveries are wanted."""
     found: list[Mapping[str, Any]] = []
@@ -239,6 +231,10 @@ async def _form_page(
     visit: Visit, filled: Filled, *, hook: Mapping[str, Any] | None = None, status: int = 200
 ) -> Response:
     phones = (await visit.call("list_phones"))["phones"] if visit.may("read") else []
+    named = {str(one["id"]): _phone(one) for one in phones}
+    # One that is not listed stays chosen, so that to save the form lifts no filter.
+    if (chosen := filled.value("phone")) and chosen not in named:
+        named[chosen] = f"phone {chosen}"
     return await visit.page(
         "console/webhook_form.html",
         status=status,
@@ -247,7 +243,7 @@ async def _form_page(
         kinds=event_kinds(),
         shapes=SHAPE_WORDS,
         examples=shape_examples(),
-        phones=[("", "every phone"), *((one["id"], _phone(one)) for one in phones)],
+        phones=[("", "every phone"), *named.items()],
         remove_header=REMOVED_HEADER,
     )
 

@@ -103,9 +103,16 @@ def test_what_is_empty_is_left_out_unless_that_takes_something_away() -> None:
         Number("phone", empty=0),
         Tick("hold", unticked=False),
         Items("limits.to"),
+        Choices("events", required=True),
         always=("limits",),
     )
-    assert form.body(sent()) == {"limits": {}, "address": "", "phone": 0, "hold": False}
+    assert form.body(sent()) == {
+        "limits": {},
+        "address": "",
+        "phone": 0,
+        "hold": False,
+        "events": [],
+    }
 
 
 @given(st.dictionaries(st.sampled_from(["name", "limits.per_hour", "limits.to"]), st.text()))

@@ -76,6 +76,10 @@ async def test_what_is_wrong_stands_beside_its_field_and_the_form_stays_filled_i
     ):
         assert shown in answer.text
     assert (await web.call("GET", f"/keys/{ORG}")).json["count"] == 0
+    # Without a scope there is no key: the API's usual scopes would be more than was ticked.
+    answer = await person.send("/keys", {"name": "app"})
+    assert 'href="#f-scopes"' in answer.text
+    assert (await web.call("GET", f"/keys/{ORG}")).json["count"] == 0
     # A key that could lift its limits is refused in the API's own words.
     answer = await person.send("/keys", {**FIELDS, "scopes": ["manage"]})
     assert "for a key with limits" in answer.text

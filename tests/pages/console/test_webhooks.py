@@ -115,6 +115,16 @@ async def test_a_webhook_is_changed_and_what_is_emptied_is_taken_away(
     ]
 
 
+async def test_a_filter_stays_that_the_person_may_not_look_up(web: Web) -> None:
+    phone = await known_phone(web.database)
+    body = {"url": FIELDS["url"], "events": ["message.*"], "phone": phone}
+    made = await web.call("POST", f"/webhooks/{ORG}", body)
+    key = await web.call("POST", f"/keys/{ORG}", {"name": "admin", "scopes": ["manage"]})
+    person = await Person.signed_in(web, secret=key.json["key"], org="")
+    form = await person.look(f"/webhooks/{made.json['webhook']['id']}/change")
+    assert f'<option value="{phone}" selected>phone {phone}</option>' in form.text
+
+
 async def test_a_test_shows_what_the_receiver_answered_as_text(web: Web, person: Person) -> None:
     await person.send("/webhooks", FIELDS)
     hook = await the_hook(web)

@@ -7,8 +7,46 @@ import "./templates.js";
 const form = document.getElementById("compose");
 const { to, text, send_at: sendAt, offset } = form.elements;
 
-counter(text, form.querySelector("[data-count]"), () =>
-  (/\{[^{}]+\}/.test(text.value) ? ", before its {placeholders} are filled" : ""));
+// How long it takes is asked when one pauses: the gateway knows what else waits for the SIM.
+const PAUSE_MS = 500;
+const MINUTE_S = 60;
+let pace = "";
+let pause = 0;
+let shown = 1;
+
+function recipients() {
+  const typed = to.value.split(/[,;\n]/).filter((one) => one.trim()).length;
+  const rows = form.elements.table.value.split("\n").filter((one) => one.trim()).length;
+  return typed || Math.max(0, rows - 1);
+}
+
+const showCount = counter(text, form.querySelector("[data-count]"), (segments) => {
+  shown = segments;
+  return (/\{[^{}]+\}/.test(text.value) ? ", before its {placeholders} are filled" : "") + pace;
+});
+
+function words(seconds, count) {
+  if (seconds === null) return ". No phone that could send it is online";
+  const last = count > 1 ? "The last leaves" : "Leaves";
+  if (seconds < MINUTE_S) return `. ${last} ${seconds < 1 ? "at once" : "within a minute"}`;
+  return `. ${last} in about ${Math.ceil(seconds / MINUTE_S)} min`;
+}
+
+function estimate() {
+  clearTimeout(pause);
+  pause = setTimeout(async () => {
+    const count = recipients();
+    const asked = new URLSearchParams({ sender: form.elements.sender.value, segments: shown, count });
+    try {
+      pace = count && text.value ? words((await ask(`/estimate?${asked}`)).eta_s, count) : "";
+    } catch {
+      pace = "";
+    }
+    showCount();
+  }, PAUSE_MS);
+}
+for (const field of [to, text, form.elements.table, form.elements.sender]) field.addEventListener("input", estimate);
+estimate();
 
 // The offset is that of the chosen time: it changes with the season.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -46,6 +84,7 @@ function word() {
 }
 
 function close() {
+  asked += 1; // what is still being asked comes too late
   found = [];
   active = -1;
   list.hidden = true;
@@ -97,14 +136,15 @@ function show(people) {
 
 to.addEventListener("input", async () => {
   const typed = word().text;
-  const mine = ++asked;
   if (typed.length < 2 || typed.includes("<")) {
     close();
     return;
   }
+  asked += 1;
+  const mine = asked;
   try {
     const people = await ask(`${box.dataset.people}?q=${encodeURIComponent(typed)}`);
-    if (mine === asked) show(people);
+    if (mine === asked && document.activeElement === to) show(people);
   } catch {
     close();
   }
@@ -113,7 +153,7 @@ to.addEventListener("blur", close);
 to.addEventListener("keydown", (event) => {
   if (list.hidden) return;
   if (event.key === "ArrowDown") mark((active + 1) % found.length);
-  else if (event.key === "ArrowUp") mark((active + found.length) % found.length - 1 < 0 ? found.length - 1 : active - 1);
+  else if (event.key === "ArrowUp") mark(active > 0 ? active - 1 : found.length - 1);
   else if (event.key === "Enter" && active >= 0) choose(found[active]);
   else if (event.key === "Escape") close();
   else return;
