@@ -149,6 +149,10 @@ async def test_a_printed_secret_opens_nothing_from_afar(web: Web) -> None:
     assert (await Visitor.at(web, address=AFAR).sign_in()).status_code == 401
     assert is_in(await Visitor.at(web).sign_in())
     assert is_in(await Visitor.at(web, address=AFAR).sign_in("own", OWN))
+    # Nor under a name that its owner may have let point here, so that it is a page that asks.
+    elsewhere = Visitor.at(web, "http://evil.example")
+    assert (await elsewhere.sign_in(headers={})).status_code == 401
+    assert is_in(await elsewhere.sign_in("own", OWN, headers={}))
 
 
 FROM: list[tuple[dict[str, str], bool]] = [
