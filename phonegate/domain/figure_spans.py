@@ -13,12 +13,17 @@ import attrs
 
 from phonegate.model.figures import HOUR_MS
 
-Step = Literal["hour", "day"]
+Step = Literal["hour", "day", "week"]
 
-MAX_HOURS: Final = 14 * 24
+MAX_HOURS: Final = 8 * 24
 """Most hours that are shown each by itself: more bars could not be distinguished."""
 
+DAYS_SHOWN: Final = 100
+"""Most days that are shown each by itself."""
+
 MAX_DAYS: Final = 400
+
+_WEEK: Final = 7
 
 _FIRST_DAY: Final = date(2000, 1, 1)
 _LAST_DAY: Final = date(2200, 1, 1)
@@ -87,6 +92,15 @@ def by_hours(span: Span) -> Span:
     """Returns the same time by hours, or as it is where these would be too many."""
     first, last = _hours_of(span.slots)
     return span if last - first > MAX_HOURS else _by_hour(first, last, span.zone)
+
+
+def by_weeks(span: Span) -> Span:
+    """Returns the same days by sevens from the first, or as they are where there are few."""
+    if span.step != "day" or len(span.slots) <= DAYS_SHOWN:
+        return span
+    weeks = (span.slots[at : at + _WEEK] for at in range(0, len(span.slots), _WEEK))
+    slots = tuple(Slot(week[0].begin, week[-1].end) for week in weeks)
+    return Span(step="week", zone=span.zone, slots=slots)
 
 
 def _by_hour(first: int, end: int, zone: ZoneInfo) -> Span:

@@ -250,6 +250,8 @@ def _escaped(text: str) -> str:
 
 def _folded(line: str) -> str:
     """Breaks a long line, never within a character."""
+    if len(line) * 4 <= _FOLD_BYTES or len(line.encode("utf-8", "replace")) <= _FOLD_BYTES:
+        return line
     parts, size = [""], 0
     for char in line:
         length = len(char.encode("utf-8", "replace"))

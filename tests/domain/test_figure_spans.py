@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain.figure_spans import (
+    DAYS_SHOWN,
     MAX_DAYS,
+    MAX_HOURS,
+    Slot,
     by_hours,
+    by_weeks,
     days_between,
     last_days,
     last_hours,
@@ -36,7 +40,7 @@ def test_slots_follow_each_other_and_every_hour_is_in_one(
         assert hours == list(range(hours[0], hours[0] + len(hours)))
         assert span.before.hours[1] == hours[0]
         assert span.before.hours[1] - span.before.hours[0] == len(hours)
-        assert by_hours(span).step == ("hour" if len(hours) <= 14 * 24 else "day")
+        assert by_hours(span).step == ("hour" if len(hours) <= MAX_HOURS else "day")
 
 
 def test_days_are_as_long_as_the_clock_makes_them() -> None:
@@ -60,3 +64,15 @@ def test_too_long_a_time_is_its_newest_part(first: date) -> None:
 
     assert len(span.slots) == MAX_DAYS
     assert datetime.fromtimestamp(span.slots[-1].begin / 1000, BERLIN).date() == date(2029, 1, 1)
+
+
+def test_many_days_are_shown_by_the_week() -> None:
+    few = days_between(date(2026, 1, 1), date(2026, 4, 10), BERLIN)
+    many = days_between(date(2026, 1, 1), date(2026, 4, 11), BERLIN)
+    weeks = by_weeks(many)
+
+    assert len(few.slots) == DAYS_SHOWN
+    assert by_weeks(few) == few
+    assert (weeks.step, len(weeks.slots)) == ("week", 15)
+    assert (weeks.begin, weeks.end, weeks.before) == (many.begin, many.end, many.before)
+    assert weeks.slots[-1] == Slot(many.slots[98].begin, many.end)

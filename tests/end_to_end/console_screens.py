@@ -1,13 +1,14 @@
-"""Takes pictures of every screen of the console: `python -m tests.end_to_end.console_screens OUT`.
+"""Takes pictures of all screens of the console: `python -m tests.end_to_end.console_screens OUT`.
 
 It starts a real gateway with a small world (see `console_world`), with phones that are online,
 webhooks of which one fails, and messages that wait for an approval. Each screen is taken at 360,
 768 and 1440 px, by day and by night, and what is wrong with it is printed.
 """
 
+import argparse
+import base64
 import contextlib
 import http.server
-import sys
 import tempfile
 import threading
 import time
@@ -159,11 +160,15 @@ def furnish(url: str, hooks: str) -> None:
 class Photographer:
     """Takes pictures, and says what is wrong on a screen."""
 
-    def __init__(self, browser: Browser, out: Path) -> None:
+    def __init__(self, browser: Browser, wanted: argparse.Namespace) -> None:
         self._browser = browser
-        self._out = out
+        self._out: Path = wanted.out
+        self._only: frozenset[str] = frozenset(wanted.only)
+        self._quality: int | None = wanted.webp
 
     def take(self, name: str, address: str) -> None:
+        if self._only and name not in self._only:
+            return
         browser = self._browser
         browser.driver.get(address)
         for scheme in ("light", "dark"):
@@ -171,22 +176,44 @@ class Photographer:
             for width in SIZES:
                 browser.resize(width)
                 time.sleep(0.15)  # the page's scripts draw what depends on the width
-                browser.driver.save_screenshot(str(self._out / f"{name}-{width}-{scheme}.png"))
+                self._save(f"{name}-{width}-{scheme}")
                 wide = browser.run("return document.documentElement.scrollWidth")
                 if wide > width:
                     click.echo(f"{name}: {wide} px wide at {width}")
         for complaint in browser.complaints():
             click.echo(f"{name}: {complaint['message']}")
 
+    def _save(self, name: str) -> None:
+        if self._quality is None:
+            self._browser.driver.save_screenshot(str(self._out / f"{name}.png"))
+            return
+        form = {"format": "webp", "quality": self._quality}
+        shot = self._browser.driver.execute_cdp_cmd("Page.captureScreenshot", form)
+        (self._out / f"{name}.webp").write_bytes(base64.b64decode(shot["data"]))
 
-def main(out: Path) -> None:
+
+def read_arguments() -> argparse.Namespace:
+    """Reads what is wanted."""
+    parser = argparse.ArgumentParser(description="Takes pictures of all screens of the console.")
+    parser.add_argument("out", type=Path, help="the folder for them, which is made")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="SCREEN", help="such as thread; repeatable"
+    )
+    parser.add_argument(
+        "--webp", type=int, metavar="QUALITY", help="as WebP of this quality, 0 to 100, and not PNG"
+    )
+    return parser.parse_args()
+
+
+def main(wanted: argparse.Namespace) -> None:
     """Makes the world, and takes all pictures of it."""
+    out: Path = wanted.out
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="console-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         browser = Browser(folder / "profile")
         stack.callback(browser.driver.quit)
-        camera = Photographer(browser, out)
+        camera = Photographer(browser, wanted)
         with GatewayProcess(folder / "empty.db") as empty:
             camera.take("new", empty.url)
             (link, *_) = ask(empty.database, OwnerRequest("GET", "/set-up"))["links"]
@@ -208,8 +235,8 @@ def main(out: Path) -> None:
         for entry in MENU:
             if entry.scope == "owner":
                 camera.take(entry.path.strip("/"), f"{gateway.url}/console{entry.path}")
-    click.echo(f"{len(list(out.glob('*.png')))} pictures in {out}")
+    click.echo(f"{len(list(out.iterdir()))} pictures in {out}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(read_arguments())

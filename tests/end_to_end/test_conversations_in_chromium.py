@@ -51,6 +51,15 @@ class Site:
         answer = httpx.post(f"{self.gateway.url}/webhook", json=call, trust_env=False)
         assert answer.json()["stored"] == len(bodies), answer.text
 
+    def send(self, body: str, **asked: str) -> None:
+        answer = httpx.post(
+            f"{self.gateway.url}/send/{ORG}",
+            json={"body": body, **asked},
+            headers={"X-Secret-Key": SECRET},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, answer.text
+
     def open(self, browser: Browser, path: str = f"/conversations/{ANN}") -> None:
         browser.look(f"{self.gateway.url}/console{path}")
         if "/sign-in" in browser.driver.current_url:
@@ -87,6 +96,14 @@ def bubbles(browser: Browser) -> list[tuple[str, str]]:
 
 def has_states(browser: Browser, *states: str) -> Callable[[object], bool]:
     return lambda _: browser.run(STATES) == list(states)
+
+
+def has_states_like(browser: Browser, *beginnings: str) -> Callable[[object], bool]:
+    def check(_: object) -> bool:
+        states = browser.run(STATES)
+        return len(states) == len(beginnings) and all(map(str.startswith, states, beginnings))
+
+    return check
 
 
 def shows(browser: Browser, *texts: str) -> Callable[[object], bool]:
@@ -192,6 +209,12 @@ def test_the_list_is_live_and_works_by_keys(browser: Browser, site: Site) -> Non
     browser.until(shows(browser, "first", "third", "fourth"))
     assert browser.driver.current_url.endswith("/conversations/%2B15550000001")
     browser.until(lambda _: "unread" not in (row.get_attribute("class") or ""))
+    site.send("Not yet", to="+15550000001", send_at="2027-01-01T00:00:00Z")
+    browser.until(has_states_like(browser, "Waiting until"))
+    browser.click(".bubble.own .acts button")
+    browser.until(has_states_like(browser, "Cancelled"))
+    browser.click(".bubble.own .acts button")
+    browser.until(has_states_like(browser, "Cancelled", "Waiting for the phone"))
     look_over(browser, name="thread")
     browser.resize(1280)
     browser.find("#text").send_keys(Keys.ESCAPE)

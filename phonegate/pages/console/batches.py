@@ -22,7 +22,7 @@ from phonegate.model.states import (
 from phonegate.model.times import iso
 from phonegate.pages.console import csv_cells
 from phonegate.pages.console.batch_sending import send_step, withdraw
-from phonegate.pages.console.downloads import download
+from phonegate.pages.console.downloads import download, in_turn
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
@@ -189,7 +189,8 @@ async def results(visit: Visit) -> Response:
         )
         for message in messages
     )
-    return download(csv_cells.csv_file(header, rows), "results.csv", csv_cells.MEDIA)
+    content = await in_turn(visit, len(messages), lambda: csv_cells.csv_file(header, rows))
+    return download(content, "results.csv", csv_cells.MEDIA)
 
 
 def progress(batch: BatchView) -> Progress:

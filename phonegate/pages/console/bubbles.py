@@ -123,7 +123,8 @@ def bubble(message: Mapping[str, Any], *, may_send: bool, only_key: str | None =
         at=message["created_at"],
         late_at=_late(message),
         reason=message["error"],
-        advice=ADVICE.get(status),
+        # A reason says it better, where nothing has to be decided.
+        advice=ADVICE.get(status) if status == UNCERTAIN or not message["error"] else None,
         segments=message["segments"],
         via=_via(message),
         key=message["key"],

@@ -11,7 +11,7 @@ from phonegate.domain.batch_plan import Draft
 from phonegate.domain.batches import BatchForm
 from phonegate.domain.contacts import country_problems
 from phonegate.domain.line_problems import MOST_SHOWN, LineProblem
-from phonegate.domain.written_tables import decoded
+from phonegate.domain.written_tables import MAX_CHARS, TOO_LARGE, decoded
 from phonegate.model.refusals import BadInput, FieldProblem, Refused
 from phonegate.pages.console import senders
 from phonegate.pages.console.batch_preview import preview
@@ -173,6 +173,8 @@ async def _read(visit: Visit, sent: MultiDict[str, str]) -> BatchForm:
             problems.append(FieldProblem("table", text.problem))
         else:
             table = text
+    if len(table) > MAX_CHARS:
+        problems.append(FieldProblem("table", TOO_LARGE))
     send_at = _send_at(visit, sent, problems)
     if problems:
         raise BadInput("The form is not right yet.", problems)

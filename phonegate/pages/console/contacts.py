@@ -11,7 +11,7 @@ from phonegate.domain.vcards import write_vcards
 from phonegate.model.contacts import Contact
 from phonegate.model.refusals import NotFound, Refused
 from phonegate.pages.console import csv_cells
-from phonegate.pages.console.downloads import download
+from phonegate.pages.console.downloads import download, in_turn
 from phonegate.pages.console.form_fields import Form, Line
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
@@ -148,7 +148,8 @@ async def take(visit: Visit) -> Response:
 
 def in_words(problem: LineProblem) -> str:
     """Says what is wrong with a line, or with the whole."""
-    return f"Line {problem.line} {problem.problem}." if problem.line else problem.problem
+    text = problem.problem.removesuffix(".")
+    return f"Line {problem.line} {text}." if problem.line else f"{text}."
 
 
 def _outcome(read: ReadContacts, outcome: Imported) -> dict[str, Any]:
@@ -179,14 +180,17 @@ async def _import_page(
 async def as_vcards(visit: Visit) -> Response:
     """Gives all contacts out as vCards."""
     found = await visit.services.contacts.all(visit.principal)
-    return download(write_vcards(found).encode(), "contacts.vcf", "text/vcard; charset=utf-8")
+    content = await in_turn(visit, len(found), lambda: write_vcards(found).encode())
+    return download(content, "contacts.vcf", "text/vcard; charset=utf-8")
 
 
 async def as_csv(visit: Visit) -> Response:
     """Gives all contacts out as a table."""
     found = await visit.services.contacts.all(visit.principal)
     rows = ((one.number, one.name, one.label) for one in found)
-    content = csv_cells.csv_file(("number", "name", "label"), rows)
+    content = await in_turn(
+        visit, len(found), lambda: csv_cells.csv_file(("number", "name", "label"), rows)
+    )
     return download(content, "contacts.csv", csv_cells.MEDIA)
 
 

@@ -20,6 +20,9 @@ LIMIT_SHOWN: Final = 0.2
 """The part of its limit that a SIM must come to for the limit to be drawn. Below it, bars would be
 too low to be seen."""
 
+_NOTABLE: Final = 0.005
+"""The least change that is said in percent."""
+
 CSV_HEADER: Final = (
     *("from", "to", "sim", "sent", "delivered", "failed", "expired", "uncertain", "received"),
     *("segments", "median_s_to_sent", "p95_s_to_sent"),
@@ -149,7 +152,7 @@ def span_words(span: Span) -> str:
     """Returns what span is shown."""
     if span.step == "hour":
         return f"{moment_words(span.begin, span.zone)} to {moment_words(span.end, span.zone)}"
-    first, last = day_words(span.begin, span.zone), day_words(span.slots[-1].begin, span.zone)
+    first, last = day_words(span.begin, span.zone), day_words(span.end - 1, span.zone)
     return first if first == last else f"{first} to {last}"
 
 
@@ -206,6 +209,8 @@ def _series(name: str, tone: Tone, values: Iterable[int]) -> Series:
 
 
 def _labels(span: Span) -> list[str]:
+    if span.step == "week":
+        return [f"week from {day_words(slot.begin, span.zone)}" for slot in span.slots]
     words = moment_words if span.step == "hour" else day_words
     return [words(slot.begin, span.zone) for slot in span.slots]
 
@@ -220,6 +225,8 @@ def _change(now: int, before: int) -> str:
     if not before:
         return "none before"
     share = (now - before) / before
+    if abs(share) < _NOTABLE:
+        return f"about as many as before ({_count(before)})"
     if share >= 1:
         return f"{now / before:.2g} times as many as before ({_count(before)})"
     return f"{abs(share):.0%} {'more' if share > 0 else 'fewer'} than before ({_count(before)})"

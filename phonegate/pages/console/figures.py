@@ -11,6 +11,7 @@ from phonegate.domain.figure_spans import (
     MAX_DAYS,
     Span,
     by_hours,
+    by_weeks,
     days_between,
     last_days,
     last_hours,
@@ -65,7 +66,7 @@ class Asked:
     @property
     def last(self) -> str:
         """Its last day."""
-        return _day(self.span, self.span.slots[-1].begin)
+        return _day(self.span, self.span.end - 1)
 
 
 def asked_of(visit: Visit) -> Asked:
@@ -83,7 +84,7 @@ def asked_of(visit: Visit) -> Asked:
     elif range_ == "30d":
         span = last_days(30, now, zone)
     elif range_ == "1y":
-        span = last_days(365, now, zone)
+        span = last_days(364, now, zone)
     else:
         range_ = "24h"
         span = last_hours(24, now, zone)
@@ -130,14 +131,15 @@ async def _context(visit: Visit) -> dict[str, Any]:
         "refused": None,
         "report": None,
     }
+    span = by_weeks(asked.span)
     try:
-        report = await visit.services.figures.over(visit.principal, asked.span, asked.sim)
+        report = await visit.services.figures.over(visit.principal, span, asked.sim)
     except Forbidden as refused:
         return {**shared, "refused": refused.detail}
     return {
         **shared,
         "report": report,
-        "span_words": span_words(asked.span),
+        "span_words": span_words(span),
         "cards": cards(report),
         "plots": plots(report),
         "senders": sender_rows(report),

@@ -1,6 +1,5 @@
 """The parts of received MMS as a conversation shows them: pictures in place, the rest as files."""
 
-import hashlib
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -11,10 +10,6 @@ from phonegate.pages.console.visit import Route, Visit
 
 PICTURES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp")
 """What every browser shows. None of them can hold a script, as SVG can."""
-
-_KEPT: Final = "private, no-cache"
-"""A part never changes, but who looks may: the browser keeps it, and asks each time whether it may
-show it. After a sign-out it may not, nor to one of another session whose key has limits."""
 
 _NO_POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
@@ -31,7 +26,7 @@ _KINDS: Final = {"audio": "Sound", "video": "Video", "text": "Text", "image": "P
 async def part(visit: Visit) -> Response:
     """Gives out a part: a picture to look at, or a file to save."""
     found = await _found(visit)
-    response = _response(visit, found.content, found.media)
+    response = _response(found.content, found.media)
     for name, value in found.headers:
         shown = found.media in PICTURES and name == "Content-Disposition"
         response.headers[name] = value.replace("attachment", "inline", 1) if shown else value
@@ -43,10 +38,10 @@ async def preview(visit: Visit) -> Response:
     try:
         found = await _found(visit)
     except Refused:
-        return _drawing(visit, "Hidden or gone")
+        return _drawing("Hidden or gone")
     if found.media in PICTURES:
-        return _response(visit, found.content, found.media)
-    return _drawing(visit, _KINDS.get(found.media.partition("/")[0], "File"))
+        return _response(found.content, found.media)
+    return _drawing(_KINDS.get(found.media.partition("/")[0], "File"))
 
 
 async def _found(visit: Visit) -> Any:
@@ -54,17 +49,12 @@ async def _found(visit: Visit) -> Any:
     return await visit.calls.answer(visit.principal, "get_media", visit.request, path=path)
 
 
-def _drawing(visit: Visit, words: str) -> Response:
-    return _response(visit, _DRAWING.format(words).encode(), "image/svg+xml")
+def _drawing(words: str) -> Response:
+    return _response(_DRAWING.format(words).encode(), "image/svg+xml")
 
 
-def _response(visit: Visit, content: bytes, media: str) -> Response:
+def _response(content: bytes, media: str) -> Response:
     response = Response(content, content_type=media)
-    response.set_etag(hashlib.blake2b(content, digest_size=16).hexdigest())
-    if visit.request.headers.get("if-none-match") == response.headers["ETag"]:
-        response.status_code = 304
-        response.set_data(b"")
-    response.headers["Cache-Control"] = _KEPT
     response.headers["Content-Security-Policy"] = _NO_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

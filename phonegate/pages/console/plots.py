@@ -102,6 +102,15 @@ class Drawing:
     columns: tuple[Column, ...]
     limit: Mark | None
 
+    @property
+    def areas(self) -> list[Line]:
+        """All bars of each series, as one path."""
+        paths: dict[int, list[str]] = {}
+        for bar in self.bars:
+            path = f"M{bar.x:g} {bar.y:g}h{bar.width:g}v{bar.height:g}h-{bar.width:g}z"
+            paths.setdefault(bar.series, []).append(path)
+        return [Line("".join(paths[series]), series) for series in sorted(paths)]
+
 
 @attrs.frozen(kw_only=True, slots=False)
 class Plot:

@@ -127,6 +127,7 @@ async def _thread(visit: Visit) -> dict[str, Any]:
         "may_answer": may_answer,
         "is_recipient": is_recipient(address),
         "choices": choices,
+        "templates": (await visit.services.templates.of_org(visit.principal) if may_answer else ()),
         "usual": None if usual is None else usual.value,
         "most_text": MAX_BODY,
     }

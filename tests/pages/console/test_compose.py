@@ -5,8 +5,9 @@ import io
 import re
 
 import pytest
+from trio import TooSlowError
 
-from phonegate.domain import batches as batches_module
+from phonegate.domain.batches import Batches
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.pages.console import batch_sending
 from tests.api.conftest import HOME, ORG, Web
@@ -54,6 +55,25 @@ async def test_one_message_goes_out_once(web: Web) -> None:
     # The preview of what was sent leads to what became of it.
     assert (await person.look(path, 303)).headers["Location"].endswith(path[9:])
     assert "1 message" in (await person.look("/batches")).text
+
+
+async def test_a_lost_answer_sends_nothing_twice(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = await Person.signed_in(web)
+    path = await drafted(person, to="12345, 12346", text="x")
+    whole = Batches.accepted
+
+    async def lost(*_: object) -> None:
+        raise TooSlowError
+
+    monkeypatch.setattr(Batches, "accepted", lost)
+    assert (await person.send(path, {"count": "2"})).status_code == 503
+    monkeypatch.setattr(Batches, "accepted", whole)
+    assert len(await sent(web)) == 2
+    assert (await person.send(path, {"count": "2"})).status_code == 303
+    assert len(await sent(web)) == 2
+    page = await person.look(path.replace("/compose", "/batches"))
+    assert "handed over so far" not in page.text
+    assert "Waiting <strong>2" in page.text
 
 
 async def test_a_table_is_previewed_line_by_line(web: Web) -> None:
@@ -254,4 +274,3 @@ async def test_a_template_is_put_in_without_a_script(web: Web) -> None:
         "/compose", {"to": "12345", "text": "Hi.", "template": "1", "insert": "1"}
     )
     assert "Hi. Sorry {name}</textarea>" in inserted.text
-    assert batches_module.MOST_DRAFTS

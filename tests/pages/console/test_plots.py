@@ -132,9 +132,10 @@ def test_what_is_written_fits_the_policy_and_is_well_formed() -> None:
         assert set(str(one.get("aria-labelledby")).split()) <= set(ids)
         assert one.findtext("title") == hostile
         assert "in all" in str(one.findtext("desc"))
-    words = [title.text for node in drawings[0].iter("rect") for title in node.findall("title")]
+    words = [title.text for node in drawings[0].iter("path") for title in node.findall("title")]
     assert words[1] == f"Sun 29 Mar 2026, 01:00: {hostile} 2, b 1"
-    assert {node.get("fill") for one in drawings for node in one.findall("rect")} == {
+    fills = {node.get("fill") for one in drawings for node in one.findall("path")}
+    assert fills - {None} == {
         f"url(#out-{form}-p{i})" for form in ("wide", "narrow") for i in (0, 1)
     }
     cells = [["".join(cell.itertext()) for cell in row] for row in tree.iter("tr")]

@@ -149,6 +149,10 @@ async def test_a_printed_secret_opens_nothing_from_afar(web: Web) -> None:
     assert (await Visitor.at(web, address=AFAR).sign_in()).status_code == 401
     assert is_in(await Visitor.at(web).sign_in())
     assert is_in(await Visitor.at(web, address=AFAR).sign_in("own", OWN))
+    # Nor under a name that its owner may have let point here, so that it is a page that asks.
+    elsewhere = Visitor.at(web, "http://evil.example")
+    assert (await elsewhere.sign_in(headers={})).status_code == 401
+    assert is_in(await elsewhere.sign_in("own", OWN, headers={}))
 
 
 FROM: list[tuple[dict[str, str], bool]] = [
@@ -285,6 +289,16 @@ async def test_pages_are_kept_nowhere_and_shown_in_no_frame(web: Web) -> None:
         assert answer.headers["cross-origin-opener-policy"] == "same-origin"
         # Else a form's Origin would be "null" where the browser does not tell the site otherwise.
         assert answer.headers["referrer-policy"] == "same-origin"
+
+
+async def test_a_secret_that_would_go_unencrypted_is_warned_of(web: Web) -> None:
+    for base, address, warns in (
+        (HOME, CLIENT, False),
+        (HOME, AFAR, True),
+        ("https://sms.example.org", AFAR, False),
+    ):
+        page = (await Visitor.at(web, base, address=address).look("/sign-in")).text
+        assert ("This page came unencrypted" in page) == warns, (base, address)
 
 
 async def test_a_link_on_another_page_finds_the_session(web: Web) -> None:

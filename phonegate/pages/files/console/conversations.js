@@ -6,6 +6,7 @@ import { offerNotifications } from "./notify.js";
 import { Reply } from "./reply.js";
 import { TalkList } from "./talk_list.js";
 import { Thread } from "./thread.js";
+import "./templates.js";
 import { showTimes } from "./times.js";
 import { setTitle } from "./unread.js";
 
@@ -69,6 +70,12 @@ function close({ push = true } = {}) {
 }
 
 document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".thread-menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("click", (event) => {
   if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   const link = event.target.closest(".talk > a");
   if (link) {
@@ -108,6 +115,13 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const typing = event.target.closest("input, textarea, select");
+  const menu = document.querySelector(".thread-menu[open]");
+  if (event.key === "Escape" && menu) {
+    event.preventDefault();
+    menu.open = false;
+    menu.firstElementChild.focus();
+    return;
+  }
   if (event.key === "Escape") {
     if (typing && typing.value === "" && typing.type === "search") typing.blur();
     else if (thread && typing?.type !== "search") {

@@ -31,7 +31,7 @@ export class Reply {
     this.timers = new Map();
     this.gone = new AbortController();
     form.noValidate = true;
-    form.elements.offset.value = new Date().getTimezoneOffset();
+    for (const hidden of form.querySelectorAll("[data-script]")) hidden.hidden = false;
     for (const zone of form.querySelectorAll("[data-zone]")) zone.textContent = "(your time)";
     this.restore();
     this.listen();
@@ -178,11 +178,13 @@ export class Reply {
     this.keep();
     this.show();
     this.text.focus();
-    const { offset, csrf } = this.form.elements;
+    const { csrf } = this.form.elements;
+    // That of the chosen day, which may have another one than today has.
+    const offset = sent.send_at ? new Date(sent.send_at).getTimezoneOffset() : 0;
     try {
       const answer = await ask(`${this.thread.path}/send`, {
         method: "POST",
-        form: { csrf: csrf.value, body: text, sender: sent.sender, send_at: sent.send_at, offset: offset.value, key },
+        form: { csrf: csrf.value, body: text, sender: sent.sender, send_at: sent.send_at, offset, key },
       });
       this.done(key, sent, answer);
     } catch (error) {

@@ -431,7 +431,7 @@ export class Thread {
   async act(button) {
     button.disabled = true;
     try {
-      const { id, html } = await ask(button.formAction, { method: "POST", form: {} });
+      const { id, html } = await ask(new URL(button.formAction).pathname, { method: "POST", form: {} });
       if (html) {
         this.place(id, html);
         this.arrange();

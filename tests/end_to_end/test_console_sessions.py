@@ -1,0 +1,76 @@
+"""Sessions of the console over real HTTP: their streams, a proxy before them, and restarts."""
+
+from pathlib import Path
+
+import httpx
+
+from kit.gateway import GatewayProcess
+from phonegate.operations.control_client import OwnerRequest, ask
+from tests.pages.console.conftest import form_token
+
+SECRET = "a-long-secret-of-a-test"
+TOKEN = "operator-token-of-a-test"
+
+
+def signed_in(url: str, org: str = "myorg", secret: str = SECRET) -> httpx.Client:
+    client = httpx.Client(base_url=url, trust_env=False, timeout=30)
+    page = client.get("/console/sign-in")
+    form = {"org": org, "secret": secret, "csrf": form_token(page.text)}
+    answer = client.post("/console/sign-in", data=form, headers={"Origin": url})
+    assert answer.status_code == 303, answer.text
+    return client
+
+
+def again(client: httpx.Client, url: str) -> httpx.Client:
+    """The same browser, once the gateway has come back at another port."""
+    fresh = httpx.Client(base_url=url, trust_env=False, timeout=30)
+    fresh.headers["Cookie"] = "; ".join(f"{one.name}={one.value}" for one in client.cookies.jar)
+    return fresh
+
+
+def is_open(client: httpx.Client) -> bool:
+    return client.get("/console/sessions").status_code == 200
+
+
+def test_a_session_ends_with_its_streams_and_outlives_a_restart(tmp_path: Path) -> None:
+    database = tmp_path / "phonegate.db"
+    settings = {"OPERATOR_TOKEN": TOKEN, "HTTP_TRUSTED_PROXIES": "127.0.0.1"}
+    with GatewayProcess(database, settings=settings) as gateway:
+        ask(database, OwnerRequest("POST", "/orgs", {"org": "myorg", "secret": SECRET}))
+        mine, other = signed_in(gateway.url), signed_in(gateway.url)
+        with other.stream("GET", "/console/live") as stream:
+            assert stream.status_code == 200
+            pieces = stream.iter_raw()
+            assert next(pieces)
+            page = mine.get("/console/sessions").text
+            csrf = page.partition('data-csrf="')[2].partition('"')[0]
+            ended = mine.post(
+                "/console/sessions/end", data={"csrf": csrf}, headers={"Origin": gateway.url}
+            )
+            assert ended.status_code == 303
+            for _ in pieces:
+                pass  # the stream ends, or this test never does
+        assert is_open(mine)
+        assert not is_open(other)
+
+        # A proxy that ends TLS, with a path of its own for the gateway.
+        told = {
+            "X-Forwarded-For": "203.0.113.5",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Prefix": "/sms",
+        }
+        seen = httpx.get(f"{gateway.url}/console/sign-in", headers=told, trust_env=False)
+        cookie = seen.headers["set-cookie"]
+        assert cookie.startswith("__Secure-")
+        assert "Path=/sms/console" in cookie
+        assert "Secure" in cookie.rpartition("SameSite=Strict")[2]
+        assert 'action="/sms/console/sign-in"' in seen.text
+
+        operator = signed_in(gateway.url, "", TOKEN)
+        assert operator.get("/console/operator").status_code == 200
+    with GatewayProcess(database, settings={**settings, "OPERATOR_TOKEN": TOKEN * 2}) as gateway:
+        assert is_open(again(mine, gateway.url))
+        assert not is_open(again(operator, gateway.url))
+        # As the owner's command does it, in a process of its own.
+        ask(database, OwnerRequest("POST", "/orgs/myorg/secret", {}))
+        assert not is_open(again(mine, gateway.url))
