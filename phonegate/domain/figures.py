@@ -177,7 +177,7 @@ def _id(sender: str) -> str:
 
 def _label(tx: Tables, org: int, sender: str) -> str:
     if sender == "@phone":
-        return "no SIM yet"
+        return "SIM not known"
     place = parse_sender(sender)
     if place is None:
         return sender.removeprefix("@")

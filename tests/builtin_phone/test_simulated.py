@@ -94,9 +94,10 @@ async def test_one_that_is_forgotten_does_not_come_back(house: House) -> None:
         site.database, site.accounts.authentication, site.switchboard, now_ms=lambda: 0
     )
     with trio.fail_after(DEADLINE_S):
+        running = house.phones._phones[house.org]
         await management.forget(house.org, online.phone)
-        await house.phones.stop(house.org)
-    # It has not been stopped but ended: a phone that is stopped may come back to its row.
+        await running.ended.wait()
+    assert not house.phones.runs(house.org)
     await house.start()
     (again,) = site.switchboard.online(house.org)
     assert again.phone != online.phone

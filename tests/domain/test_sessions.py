@@ -1,11 +1,12 @@
 """Sessions of the console: for whom they speak, and when they end."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from typing import Any
 
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from phonegate.domain.accounts import Accounts
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
@@ -324,21 +325,39 @@ async def test_what_ends_while_it_begins_leaves_no_session(site: Site) -> None:
     assert await site.database.read(lambda tx: tx.sessions.of_org(site.org)) == []
 
 
-async def test_none_that_begins_beside_a_rotation_outlives_it(site: Site) -> None:
-    secret, tokens = SECRET, list[str]()
+async def test_none_that_begins_beside_a_rotation_outlives_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+) -> None:
+    principal = await enter(site.accounts)
+    write = Database.write
+    stored, begun, gate = trio.Event(), trio.Event(), trio.Event()
 
-    async def begin(principal: Principal) -> None:
-        with suppress(Unauthorized):
-            tokens.append(await site.sessions.begin(principal, browser="x", address=HERE))
+    async def late(database: Database, *arguments: Any, **more: Any) -> Any:
+        done = await write(database, *arguments, **more)
+        if not stored.is_set():
+            stored.set()
+            await gate.wait()
+        else:
+            begun.set()
+        return done
 
-    for number in range(10):
-        principal = await enter(site.accounts, secret)
-        secret = f"{SECRET}-{number}"
-        async with trio.open_nursery() as nursery:
-            for _ in range(3):
-                nursery.start_soon(begin, principal)
-            nursery.start_soon(site.accounts.orgs.rotate, "myorg", secret)
-    assert [await site.sessions.find(token) for token in tokens] == [None] * len(tokens)
+    await site.sessions.signer()
+    monkeypatch.setattr(Database, "write", late)
+    nursery.start_soon(site.accounts.orgs.rotate, "myorg")
+    await stored.wait()  # the new secret is stored, and its caller does not know that yet
+    refused = trio.Event()
+
+    async def begin() -> None:
+        with pytest.raises(Unauthorized):
+            await site.sessions.begin(principal, browser="x", address=HERE)
+        refused.set()
+
+    nursery.start_soon(begin)
+    await begun.wait()
+    await trio.testing.wait_all_tasks_blocked()
+    gate.set()
+    await refused.wait()
+    assert await site.sessions.of_org(site.org) == []
 
 
 async def test_a_visitors_form_is_known_by_the_cookie_beside_it(site: Site) -> None:

@@ -5,10 +5,10 @@ from typing import Final
 import attrs
 from quart import Response
 
+from phonegate.api.errors import answer_for
 from phonegate.api.inner_calls import CallRefused
 from phonegate.api.messages_types import MAX_BODY
 from phonegate.domain.routing import parse_sim_selector
-from phonegate.http.problem import Problem
 from phonegate.model.messages import PageQuery
 from phonegate.model.refusals import BadInput, Refused
 from phonegate.pages.console import senders
@@ -51,7 +51,7 @@ async def answer(visit: Visit) -> Response:
     except Refused as refused:
         if visit.by_script:
             raise
-        status = refused.status if isinstance(refused, CallRefused) else Problem.of(refused).status
+        status = refused.status if isinstance(refused, CallRefused) else answer_for(refused).status
         return await thread_page(visit, status=status, refused=refused, form=form.to_dict())
     return await _sent(visit, address, sent)
 

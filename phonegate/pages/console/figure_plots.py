@@ -20,6 +20,9 @@ LIMIT_SHOWN: Final = 0.2
 """The part of its limit that a SIM must come to for the limit to be drawn. Below it, bars would be
 too low to be seen."""
 
+_NOTABLE: Final = 0.005
+"""The least change that is said in percent."""
+
 CSV_HEADER: Final = (
     *("from", "to", "sim", "sent", "delivered", "failed", "expired", "uncertain", "received"),
     *("segments", "median_s_to_sent", "p95_s_to_sent"),
@@ -222,6 +225,8 @@ def _change(now: int, before: int) -> str:
     if not before:
         return "none before"
     share = (now - before) / before
+    if abs(share) < _NOTABLE:
+        return f"about as many as before ({_count(before)})"
     if share >= 1:
         return f"{now / before:.2g} times as many as before ({_count(before)})"
     return f"{abs(share):.0%} {'more' if share > 0 else 'fewer'} than before ({_count(before)})"

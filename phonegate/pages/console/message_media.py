@@ -11,9 +11,6 @@ from phonegate.pages.console.visit import Route, Visit
 PICTURES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp")
 """What every browser shows. None of them can hold a script, as SVG can."""
 
-_KEPT: Final = "private, max-age=86400"
-"""A part never changes. It is kept by this browser alone, for a day."""
-
 _NO_POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 _DRAWING: Final = Markup(
@@ -58,7 +55,6 @@ def _drawing(words: str) -> Response:
 
 def _response(content: bytes, media: str) -> Response:
     response = Response(content, content_type=media)
-    response.headers["Cache-Control"] = _KEPT
     response.headers["Content-Security-Policy"] = _NO_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response

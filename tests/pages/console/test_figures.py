@@ -8,6 +8,7 @@ from datetime import datetime
 import pytest
 
 from phonegate.model.figures import HOUR_MS
+from phonegate.pages.console.figure_plots import _change
 from phonegate.store.tables import Tables
 from tests.api.conftest import ORG, SECRET, Web
 from tests.domain.figure_rows import add_figures
@@ -58,7 +59,7 @@ async def test_the_last_day_is_shown_with_what_has_changed(web: Web) -> None:
     assert len(re.findall(r'role="img"', text)) == 2 * 6
     assert '<th scope="row"><a' in text
     assert "=cmd|&#39;/c calc&#39;!A0" in text
-    assert "On a clock of UTC." in text
+    assert "Time zone: UTC." in text
 
 
 async def test_a_sim_and_a_time_are_chosen(web: Web) -> None:
@@ -75,7 +76,7 @@ async def test_a_sim_and_a_time_are_chosen(web: Web) -> None:
     assert _totals(year)["Received"] == "7"
     assert len(re.findall(r'scope="row">week from', year)) == 6 * 52
     assert "Wed 1 Jan 2020 to Thu 2 Jan 2020" in none
-    assert "On a clock of Europe/Berlin." in none
+    assert "Time zone: Europe/Berlin." in none
     assert none.count("Nothing in this time.") == 6
     assert '<svg class="plot' not in none
 
@@ -117,7 +118,7 @@ async def test_what_can_not_be_understood_counts_as_not_said(web: Web, query: st
     person = await Person.signed_in(web)
 
     text = (await person.look(f"/figures?{query}")).text
-    assert "On a clock of UTC." in text
+    assert "Time zone: UTC." in text
     await person.look(f"/figures.csv?{query}")
 
 
@@ -125,7 +126,7 @@ async def test_the_cookie_of_a_script_chooses_the_zone(web: Web) -> None:
     person = await Person.signed_in(web)
     person.client.cookies.set("phonegate_zone", "Asia/Tokyo")
 
-    assert "On a clock of Asia/Tokyo." in (await person.look("/figures")).text
+    assert "Time zone: Asia/Tokyo." in (await person.look("/figures")).text
 
 
 async def test_a_key_that_sees_some_messages_is_refused_in_a_sentence(web: Web) -> None:
@@ -151,3 +152,20 @@ async def test_what_a_phone_sends_is_in_the_figures(web: Web) -> None:
 
     assert _totals((await person.look("/figures")).text)["Received"] == "1"
     assert SECRET not in (await person.look("/figures")).text
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [
+        (0, 0, "none before either"),
+        (5, 5, "as many as before"),
+        (5, 0, "none before"),
+        (1001, 1000, "about as many as before (1,000)"),
+        (1200, 1000, "20% more than before (1,000)"),
+        (0, 30, "100% fewer than before (30)"),
+        (300, 30, "10 times as many as before (30)"),
+        (40_000, 20_000, "2 times as many as before (20k)"),
+    ],
+)
+def test_a_change_is_said_in_words(now: int, before: int, words: str) -> None:
+    assert _change(now, before) == words

@@ -11,6 +11,7 @@ const WORKER_MS = 3000; // a worker says within milliseconds that it is there
 const made = document.querySelector("[data-since]")?.dataset.since;
 const since = made === undefined ? null : Number(made);
 let lost = false;
+let stop = () => {};
 
 function tell(name, detail) {
   document.dispatchEvent(new CustomEvent(`phonegate:${name}`, { detail }));
@@ -26,7 +27,9 @@ function take(message) {
       break;
     case "closed":
       // Why, an EventSource does not say. Where the session has ended, this answer says so.
-      ask("/unread").catch(() => {});
+      ask("/unread").catch((error) => {
+        if (error.status === 401) stop();
+      });
       break;
     case "lost":
       if (!lost) tell("lost");
@@ -43,7 +46,9 @@ function take(message) {
 }
 
 function followAlone() {
-  new LiveSource(new URL(live, location.href).href, take).open(since);
+  const source = new LiveSource(new URL(live, location.href).href, take);
+  stop = () => source.stop();
+  source.open(since);
 }
 
 function followByWorker() {
@@ -64,6 +69,7 @@ function followByWorker() {
     if (data.type === "here") {
       if (alone || here) return;
       here = true;
+      stop = () => worker.port.postMessage({ type: "stop" });
       worker.port.postMessage({ type: "hello", url: new URL(live, location.href).href, since });
       return;
     }

@@ -19,11 +19,19 @@ export class LiveSource {
     this.floor = Infinity; // after this one, all that came are kept
     this.lost = false;
     this.losing = 0;
+    this.stopped = false;
     this.waiting = [];
     this.timer = 0;
   }
 
+  /** Opens it no more: its session has ended. */
+  stop() {
+    this.stopped = true;
+    this.source?.close();
+  }
+
   open(since) {
+    if (this.stopped) return;
     if (since !== null && this.position === null) {
       this.position = since;
       this.floor = since;

@@ -12,6 +12,10 @@ function post(message) {
 self.onconnect = (event) => {
   const [port] = event.ports;
   port.onmessage = ({ data }) => {
+    if (data.type === "stop") {
+      source?.stop();
+      return;
+    }
     if (data.type === "bye") {
       ports.delete(port);
       return;
