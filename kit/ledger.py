@@ -80,10 +80,12 @@ class Ledger:
                     raise BrokenPromise(f"integrity_check: {verdict}")
                 rows = stored(connection)
                 events = recorded(connection)
+                counted = totals(connection)
             finally:
                 connection.close()
         self.check(rows)
         check_events(rows, events)
+        check_figures(rows, counted)
         found = Counter(row["status"] for row in rows.values())
         heard = f", {len(events)} events" if events else ""
         return f"{self.tried.total()} tried, {dict(sorted(found.items()))}{heard}"
@@ -133,6 +135,25 @@ def check_events(rows: Rows, events: Sequence[Event]) -> None:
         ranks = [RANK[status] for status in chain]
         if any(later <= earlier for earlier, later in pairwise(ranks)):
             raise BrokenPromise(f"message {i} has an event twice, or out of order: {chain}")
+
+
+def check_figures(rows: Rows, counted: Mapping[str, int]) -> None:
+    """Holds the figures of all hours against the messages, of which none was deleted."""
+    wanted = {
+        "sent": sum(row["sent_at"] is not None for row in rows.values()),
+        "delivered": sum(row["status"] == "delivered" for row in rows.values()),
+        "received": sum(row["status"] == "received" for row in rows.values()),
+    }
+    if wanted != dict(counted):
+        raise BrokenPromise(f"the figures say {dict(counted)}, the messages {wanted}")
+
+
+def totals(connection: sqlite3.Connection) -> dict[str, int]:
+    """Returns the sums of the figures of all hours."""
+    names = ("sent", "delivered", "received")
+    sums = ", ".join(f"coalesce(sum({name}), 0)" for name in names)
+    row = connection.execute(f"SELECT {sums} FROM figures").fetchone()
+    return dict(zip(names, row, strict=True))
 
 
 def recorded(connection: sqlite3.Connection) -> list[Event]:

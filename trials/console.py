@@ -46,6 +46,9 @@ RECEIVED = 0.4
 TURNS = 2
 """Of each kind, without consoles and with them."""
 
+PER_KEY = 20
+"""Sessions that one credential may have. Each API key signs in so many."""
+
 AT_ONCE = 10
 """Consoles that sign in at a time."""
 
@@ -154,6 +157,7 @@ class Trial(KillTrial):
     async def run(self) -> None:
         await self.start(SETTINGS)
         await self.push("first")  # makes the org
+        keys = [await self.make_key() for _ in range(-(-self.consoles // PER_KEY))]
         chance = self.pauses()
         fleet = self.start_fleet()
         crowd: list[Console] = []
@@ -161,11 +165,11 @@ class Trial(KillTrial):
             async with asyncio.TaskGroup() as group:
                 for _ in range(TURNS):
                     self.note(await self.turn([]))
-                    guests = await self.open(self.consoles, group)
+                    guests = await self.open(keys, group)
                     self.note(await self.turn(guests))
                     for one in guests:
                         one.close()
-                crowd = await self.open(self.consoles, group)
+                crowd = await self.open(keys, group)
                 # From now on, every one of them must see all.
                 since = max(await asyncio.to_thread(self.recorded), default=0)
                 first = crowd[0].session
@@ -199,19 +203,28 @@ class Trial(KillTrial):
 
     # -- consoles
 
-    async def open(self, count: int, group: asyncio.TaskGroup) -> list[Console]:
-        """Opens consoles, each of a person who signs in by themselves."""
+    async def make_key(self) -> str:
+        """Makes an API key that people sign in by."""
+        content = {"name": "people", "scopes": ["read", "send"]}
+        answer = await self.persist(self.client(), f"/keys/{ORG}", content, HEADERS)
+        if answer is None or answer[0] != 201:
+            raise BrokenPromise(f"/keys/{ORG} answered {answer}")
+        key: str = answer[1]["key"]
+        return key
+
+    async def open(self, keys: list[str], group: asyncio.TaskGroup) -> list[Console]:
+        """Opens all consoles, each of a person who signs in by themselves."""
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one() -> Console:
+        async def one(number: int) -> Console:
             async with slots:
-                session = await console.sign_in(self.url, ORG, SECRET)
+                session = await console.sign_in(self.url, "", keys[number // PER_KEY])
                 made, ready = Console(session=session, asked=self._asked), asyncio.Event()
                 group.create_task(made.stay(self, ready))
                 await ready.wait()
                 return made
 
-        return await asyncio.gather(*(one() for _ in range(count)))
+        return await asyncio.gather(*map(one, range(self.consoles)))
 
     async def mark(self, session: Session, crowd: list[Console]) -> None:
         """Has one person read a conversation, and waits until all others know."""

@@ -56,6 +56,9 @@ class OfferJson:
     other_urls: tuple[str, ...] = field("Others, if it has several networks.")
     link: str | None = field("The one-time link to open on the phone.", private=True)
     leads_nowhere: bool = field("Whether no phone reaches that address.")
+    of_container: bool = field(
+        "Whether it was found in a container, whose own network other machines don't reach."
+    )
     certificate_page: str | None = field(
         "Where a phone gets the gateway's own authority, if it has one to trust first."
     )
@@ -110,27 +113,32 @@ class PairingEndpoints:
         return self._offers.pairing.made(caller.org, call.path["id"], caller.key_id)
 
     async def _urls(self, call: Call) -> Sequence[str]:
+        return await self._offers.urls(self._seen(call))
+
+    def _seen(self, call: Call) -> str:
+        """Returns the address at which the person sees the gateway."""
         request = call.request
-        return await self._offers.urls(
-            own_address(
-                self._public_url,
-                "https" if request.secure else "http",
-                request.headers.get("host", ""),
-                request.prefix,
-            )
+        return own_address(
+            self._public_url,
+            "https" if request.secure else "http",
+            request.headers.get("host", ""),
+            request.prefix,
         )
 
     async def _answer(self, call: Call, link: PairingLink, urls: Sequence[str]) -> Answer:
         state = await self._offers.pairing.state(link)
         offer = await self._offers.offer(link, urls) if urls else None
+        url = None if offer is None else offer.url
+        is_found = url is not None and url != self._seen(call)
         content = OfferJson(
             key_id=link.key_id,
             key=link.key,
             name=link.name,
-            url=None if offer is None else offer.url,
+            url=url,
             other_urls=() if offer is None else offer.other_urls,
             link=None if offer is None else offer.address,
             leads_nowhere=offer is not None and offer.leads_nowhere,
+            of_container=is_found and await self._offers.is_of_container(url or ""),
             certificate_page=None if offer is None else offer.certificate_page,
             phone=None if state.phone is None else state.phone.id,
             state=state_json(link, state, call.services.now_ms()),

@@ -3,10 +3,12 @@
 It is made for the owner's command and for the console alike.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 import trio
@@ -27,6 +29,9 @@ NOT_REACHED: Final = (
 _URL: Final = re.compile(r"https?://[^\s/?#\\@]+(/[^\s?#\\]*)?", re.IGNORECASE)
 
 _PROBLEM: Final = "must be an address such as https://sms.example.org"
+
+_OF_CONTAINERS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman put into each container."""
 
 FindUrls = Callable[[], Sequence[str]]
 """Finds the beginnings of the gateway's URLs for other devices, the best first. It may take a
@@ -65,11 +70,13 @@ class PairingOffers:
         find_urls: Finds where other devices reach the gateway.
         find_authority: Returns the file of the certificate of the gateway's own authority, which
             may not be there.
+        in_container: Tells whether the gateway runs in a container.
     """
 
     pairing: Pairing
     _find_urls: FindUrls
     _find_authority: Callable[[], Path]
+    _in_container: Callable[[], bool] = lambda: any(one.exists() for one in _OF_CONTAINERS)
 
     async def make(self, org_name: str, name: str | None, url: str | None) -> Offer:
         """Makes an offer for the owner.
@@ -102,6 +109,13 @@ class PairingOffers:
         seen = "" if not seen.startswith("http") or leads_to_loopback(seen) else seen
         return tuple(dict.fromkeys([*([seen] if seen else []), *found]))
 
+    async def is_of_container(self, url: str) -> bool:
+        """Tells whether an address was found in a container, where others don't get to it."""
+        if not await trio.to_thread.run_sync(self._in_container):
+            return False
+        found = await trio.to_thread.run_sync(self._find_urls)
+        return url in found and _is_literal(url)
+
     async def offer(self, link: PairingLink, urls: Sequence[str]) -> Offer:
         """Returns the offer of a link, with the first of these addresses."""
         is_own = urls[0].startswith("https:") and await trio.Path(self._find_authority()).is_file()
@@ -123,3 +137,13 @@ def checked(url: str) -> str:
         raise BadInput(f"url {_PROBLEM}.", [FieldProblem("url", _PROBLEM)])
     scheme, separator, rest = url.rstrip("/").partition("://")
     return f"{scheme.lower()}{separator}{rest}"
+
+
+def _is_literal(url: str) -> bool:
+    """Tells whether a URL has an address in place of a name, as those have that are found."""
+    host = urlsplit(url).hostname or ""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -89,3 +89,16 @@ async def test_an_org_with_many_links_ends_its_own(
     scene.pairing.open(first.token, None)
     with pytest.raises(NotFound):
         scene.pairing.open(mine[0].token, None)
+
+
+async def test_an_address_that_was_found_in_a_container_is_of_little_use(scene: Scene) -> None:
+    urls = (HERE[0], "https://sms.example.org")
+
+    def made(*, inside: bool) -> PairingOffers:
+        return PairingOffers(scene.pairing, lambda: urls, lambda: Path("/nowhere"), lambda: inside)
+
+    assert await made(inside=True).is_of_container(HERE[0])
+    assert not await made(inside=True).is_of_container(HERE[1])
+    # What its owner has set has a name.
+    assert not await made(inside=True).is_of_container(urls[1])
+    assert not await made(inside=False).is_of_container(HERE[0])

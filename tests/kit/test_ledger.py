@@ -77,12 +77,19 @@ def test_a_missing_or_wrong_event_is_named(events: list[Event], broken: str) -> 
 def test_the_file_itself_is_examined(tmp_path: Path) -> None:
     path = tmp_path / "phonegate.db"
     connection = sqlite3.connect(path)
-    columns = "id INTEGER PRIMARY KEY, org, direction, body, status"
+    columns = "id INTEGER PRIMARY KEY, org, direction, body, status, sent_at"
     connection.execute(f"CREATE TABLE messages ({columns})")
     connection.execute("CREATE TABLE events (id INTEGER PRIMARY KEY, org, type, message, data)")
-    connection.execute("INSERT INTO messages VALUES (1, 1, 'out', 'text 1', 'queued')")
+    connection.execute("CREATE TABLE figures (sent, delivered, received)")
+    connection.execute("INSERT INTO messages VALUES (1, 1, 'out', 'text 1', 'queued', NULL)")
     connection.commit()
     connection.close()
     assert Ledger(tried=Counter({"text 1": 1})).examine(path) == "1 tried, {'queued': 1}"
     with pytest.raises(BrokenPromise, match="gone"):
         Ledger(received={"inbound 1"}, tried=Counter({"text 1": 1})).examine(path)
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO figures VALUES (1, 0, 0)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(BrokenPromise, match="the figures say"):
+        Ledger(tried=Counter({"text 1": 1})).examine(path)

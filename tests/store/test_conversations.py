@@ -168,6 +168,17 @@ def test_a_reader_of_much_sees_the_same(
     assert [one.address for one in unread] == ["+15550", "+1555"]
 
 
+def test_what_was_received_last_may_go_before_the_answer_to_it(tables: Tables, org: Org) -> None:
+    received = tables.messages.insert_inbound(inbound(org.id, address="+1555"))
+    sent = tables.messages.insert(outbound(org.id, address="+1555"))
+    tables.conversations.add_missing(9)
+    assert [one.is_unread for one in tables.conversations.newest(org.id)] == [True]
+    tables.message_removal.erase([received or 0], lambda _: True)
+    assert list(tables.conversations.newest(org.id)) == [Conversation("+1555", sent, 0, 0)]
+    tables.message_removal.erase([sent], lambda _: True)
+    assert list(tables.conversations.newest(org.id)) == []
+
+
 def test_unread_messages_are_counted_up_to_a_bound(tables: Tables, org: Org) -> None:
     for at in range(MOST_UNREAD + 5):
         tables.messages.insert_inbound(inbound(org.id, date=at))

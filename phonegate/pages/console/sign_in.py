@@ -10,6 +10,7 @@ from quart import request as quart_request
 
 from phonegate.api.endpoint import Request
 from phonegate.api.services import Services
+from phonegate.domain.client_network import is_local
 from phonegate.domain.credentials import is_key_like
 from phonegate.http.problem import Problem
 from phonegate.http.session_cookie import read_next
@@ -32,6 +33,14 @@ NO_COOKIE: Final = (
     "try again."
 )
 NO_LENGTH: Final = "The form must say how long it is, which no more than 16 KiB may be."
+
+
+def _is_exposed(request: Request) -> bool:
+    """Tells whether a secret that is typed here would cross the internet unencrypted.
+
+    A proxy that is not trusted may encrypt what it passes on.
+    """
+    return not (request.secure or request.relayed or is_local(request.client))
 
 
 @attrs.frozen(kw_only=True)
@@ -127,6 +136,7 @@ class SignIn:
             prefix=request.prefix,
             goal=goal,
             form_token=form,
+            exposed=_is_exposed(request),
             **{"problem": "", "org": "", "expired": False, **context},
         )
         response = Response(text, status=status, content_type=HTML)

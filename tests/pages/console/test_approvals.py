@@ -2,6 +2,8 @@
 
 import pytest
 
+from phonegate.model.contacts import Contact
+from phonegate.model.principal import Principal
 from phonegate.pages.console import approvals
 from phonegate.pages.console.approvals import decided_words
 from tests.api.conftest import ORG, Web
@@ -43,12 +45,15 @@ async def waiting(person: Person) -> int:
 
 async def test_what_waits_is_shown_with_who_asked(web: Web, person: Person) -> None:
     assert "Nothing waits for approval." in (await person.look("/approvals")).text
-    await person.send("/contacts", {"number": TO, "name": "Ada"})
+    org = await web.services.accounts.orgs.named(ORG)
+    owner = Principal(org=org.id, org_name=ORG, scopes=("manage",))
+    await web.services.contacts.put(owner, Contact(number=TO, name="Ada"))
     (id_,) = await hold(web, EVIL)
     page = (await person.look("/approvals")).text
     assert "&lt;script&gt;" in page
     assert "<script>alert" not in page
     assert "<bdi>the shop</bdi>" in page
+    assert "<bdi>Ada</bdi>" in page
     assert f'href="/console/conversations/%2B{TO[1:]}"' in page
     assert f'value="{id_}"' in page
     assert 'data-count="/approvals"' in page

@@ -28,6 +28,7 @@ class Site:
     urls: list[str]
     now: list[int]
     authority: Path
+    container: list[bool]
 
     async def invite(self, person: Person, name: str = "kitchen") -> str:
         answer = await person.send("/phones/pair", {"name": name})
@@ -63,13 +64,12 @@ async def site(web: Web, tmp_path: Path) -> Site:
         web.phones,
         now_ms=lambda: now[0],
     )
-    authority = tmp_path / "ca.crt"
-    inner = PairingEndpoints(
-        PairingOffers(pairing, lambda: urls, lambda: authority), public_url=""
-    ).endpoints()
+    authority, container = tmp_path / "ca.crt", [False]
+    offers = PairingOffers(pairing, lambda: urls, lambda: authority, lambda: container[0])
+    inner = PairingEndpoints(offers, public_url="").endpoints()
     http = HttpSettings()
     app = build_whole_app(services, http, build_pipeline(services, http), inner=inner)
-    return Site(attrs.evolve(web, app=app), pairing, urls, now, authority)
+    return Site(attrs.evolve(web, app=app), pairing, urls, now, authority, container)
 
 
 async def test_an_invitation_has_all_that_a_phone_needs(site: Site) -> None:
@@ -149,6 +149,21 @@ async def test_where_no_phone_gets_it_says_what_to_do(site: Site) -> None:
     site.authority.write_text("it is looked for alone")
     trusted = (await person.look(f"{at}?address=https://gate.lan")).text
     assert "https://gate.lan/certificate" in trusted
+
+
+async def test_in_a_container_its_own_address_is_doubted(site: Site) -> None:
+    person = await Person.signed_in(site.web)
+    at = await site.invite(person)
+    site.container[0] = True
+    doubt = "The gateway runs in a container."
+    assert doubt not in (await person.look(at)).text
+    local = await person.client.get(f"/console{at}", headers={"Host": "localhost:8080"})
+    assert "http://10.0.0.5:8080/pair/" in local.text
+    assert doubt in local.text
+    named = await person.client.get(
+        f"/console{at}?address=http://192.168.1.5", headers={"Host": "localhost:8080"}
+    )
+    assert doubt not in named.text
 
 
 async def test_the_maker_alone_sees_it_and_must_manage(site: Site) -> None:

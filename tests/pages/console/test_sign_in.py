@@ -291,6 +291,16 @@ async def test_pages_are_kept_nowhere_and_shown_in_no_frame(web: Web) -> None:
         assert answer.headers["referrer-policy"] == "same-origin"
 
 
+async def test_a_secret_that_would_go_unencrypted_is_warned_of(web: Web) -> None:
+    for base, address, warns in (
+        (HOME, CLIENT, False),
+        (HOME, AFAR, True),
+        ("https://sms.example.org", AFAR, False),
+    ):
+        page = (await Visitor.at(web, base, address=address).look("/sign-in")).text
+        assert ("This page came unencrypted" in page) == warns, (base, address)
+
+
 async def test_a_link_on_another_page_finds_the_session(web: Web) -> None:
     visitor = Visitor.at(web)
     cookie = visitor.cookie(await visitor.sign_in())
