@@ -32,6 +32,7 @@ from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.radios.simulated import Identity
 from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
+from phonegate.store import database as store_database
 from phonegate.store.database import Database
 
 ORG: Final = "home"
@@ -229,7 +230,10 @@ async def build(path: Path, now: int) -> None:
     """Makes the database of the world, at a time in ms."""
     begin = now - (DAYS - 1) * DAY_MS - LAST_MINUTE * MINUTE_MS
     clock = Clock(begin)
-    with mock.patch.object(assembly, "now_ms", clock):
+    with (
+        mock.patch.object(assembly, "now_ms", clock),
+        mock.patch.object(store_database, "now_ms", clock),
+    ):
         async with _opened(path) as core:
             services = core.services
             await services.accounts.load()
