@@ -49,6 +49,8 @@ class Course:
 
     begin: int
     end: int
+    known: int
+    """From here on it is known when the phone was connected."""
     steps: Sequence[Step]
     online: float | None
     """Which share of the known time it was connected. None where nothing is known."""
@@ -106,6 +108,7 @@ def course(
     return Course(
         begin=begin,
         end=end,
+        known=known,
         steps=steps,
         online=None if known >= end else total / (end - known),
         absences=_between(spans, known, end),
@@ -136,7 +139,7 @@ def _between(spans: Sequence[tuple[int, int]], known: int, end: int) -> list[Abs
     for low, high in spans:
         if low > at:
             absences.append(Absence(begin=at, end=low))
-        at = high
+        at = max(at, high)
     if at < end:
         absences.append(Absence(begin=at, end=None))
     return absences

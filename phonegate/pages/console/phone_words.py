@@ -9,7 +9,7 @@ import attrs
 from phonegate.api.phones_types import PhoneState
 from phonegate.domain.phone_course import Absence, Course, Period
 from phonegate.model.phones import Health
-from phonegate.pages.console.plots import Plot, Series, bars, lines, moment_words
+from phonegate.pages.console.plots import Plot, Series, lines, moment_words
 
 KIND_WORDS: Final[Mapping[str, str]] = {
     "link": "phonegate's own link",
@@ -40,6 +40,20 @@ class ShownAbsence:
     begin: str
     end: str
     length: str
+
+
+BAND: Final = 1_000
+"""The width of the band of presence, in units of its drawing."""
+
+
+@attrs.frozen(kw_only=True)
+class Stretch:
+    """A part of the band of presence."""
+
+    x: float
+    width: float
+    online: bool
+    words: str
 
 
 def battery_words(phone: PhoneState) -> str | None:
@@ -88,20 +102,34 @@ def absences(course: Course, *, zone: ZoneInfo) -> Sequence[ShownAbsence]:
     return [_absence(one, course.end, zone) for one in course.absences[: -MOST_ABSENCES - 1 : -1]]
 
 
+def band(course: Course, *, zone: ZoneInfo) -> Sequence[Stretch]:
+    """Returns when the phone was connected and when not, as a band that is drawn."""
+    length = course.end - course.begin
+    at = course.known
+    stretches = []
+    for one in (*course.absences, Absence(begin=course.end, end=None)):
+        end = course.end if one.end is None else one.end
+        stretches += [(at, one.begin, True), (one.begin, end, False)]
+        at = end
+    return [
+        Stretch(
+            x=round(BAND * (begin - course.begin) / length, 1),
+            width=round(BAND * (end - begin) / length, 1),
+            online=online,
+            words=f"{'Connected' if online else 'Away'} from {moment_words(begin, zone)} to "
+            f"{moment_words(end, zone)}",
+        )
+        for begin, end, online in stretches
+        if end > begin
+    ]
+
+
 def plots(course: Course, *, zone: ZoneInfo) -> Sequence[Plot]:
     """Returns the plots of a phone's health: battery and signal where it speaks of them."""
-    begins = [step.begin for step in course.steps]
-    shares = [None if step.online is None else 100 * step.online for step in course.steps]
     said = [Health() if step.health is None else step.health for step in course.steps]
     batteries = [health.battery for health in said]
     signals = [health.signal for health in said]
-    found = [
-        bars(
-            "connected", "Connected", begins, course.end,
-            [Series(name="Connected", values=shares, tone="ok")],
-            zone=zone, unit="percent",
-        )
-    ]  # fmt: skip
+    found = []
     if any(value is not None for value in batteries):
         battery = Series(name="Battery", values=batteries)
         found.append(_line("battery", "Battery", course, battery, zone, is_share=True))

@@ -18,6 +18,7 @@ from phonegate.model.refusals import NotFound, Refused
 from phonegate.pages.console import phone_words
 from phonegate.pages.console.conversation_path import conversation
 from phonegate.pages.console.form_fields import field_problems
+from phonegate.pages.console.plots import moment_words
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.zones import zone_of
@@ -201,6 +202,8 @@ async def _shown(visit: Visit, *, status: int = 200, **more: Any) -> Response:
         status=status,
         course=course,
         plots=phone_words.plots(course, zone=zone),
+        band=phone_words.band(course, zone=zone),
+        begin=moment_words(course.begin, zone),
         absences=phone_words.absences(course, zone=zone),
         **context,
     )

@@ -31,6 +31,8 @@ const list = new TalkList(document.getElementById("talk-list"), () => thread?.ad
 /** Opens a conversation beside the list. */
 async function open(href, { push = true } = {}) {
   const url = new URL(href, location.href);
+  // The message at the end of a link is for pages without scripts, which begin at their top.
+  if (!url.searchParams.has("at")) url.hash = "";
   opening += 1;
   const mine = opening;
   let part;
