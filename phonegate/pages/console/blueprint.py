@@ -26,6 +26,7 @@ from phonegate.http.session_cookie import read_next
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
 from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.sent_forms import SentForms
 from phonegate.pages.console.session_cookies import (
     SIGNED_OUT,
     find_session,
@@ -74,6 +75,7 @@ class _Console:
     ) -> None:
         self._services = services
         self._calls = InnerCalls(services, endpoints)
+        self._forms = SentForms(services)
         self._asset = asset
         self._timeout_s = timeout_s
         self._sign_in = SignIn(
@@ -176,6 +178,7 @@ class _Console:
             request=request,
             path={name: unquote(value) for name, value in path.items()},
             calls=self._calls,
+            forms=self._forms,
             menu=(),
             said=said,
             remember=self._remember,
