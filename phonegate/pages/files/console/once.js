@@ -2,6 +2,8 @@
 
 for (const form of document.querySelectorAll("[data-once-only]")) {
   form.addEventListener("submit", () => {
+    // For the page of the batch, which goes on by itself in this tab alone.
+    sessionStorage.setItem("phonegate-batch", form.dataset.onceOnly);
     for (const button of form.querySelectorAll("button")) button.disabled = true;
   });
 }
