@@ -106,7 +106,7 @@ def test_messages_are_decided_on_as_they_come(browser: Browser, gateway: Gateway
 
     # From a page that asks for nothing: one of the console would be refused its session.
     browser.look(f"{gateway.url}/health")
-    browser.driver.delete_all_cookies()
+    browser._tell("Network.clearBrowserCookies")
     sign_in(browser, gateway.url, "myorg", SECRET, "/approvals")
     assert "Nothing waits" in browser.find(".empty").text
     send("<b>first</b>")
