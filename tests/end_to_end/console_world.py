@@ -1,6 +1,6 @@
 """A small world for pictures of the console: a house with three phones, and what they talked about.
 
-Its past of three weeks is played through the real domain, at a clock of its own. So all that is
+Its past of a month is played through the real domain, at a clock of its own. So all that is
 made from messages (conversations, figures, events) is as a gateway would have it. Only the health
 of the phones is written into the file as it is.
 """
@@ -40,7 +40,7 @@ SECRET: Final = "a-secret-of-a-small-house"
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
-DAYS = 21
+DAYS = 30
 """How long the past is."""
 LAST_MINUTE: Final = 500
 """How many minutes of its last day have gone, whatever the clock says."""
@@ -198,7 +198,7 @@ class Past:
         await self._seen()
 
     async def play(self, kitchen: SimulatedPhone, office: SimulatedPhone, begin: int) -> None:
-        """Lets three weeks pass."""
+        """Lets the days pass."""
         for day in range(DAYS - 1, -1, -1):
             start = begin + (DAYS - 1 - day) * DAY_MS
             for at, number, text in sorted(self._day(day)):
