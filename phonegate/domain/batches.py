@@ -25,9 +25,13 @@ from phonegate.model.states import EXPIRED, FAILED, OUTBOUND_STATES, QUEUED, SEN
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-MOST_DRAFTS: Final = 20
+MOST_DRAFTS: Final = 200
 MOST_BATCHES: Final = 500
 """Most that are kept of an org. The oldest go first; their messages stay."""
+
+MOST_DRAFTS_EACH: Final = 20
+"""Most drafts that are kept of one credential, so that no holder of a key writes those of all
+others away."""
 
 RESUMED_MS: Final = KEPT_MS - 2 * 60 * 60 * 1000
 """How long a batch can go on. Afterwards the answers by which nothing is sent twice are gone."""
@@ -116,6 +120,7 @@ class Batches:
 
         def op(tx: Tables) -> None:
             tx.batches.add(owner.org, owner.key_id, token, now, draft)
+            tx.batches.prune_drafts(owner.org, owner.key_id, MOST_DRAFTS_EACH)
             tx.batches.prune(owner.org, drafts=MOST_DRAFTS, begun=MOST_BATCHES)
 
         await self._database.write(op)
@@ -136,7 +141,7 @@ class Batches:
         now = self._now_ms()
 
         def op(tx: Tables) -> list[BatchView]:
-            every = reader.limits is None
+            every = _sees_all(reader)
             found = tx.batches.begun(reader.org, key=reader.key_id, every=every, limit=limit)
             return [_view(tx, one, now) for one in found]
 
@@ -298,8 +303,13 @@ def _require_sender(owner: Principal) -> None:
 
 
 def _sees(reader: Principal, batch: Batch) -> bool:
-    """Tells whether a reader may see a batch. A key with limits sees its own alone."""
-    return reader.limits is None or batch.key == reader.key_id
+    """Tells whether a reader may see a batch. One that does not read all sees its own alone."""
+    return _sees_all(reader) or batch.key == reader.key_id
+
+
+def _sees_all(reader: Principal) -> bool:
+    """Tells whether a reader may see what others have written: their batches, with the texts."""
+    return reader.limits is None and allows(reader.scopes, "read")
 
 
 def _found(tx: Tables, reader: Principal, token: str) -> Batch:

@@ -34,6 +34,7 @@ from phonegate.pages.console.access.session_cookies import (
 from phonegate.pages.console.access.set_up import SetUpPages
 from phonegate.pages.console.access.sign_in import SignIn
 from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.sent_forms import SentForms
 from phonegate.pages.console.visit import (
     BY_SCRIPT,
     CSRF_FIELD,
@@ -74,6 +75,7 @@ class _Console:
     ) -> None:
         self._services = services
         self._calls = InnerCalls(services, endpoints)
+        self._forms = SentForms(services)
         self._asset = asset
         self._timeout_s = timeout_s
         self._sign_in = SignIn(
@@ -176,6 +178,7 @@ class _Console:
             request=request,
             path={name: unquote(value) for name, value in path.items()},
             calls=self._calls,
+            forms=self._forms,
             menu=(),
             said=said,
             remember=self._remember,

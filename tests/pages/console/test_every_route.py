@@ -83,6 +83,7 @@ async def test_none_goes_beyond_the_scopes_of_its_session(web: Web) -> None:
     people = {
         "send": await Person.signed_in(web, await key(web, "send"), org=""),
         "read": await Person.signed_in(web, await key(web, "read"), org=""),
+        "manage": await Person.signed_in(web, await key(web, "manage"), org=""),
         OWNER_SCOPE: await Person.signed_in(web, OPERATOR_TOKEN, org=""),
     }
     for person in people.values():

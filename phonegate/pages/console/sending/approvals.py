@@ -44,8 +44,9 @@ async def show(visit: Visit) -> Response:
 
 
 async def count(visit: Visit) -> Response:
-    """Tells a script how many wait."""
-    return visit.answer({"waiting": len(await _waiting(visit, 0, COUNTED)), "most": COUNTED})
+    """Tells a script how many wait, and which, so that it hears of no others."""
+    ids = [message["id"] for message in await _waiting(visit, 0, COUNTED)]
+    return visit.answer({"waiting": len(ids), "most": COUNTED, "ids": ids})
 
 
 async def decide(visit: Visit) -> Response:

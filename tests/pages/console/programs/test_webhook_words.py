@@ -17,7 +17,7 @@ from phonegate.pages.console.programs.webhook_words import (
     standing,
 )
 
-DOCS = Path(__file__).parents[3] / "docs" / "events.md"
+DOCS = Path(__file__).parents[4] / "docs" / "events.md"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw9K5x0m2u8Qo="
 
 GOOD = {"event_id": 5, "attempts": 1, "status": 200, "error": None, "ms": 48, "next_at": None}
