@@ -1,7 +1,7 @@
 """The forms that people send: received within bounds of memory and time, and read in their turn.
 
-Whoever has signed in may send some megabytes, of which a million fields can be made. So forms take
-room beside those of others as bodies do, and a large one is read in a thread.
+Anyone who has signed in may send some megabytes, of which a million fields can be made. So forms
+take room beside those of others as bodies do, and a large one is read in a thread.
 """
 
 from functools import partial
