@@ -26,16 +26,16 @@ from phonegate.http.origins import Origins
 from phonegate.http.session_cookie import read_next
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
-from phonegate.pages.console.screens import MENU, ROUTES
-from phonegate.pages.console.sent_forms import SentForms
-from phonegate.pages.console.session_cookies import (
+from phonegate.pages.console.access.session_cookies import (
     SIGNED_OUT,
     find_session,
     forget_session,
     keep_session,
 )
-from phonegate.pages.console.set_up import SetUpPages
-from phonegate.pages.console.sign_in import SignIn
+from phonegate.pages.console.access.set_up import SetUpPages
+from phonegate.pages.console.access.sign_in import SignIn
+from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.sent_forms import SentForms
 from phonegate.pages.console.visit import (
     BY_SCRIPT,
     CSRF_FIELD,

@@ -1,6 +1,6 @@
 """The forms that people send: received within bounds of memory and time, and read in their turn.
 
-A person who has signed in may send some megabytes, of which a million fields can be made. So forms
+Anyone who has signed in may send some megabytes, of which a million fields can be made. So forms
 take room beside those of others as bodies do, and a large one is read in a thread.
 """
 
