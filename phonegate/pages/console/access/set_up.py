@@ -10,7 +10,7 @@ from quart import request as quart_request
 
 from phonegate.api.endpoint import Request
 from phonegate.api.services import Services
-from phonegate.domain.credential_check import Caller
+from phonegate.domain.caller import Caller
 from phonegate.domain.registration import Registration
 from phonegate.http.problem import Problem
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem, NotFound, Refused, Throttled
