@@ -27,6 +27,7 @@ from phonegate.model.messages import MessageView
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import Conflict, Forbidden, NotFound
 from phonegate.model.states import EXPIRED, FAILED, OUTBOUND_STATES, QUEUED, SENDING
+from phonegate.model.times import DAY_MS, HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -38,10 +39,10 @@ MOST_DRAFTS_EACH: Final = 20
 """Most drafts that are kept of one credential, so that no holder of a key writes those of all
 others away."""
 
-RESUMED_MS: Final = KEPT_MS - 2 * 60 * 60 * 1000
+RESUMED_MS: Final = KEPT_MS - 2 * HOUR_MS
 """How long a batch can go on. Afterwards the answers by which nothing is sent twice are gone."""
 
-SAME_MS: Final = 24 * 60 * 60 * 1000
+SAME_MS: Final = DAY_MS
 """How far back it is looked for a batch that sent the same."""
 
 UNSENT: Final = (FAILED, EXPIRED)
