@@ -15,7 +15,6 @@ from phonegate.http.session_cookie import (
     set_cookie,
     shown_cookies,
 )
-from phonegate.model.refusals import Unauthorized
 
 SIGNED_OUT: Final = "Your session has ended. Sign in again."
 
@@ -51,19 +50,6 @@ async def find_session(services: Services, request: Request) -> Shown | None:
         if signed_in is not None:
             found.append(Shown(signed_in=signed_in, token=token))
     return found[0] if len(found) == 1 else None
-
-
-async def session_of(services: Services, request: Request) -> SignedIn:
-    """Returns the session that a request shows.
-
-    Raises:
-        Unauthorized: It shows none that is open.
-        StoreError: The database can't be asked.
-    """
-    shown = await find_session(services, request)
-    if shown is None:
-        raise Unauthorized(SIGNED_OUT)
-    return shown.signed_in
 
 
 async def keep_session(
