@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.store.database import Database
-from tests import new_database
+from tests import ignored_signals, new_database
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
@@ -81,6 +81,10 @@ async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIter
 
 LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench", "trials")
 """Files and folders of tests that take long: begun last, they would keep one worker busy alone."""
+
+
+def pytest_configure() -> None:
+    ignored_signals.keep_from_programs()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
