@@ -17,6 +17,7 @@ from phonegate.api.event_json import EventJson, event_json
 from phonegate.api.events_api import SILENCE_S, EventStream
 from phonegate.api.events_types import STREAM_MEDIA, last_event_id
 from phonegate.api.media_api import media_of
+from phonegate.domain.authentication import require_scope
 from phonegate.domain.event_filter import EVERYTHING
 from phonegate.domain.sessions import SignedIn
 from phonegate.events.feed import View
@@ -159,8 +160,7 @@ async def _require_session(call: Call) -> SignedIn:
     signed_in = shown.signed_in
     if OWNER_SCOPE in signed_in.principal.scopes:
         raise Forbidden(NO_ORG)
-    if not allows(signed_in.principal.scopes, "read"):
-        raise Forbidden("This API key lacks the scope read.")
+    require_scope(signed_in.principal, "read")
     return signed_in
 
 

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from phonegate.model.figures import HOUR_MS, GatewayHour
+from phonegate.model.figures import GatewayHour
+from phonegate.model.times import HOUR_MS
 from phonegate.pages.console.figures.plots import Plot, Series, Tone, lines
 from phonegate.pages.console.figures.scales import Unit
 from phonegate.quantities import size

@@ -8,10 +8,10 @@ import attrs
 from quart import Response
 
 from phonegate.domain.registration import MODES
-from phonegate.model.figures import HOUR_MS
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import FieldProblem, NotFound, Refused
 from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import HOUR_MS
 from phonegate.pages.console.operator.growth import SHOWN_HOURS, Growth, growth
 from phonegate.pages.console.visit import Route, Visit
 from phonegate.pages.console.words import STATE_WORDS
@@ -40,7 +40,7 @@ _FIELDS: Final[Mapping[str, str]] = {"org_id": "org", "secret_key": "secret"}
 
 
 @attrs.frozen(kw_only=True)
-class Filled:
+class RefusedForm:
     """A form that was refused: what was typed, and what is wrong with it."""
 
     form: str
@@ -51,7 +51,7 @@ class Filled:
     """By field."""
 
     @classmethod
-    def of(cls, form: str, refused: Refused | StoreError, **values: str) -> "Filled":
+    def of(cls, form: str, refused: Refused | StoreError, **values: str) -> "RefusedForm":
         """Returns a form as it comes back."""
         found: tuple[FieldProblem, ...] = tuple(getattr(refused, "problems", ()))
         detail = refused.detail if isinstance(refused, Refused) else str(refused)
@@ -125,7 +125,7 @@ async def make_org(visit: Visit) -> Response:
     try:
         made = await visit.call("add_org", body=body)
     except Refused as refused:
-        return await _page(visit, Filled.of("org", refused, org=org))
+        return await _page(visit, RefusedForm.of("org", refused, org=org))
     return await visit.page("console/operator/secret.html", made=made, rotated=False)
 
 
@@ -142,7 +142,7 @@ async def rotate_org(visit: Visit) -> Response:
     try:
         made = await visit.call("rotate_org", path=path, body=body)
     except Refused as refused:
-        return await _org_page(visit, Filled.of("rotate", refused))
+        return await _org_page(visit, RefusedForm.of("rotate", refused))
     return await visit.page("console/operator/secret.html", made=made, rotated=True)
 
 
@@ -152,7 +152,7 @@ async def remove_org(visit: Visit) -> Response:
     typed = (await visit.form()).get("confirm", "").strip()
     if typed != name:
         problem = f"Type {name} to remove it."
-        filled = Filled(form="remove", problem=problem, problems={"confirm": problem})
+        filled = RefusedForm(form="remove", problem=problem, problems={"confirm": problem})
         return await _org_page(visit, filled)
     await visit.call("remove_org", path={"org": name})
     return visit.go("/operator", said=f"{name} is removed, with all that it had.")
@@ -164,7 +164,7 @@ async def choose_registration(visit: Visit) -> Response:
     try:
         await visit.call("set_registration", body={"mode": mode})
     except Refused as refused:
-        return await _page(visit, Filled.of("registration", refused, mode=mode))
+        return await _page(visit, RefusedForm.of("registration", refused, mode=mode))
     return visit.go("/operator", said=f"Who may make an org from now on: {MODE_WORDS[mode]}.")
 
 
@@ -183,11 +183,11 @@ async def order_copy(visit: Visit) -> Response:
     try:
         await visit.call("order_copy", body=body)
     except Refused as refused:
-        return await _page(visit, Filled.of("copy", refused, folder=folder, keep=keep))
+        return await _page(visit, RefusedForm.of("copy", refused, folder=folder, keep=keep))
     return visit.go("/operator", said="A copy is being made. This page tells when it is complete.")
 
 
-async def _page(visit: Visit, filled: Filled | None = None, *, trials: Any = None) -> Response:
+async def _page(visit: Visit, filled: RefusedForm | None = None, *, trials: Any = None) -> Response:
     orgs = (await visit.call("list_orgs"))["orgs"]
     return await visit.page(
         "console/operator/operator.html",
@@ -225,7 +225,7 @@ def _folder(copies: Sequence[Mapping[str, Any]]) -> str:
     return str(PurePath(copies[0]["file"]).parent) if copies else ""
 
 
-async def _org_page(visit: Visit, filled: Filled | None = None) -> Response:
+async def _org_page(visit: Visit, filled: RefusedForm | None = None) -> Response:
     name = visit.path["org"]
     found = [one for one in (await visit.call("list_orgs"))["orgs"] if one["org"] == name]
     if not found:

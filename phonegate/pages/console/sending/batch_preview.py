@@ -9,6 +9,7 @@ import attrs
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.limits_types import limits_json
+from phonegate.domain.batch_drafts import BatchForm
 from phonegate.domain.batch_plan import (
     Plan,
     Planned,
@@ -17,7 +18,7 @@ from phonegate.domain.batch_plan import (
     recipients_of,
     with_contacts,
 )
-from phonegate.domain.batches import BatchForm, BatchView
+from phonegate.domain.batches import BatchView
 from phonegate.domain.key_limits import may_receive
 from phonegate.domain.routing import parse_sim_selector
 from phonegate.model.refusals import Refused

@@ -7,8 +7,8 @@ from werkzeug.datastructures import MultiDict
 
 from phonegate.api.messages_types import MAX_AHEAD_MS, TOO_FAR_AHEAD
 from phonegate.api.rules import Moment
+from phonegate.domain.batch_drafts import BatchForm
 from phonegate.domain.batch_plan import Draft
-from phonegate.domain.batches import BatchForm
 from phonegate.domain.contacts import country_problems
 from phonegate.domain.line_problems import MOST_SHOWN, LineProblem
 from phonegate.domain.written_tables import MAX_CHARS, TOO_LARGE, decoded

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from phonegate.model.figures import HOUR_MS
+from phonegate.model.times import HOUR_MS
 from phonegate.pages.console.figures.figure_plots import _change
 from phonegate.store.tables import Tables
 from tests.api.conftest import ORG, SECRET, Web

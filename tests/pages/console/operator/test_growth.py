@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.model.figures import HOUR_MS, GatewayHour
+from phonegate.model.figures import GatewayHour
+from phonegate.model.times import HOUR_MS
 from phonegate.pages.console.operator.growth import MOST_POINTS, growth, outlook
 
 UTC = ZoneInfo("UTC")

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from phonegate.domain.phone_course import course
 from phonegate.model.phone_history import Presence
-from phonegate.pages.console.phones.phone_words import (
-    DAY_MS,
-    HOUR_MS,
-    MINUTE_MS,
-    band,
-    length_words,
-    share_words,
-    signal_words,
-)
+from phonegate.model.times import DAY_MS, HOUR_MS, MINUTE_MS
+from phonegate.pages.console.phones.phone_words import band, length_words, share_words, signal_words
 
 NOW = 1_700_000_000_000
 
