@@ -2,7 +2,8 @@
 
     python -m trials.console --consoles 100 --rounds 2
 
-Each console is a person who has signed in and holds a live stream. Messages go both ways at an even
+Each console is a person who has signed in and holds a live stream; as the pages' script does, it
+asks how much is unread, soon after something was received. Messages go both ways at an even
 rate, through simulated phones, for turns without consoles and turns with them, and what a turn
 costs is printed. Then, with all consoles open, the gateway is ended by SIGKILL every few moments
 and started again on the same file; each console comes back with the id of its last event. At the
@@ -27,13 +28,14 @@ from typing import Any
 import attrs
 
 from kit import console
-from kit.console import LiveWire, Session
+from kit.console import Session
 from kit.gateway import UNLIMITED
 from kit.ledger import INBOUND, BrokenPromise, Ledger
 from kit.load import http
 from kit.load.deliveries import Quantiles
 from kit.program import child_environment
 from trials.kill_trial import KillTrial, hold, parser
+from trials.open_console import OpenConsole
 
 ORG, SECRET = "myorg", "my-secret-key-123"
 HEADERS: Mapping[str, str] = {"X-Secret-Key": SECRET}
@@ -52,9 +54,6 @@ PER_KEY = 20
 AT_ONCE = 10
 """Consoles that sign in at a time."""
 
-AGAIN_S = 0.2
-"""Before a console that lost its stream asks for another, as browsers do after a while."""
-
 STANDSTILL_S = 60.0
 
 SETTINGS: Mapping[str, object] = {
@@ -62,60 +61,6 @@ SETTINGS: Mapping[str, object] = {
     "DELIVERY_LATE_RESULT_GRACE_S": 0.2,
     "DELIVERY_RESULT_TIMEOUT_S": 20,
 }
-
-
-@attrs.define(kw_only=True)
-class Console:
-    """One console: a person's session, and what its stream has brought."""
-
-    session: Session
-    events: list[int] = attrs.field(factory=list)
-    marks: list[int] = attrs.field(factory=list)
-    """Up to which message was read, of each mark."""
-    late: list[float] = attrs.field(factory=list)
-    """Seconds from a request to the first event of its message."""
-    asked: Mapping[str, float]
-    """When each text was asked for."""
-    opened: int = 0
-    open: bool = True
-    _known: set[str] = attrs.field(factory=set)
-    _wire: LiveWire | None = None
-
-    async def stay(self, trial: "Trial", ready: asyncio.Event) -> None:
-        """Holds a stream until `close`, and asks for another where it is lost."""
-        while self.open:
-            after = self.events[-1] if self.events else None
-            try:
-                self._wire = await console.follow(trial.port, self.session, self._note, after=after)
-            except (OSError, TimeoutError):
-                await asyncio.sleep(AGAIN_S)
-                continue
-            self.opened += 1
-            ready.set()
-            await self._wire.lost.wait()
-            await asyncio.sleep(AGAIN_S)
-
-    def close(self) -> None:
-        """Leaves."""
-        self.open = False
-        if self._wire is not None:
-            self._wire.drop()
-
-    def _note(self, id_: int | None, event: Mapping[str, Any], now: float) -> None:
-        if id_ is None:
-            if event["type"] == "read":
-                self.marks.append(event["data"]["upto"])
-            return
-        self.events.append(id_)
-        message = event["data"].get("message")
-        if message is None:
-            return
-        if "html" not in event:
-            raise BrokenPromise(f"event {id_} has no bubble")
-        body = message["body"]
-        if body not in self._known:
-            self._known.add(body)
-            self.late.append(now - self.asked[body])
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +105,7 @@ class Trial(KillTrial):
         keys = [await self.make_key() for _ in range(-(-self.consoles // PER_KEY))]
         chance = self.pauses()
         fleet = self.start_fleet()
-        crowd: list[Console] = []
+        crowd: list[OpenConsole] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(TURNS):
@@ -212,21 +157,23 @@ class Trial(KillTrial):
         key: str = answer[1]["key"]
         return key
 
-    async def open(self, keys: list[str], group: asyncio.TaskGroup) -> list[Console]:
+    async def open(self, keys: list[str], group: asyncio.TaskGroup) -> list[OpenConsole]:
         """Opens all consoles, each of a person who signs in by themselves."""
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def one(number: int) -> Console:
+        async def one(number: int) -> OpenConsole:
             async with slots:
                 session = await console.sign_in(self.url, "", keys[number // PER_KEY])
-                made, ready = Console(session=session, asked=self._asked), asyncio.Event()
-                group.create_task(made.stay(self, ready))
+                made = OpenConsole(session=session, port=lambda: self.port, asked=self._asked)
+                ready = asyncio.Event()
+                group.create_task(made.stay(ready))
+                group.create_task(made.count())
                 await ready.wait()
                 return made
 
         return await asyncio.gather(*map(one, range(self.consoles)))
 
-    async def mark(self, session: Session, crowd: list[Console]) -> None:
+    async def mark(self, session: Session, crowd: list[OpenConsole]) -> None:
         """Has one person read a conversation, and waits until all others know."""
         id_ = await self.push("unread")
         before = [len(one.marks) for one in crowd]
@@ -246,7 +193,7 @@ class Trial(KillTrial):
 
     # -- load
 
-    async def turn(self, guests: list[Console]) -> Turn:
+    async def turn(self, guests: list[OpenConsole]) -> Turn:
         """Has messages go both ways for a while, and says what that cost."""
         self._answers.clear()
         for one in guests:
@@ -336,7 +283,7 @@ class Trial(KillTrial):
         states = ("queued", "sending", "sent")
         return [one for one in states for _ in range(counts.get(one, 0))]
 
-    async def unseen(self, crowd: list[Console]) -> list[str]:
+    async def unseen(self, crowd: list[OpenConsole]) -> list[str]:
         """Returns which consoles have not seen the last event yet."""
         last = max(await asyncio.to_thread(self.recorded), default=0)
         return [
@@ -351,7 +298,7 @@ class Trial(KillTrial):
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             return [id_ for (id_,) in connection.execute("SELECT id FROM events ORDER BY id")]
 
-    def compare(self, crowd: list[Console], expected: list[int]) -> str:
+    def compare(self, crowd: list[OpenConsole], expected: list[int]) -> str:
         for at, one in enumerate(crowd):
             seen = [id_ for id_ in one.events if id_ >= expected[0]]
             if seen != expected:
@@ -360,6 +307,8 @@ class Trial(KillTrial):
                     f"console {at} saw {len(seen)} events and not {len(expected)}; "
                     f"missing {missing[:20]}"
                 )
+        if not all(one.counted for one in crowd):
+            raise BrokenPromise("a console never got to know how much is unread")
         opened = sum(one.opened for one in crowd)
         return (
             f"{self.ledger.kills} kills, {len(crowd)} consoles with {opened} streams saw "

@@ -209,11 +209,12 @@ def _of_table(text: str, country: str) -> Recipients:
         return Recipients(problems=(_too_many(len(table.rows)),))
     if not table.number_columns:
         return Recipients(columns=table.names, problems=(LineProblem(0, NO_NUMBERS),))
-    at = table.number_columns[0]
     keys = [name.casefold() for name in table.names]
     found = []
     for row in table.rows:
         values = {key: row.cell(i) for i, key in enumerate(keys)}
+        # An address book has several columns of numbers: the first that has one counts.
+        at = next((i for i in table.number_columns if row.cell(i)), table.number_columns[0])
         number, problem = _number(row.cell(at), country)
         found.append(
             Recipient(

@@ -74,7 +74,9 @@ class Contacts:
         patterns = known_patterns(reader)
 
         def op(tx: Tables) -> ContactsPage:
-            last = tx.contacts.of_numbers(reader.org, [after]).get(after) if after else None
+            # Where a name stands in the order, that of a number beyond the limits too, tells of it.
+            known = bool(after) and may_know(reader, after)
+            last = tx.contacts.of_numbers(reader.org, [after]).get(after) if known else None
             begin = ("", "") if last is None else (sorting(last.name), last.number)
             found = tx.contacts.page(
                 reader.org, limit=PAGE + 1, search=search, after=begin, patterns=patterns

@@ -108,6 +108,14 @@ class Batches:
                 (org, most),
             )
 
+    def prune_drafts(self, org: int, key: str | None, most: int) -> None:
+        """Removes the oldest drafts that were made by one credential, beyond so many."""
+        self._connection.execute(
+            "DELETE FROM batches WHERE id IN (SELECT id FROM batches WHERE org = ? AND key IS ?"
+            " AND begun_at IS NULL ORDER BY id DESC LIMIT -1 OFFSET ?)",
+            (org, key, most),
+        )
+
     def counts(self, org: int, id: int) -> list[StateCount]:  # noqa: A002
         """Counts the messages of a batch by their state."""
         rows = self._connection.execute(_COUNTS, {"batch": id, "org": org})

@@ -62,6 +62,13 @@ def test_columns_are_placeholders() -> None:
     assert [(one.line, one.problem) for one in made.problems] == [(4, "has nothing for {Sum}")]
 
 
+def test_the_first_of_several_numbers_counts() -> None:
+    table = "name,mobile,phone\nA,+15551110001,+15551110002\nB,,+15551110003\nC,,\n"
+    made = _plan(Draft(table=table, text="{name}"))
+    assert [one.to for one in made.messages] == ["+15551110001", "+15551110003"]
+    assert [one.line for one in made.problems] == [4]
+
+
 def test_all_that_is_wrong_is_said_by_line() -> None:
     draft = Draft(to="0171 5550001, dora, ben, 1, +15551110002", text="x")
     made = _plan(draft)

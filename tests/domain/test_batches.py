@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from phonegate.domain import batches as batches_module
+from phonegate.domain.batch_drafts import BatchForm
 from phonegate.domain.batch_plan import Draft
-from phonegate.domain.batches import RESUMED_MS, Batches, BatchForm
+from phonegate.domain.batches import RESUMED_MS, Batches
 from phonegate.model.messages import NewMessage
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, Forbidden, NotFound
@@ -198,6 +199,31 @@ async def test_old_drafts_go(batches: Batches, org: int, monkeypatch: pytest.Mon
     with pytest.raises(NotFound):
         await batches.find(me, tokens[0])
     await batches.find(me, tokens[1])
+
+
+async def test_no_key_writes_the_drafts_of_others_away(
+    batches: Batches, org: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_module, "MOST_DRAFTS_EACH", 2)
+    mine = await batches.save(owner(org), FORM)
+    key = Principal(org=org, org_name="myorg", scopes=("send",), key_id="key1")
+    tokens = [await batches.save(key, FORM) for _ in range(4)]
+    await batches.find(owner(org), mine)
+    await batches.find(key, tokens[2])
+    with pytest.raises(NotFound):
+        await batches.find(key, tokens[1])
+
+
+async def test_one_who_does_not_read_sees_no_batch_of_others(batches: Batches, org: int) -> None:
+    theirs = await batches.save(owner(org), FORM)
+    await batches.begin(owner(org), theirs, [("+15551110001", "x")])
+    key = Principal(org=org, org_name="myorg", scopes=("send",), key_id="key1")
+    with pytest.raises(NotFound):
+        await batches.find(key, theirs)
+    assert await batches.begun(key) == []
+    assert await batches.sent_before(key, FORM, [("+15551110001", "x")]) is None
+    reads = Principal(org=org, org_name="myorg", scopes=("read", "send"), key_id="key2")
+    assert [one.token for one in await batches.begun(reads)] == [theirs]
 
 
 async def test_a_message_of_a_carrier_is_found_by_its_id(

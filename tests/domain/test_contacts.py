@@ -29,6 +29,15 @@ async def book(database: Database, org: int) -> Contacts:
     return made
 
 
+async def test_a_page_tells_nothing_of_where_a_hidden_name_stands(book: Contacts, org: int) -> None:
+    reader = limited(org, sees=("+1555111*", "12345"))
+    whole = await book.page(reader)
+    assert [one.name for one in whole.contacts] == [ANNA.name, TAXI.name]
+    # Ben stands between them.
+    assert await book.page(reader, after=BEN.number) == whole
+    assert (await book.page(reader, after=ANNA.number)).contacts == (TAXI,)
+
+
 async def test_names_are_found_however_an_address_is_written(book: Contacts, org: int) -> None:
     asked = ["+15551110001", "15552220002", "12345", "AMAZON", "+19990000000"]
     assert await book.names_of(owner(org), asked) == {

@@ -77,8 +77,10 @@ def test_a_person_writes_to_many(browser: Browser, gateway: GatewayProcess) -> N
     to.send_keys(Keys.DOWN, Keys.ENTER)
     to.send_keys("+15551110002")
     assert to.get_property("value") == "Anna Ábel <+15551110001>, +15551110002"
-    browser.run("document.getElementById('f-text-template').value = arguments[0]", "1")
-    browser.run("document.getElementById('f-text-template').dispatchEvent(new Event('change'))")
+    browser.run(
+        "const list = document.getElementById('f-text-template'); list.value = '1';"
+        "list.dispatchEvent(new Event('change', { bubbles: true }))"
+    )
     text = browser.find("#f-text")
     assert text.get_property("value") == "Hello {name|friend}, see you"
     text.send_keys(" ł")

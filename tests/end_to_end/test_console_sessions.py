@@ -68,9 +68,14 @@ def test_a_session_ends_with_its_streams_and_outlives_a_restart(tmp_path: Path) 
 
         operator = signed_in(gateway.url, "", TOKEN)
         assert operator.get("/console/operator").status_code == 200
-    with GatewayProcess(database, settings={**settings, "OPERATOR_TOKEN": TOKEN * 2}) as gateway:
+    closed = {**settings, "OPERATOR_CONSOLE": "false"}
+    with GatewayProcess(database, settings=closed) as gateway:
         assert is_open(again(mine, gateway.url))
+        # The token reads metrics still, and opens no page.
         assert not is_open(again(operator, gateway.url))
+        shown = {"Authorization": f"Bearer {TOKEN}"}
+        metrics = httpx.get(f"{gateway.url}/metrics", headers=shown, trust_env=False)
+        assert metrics.status_code == 200
         # As the owner's command does it, in a process of its own.
         ask(database, OwnerRequest("POST", "/orgs/myorg/secret", {}))
         assert not is_open(again(mine, gateway.url))

@@ -16,14 +16,18 @@ MEDIA: Final = "text/csv; charset=utf-8"
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 """What a cell of a formula begins with. Some spreadsheets read the wide forms as the narrow."""
 
+_UNSEEN: Final = " \u00a0\u200b\u200e\u200f\u2060\ufeff"
+"""What may stand before it unseen: some programs take it away as they read a file."""
+
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 """A phone number or a figure by itself. It is no formula, and programs read it back as it is."""
 
 
 def cell(value: object) -> str:
     """Returns a value as the text of a cell. None is an empty one."""
-    text = "" if value is None else str(value)
-    if text.lstrip(" ").startswith(_DANGEROUS) and not _NUMBER.fullmatch(text):
+    # A NUL would end the cell early in some readers. What it hides may begin a formula.
+    text = "" if value is None else str(value).replace("\0", "")
+    if text.lstrip(_UNSEEN).startswith(_DANGEROUS) and not _NUMBER.fullmatch(text):
         return f"'{text}"
     return text
 
@@ -34,8 +38,7 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(written, lineterminator="\r\n")
     writer.writerow([cell(name) for name in header])
     for row in rows:
-        # A NUL would end the cell early in some readers.
-        writer.writerow([cell(value).replace("\0", "") for value in row])
+        writer.writerow([cell(value) for value in row])
     return written.getvalue()
 
 

@@ -26,7 +26,11 @@ function plan(ms) {
 }
 
 async function look() {
-  if (busy || document.hidden) return;
+  if (document.hidden) return;
+  if (busy) {
+    plan(LOOK_MS);
+    return;
+  }
   busy = true;
   try {
     draw(await ask(place.dataset.part));
@@ -61,6 +65,8 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden && is("open")) plan(0);
 });
 
-// Only what was begun on this very visit goes on by itself: a person who comes back decides.
-if (is("resumable") && document.querySelector(".said") === null && document.referrer.includes("/compose/")) send();
+// Only what was begun in this tab just now goes on by itself: a person who comes back decides.
+const begun = sessionStorage.getItem("phonegate-batch") === place.dataset.token;
+sessionStorage.removeItem("phonegate-batch");
+if (begun && document.querySelector(".said") === null) send();
 if (is("open")) plan(LOOK_MS);

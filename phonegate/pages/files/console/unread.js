@@ -6,6 +6,7 @@ import "./live.js";
 
 const MOST = 100; // counted no further
 const AGAIN_MS = 2000;
+const SPREAD_MS = 900; // all consoles of an org hear of a message at once, and ask one after the other
 
 const icon = document.querySelector("link[rel=icon]");
 const plainIcon = icon?.href;
@@ -51,7 +52,7 @@ export function countSoon() {
     } catch {
       // Said elsewhere: the connection is lost, or the session has ended.
     }
-  }, Math.max(100, asked + AGAIN_MS - Date.now()));
+  }, Math.max(100, asked + AGAIN_MS - Date.now()) + Math.random() * SPREAD_MS);
 }
 
 document.addEventListener("phonegate:event", ({ detail }) => {
