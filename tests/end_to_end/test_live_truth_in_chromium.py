@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -100,6 +101,18 @@ def push_each(site: Site, body: str, parties: Sequence[str]) -> None:
     assert answer.json()["stored"] == len(parties), answer.text
 
 
+def load_all(browser: Browser) -> None:
+    """Presses the button below the list until there is none."""
+    while browser.driver.find_elements(By.ID, "more"):
+        shown = len(browser.run(NAMES))
+        browser.click("#more")
+        browser.until(partial(shows_more_than, shown, browser))
+
+
+def shows_more_than(count: int, browser: Browser, _: object) -> bool:
+    return len(browser.run(NAMES)) > count
+
+
 def test_no_conversation_is_missing_in_the_list(browser: Browser, site: Site) -> None:
     parties = [f"+1555100{number:04d}" for number in range(160)]
     push_each(site, "one", parties)
@@ -114,10 +127,7 @@ def test_no_conversation_is_missing_in_the_list(browser: Browser, site: Site) ->
     browser.until(lambda _: browser.run(NAMES)[0] == parties[20])
     expected = [*parties[20::-1], *parties[:20:-1]]
     browser.until(lambda _: browser.run(NAMES) == expected[:100])
-    while browser.driver.find_elements(By.ID, "more"):
-        shown = len(browser.run(NAMES))
-        browser.click("#more")
-        browser.until(lambda _, shown=shown: len(browser.run(NAMES)) > shown)
+    load_all(browser)
     assert browser.run(NAMES) == expected
     longer = "const page = document.documentElement; return page.scrollHeight - page.clientHeight"
     assert browser.run(longer) == 0
@@ -125,10 +135,7 @@ def test_no_conversation_is_missing_in_the_list(browser: Browser, site: Site) ->
     push_each(site, "three", parties[119::-1])
     newest = [*parties[:120], *parties[:119:-1]]
     browser.until(lambda _: browser.run(NAMES) == newest[:50])
-    while browser.driver.find_elements(By.ID, "more"):
-        shown = len(browser.run(NAMES))
-        browser.click("#more")
-        browser.until(lambda _, shown=shown: len(browser.run(NAMES)) > shown)
+    load_all(browser)
     assert browser.run(NAMES) == newest
 
 
@@ -138,7 +145,10 @@ def test_an_answer_that_was_read_before_an_event_does_not_undo_it(
     party = "+15552000001"
     site.send("Later", to=party, send_at="2027-01-01T00:00:00Z")
     site.open(browser, f"/conversations/{party}")
-    state = lambda: browser.find(".bubble.own .state").text  # noqa: E731
+
+    def state() -> str:
+        return browser.find(".bubble.own .state").text
+
     browser.until(lambda _: "Waiting" in state())
     browser.run(HOLD_ANSWERS)
     browser.until(lambda _: browser.run("return window.answered === true"))
