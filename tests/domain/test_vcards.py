@@ -103,6 +103,7 @@ def test_what_was_written_is_read_again(contacts: list[Contact]) -> None:
         Contact(number=one.number, name=one.name, label=one.label) for one in read.numbers
     ] == contacts
     assert is_vcard(text) == bool(contacts)
+    assert text.count("BEGIN:VCARD\r\n") == text.count("END:VCARD\r\n")
 
 
 PIECES = st.sampled_from(
