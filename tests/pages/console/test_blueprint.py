@@ -37,6 +37,18 @@ async def test_a_session_ends_when_it_signs_out(web: Web) -> None:
     assert answer.status_code == 303
 
 
+async def test_a_page_of_another_session_gets_nothing(web: Web) -> None:
+    person = await Person.signed_in(web)
+    await person.look("/sessions")
+    headers = {"X-Console": "script", "X-Csrf": person.csrf}
+    answer = await person.client.get("/console/unread", headers=headers)
+    assert answer.json() == {"ok": True, "unread": 0}
+    # In another tab, the browser signs in anew.
+    again = await Person.signed_in(web)
+    answer = await again.client.get("/console/unread", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
 async def test_a_page_that_is_not_there(web: Web) -> None:
     person = await Person.signed_in(web)
     assert "There is no such page." in (await person.look("/nowhere", 404)).text
