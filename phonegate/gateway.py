@@ -31,7 +31,7 @@ from phonegate.events.bus import Bus
 from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
-from phonegate.own_addresses import base_urls, lan_addresses, local_url
+from phonegate.own_addresses import OwnUrls
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import AppUnusable, AsgiApp, Server
 from phonegate.store.database import Database
@@ -201,10 +201,8 @@ class _Gateway:
     operations: Operations
     make_owner: Callable[[], AsgiApp]
     """Makes what answers the owner's commands."""
-    bound: list[tuple[str, int]]
-    """The addresses that are listened on, once they are."""
-    find_urls: Callable[[], Sequence[str]]
-    """Finds the gateway's URLs for others, once it listens."""
+    urls: OwnUrls
+    """The gateway's URLs, once it listens."""
     builtin: "BuiltinPhone | None"
     """The phone of `[modem]`."""
 
@@ -238,6 +236,12 @@ class _Gateway:
             logged=settings.log.requests,
         )
 
+        urls = OwnUrls(
+            scheme="https" if settings.tls.certificate else "http",
+            public_url=settings.http.public_url,
+            prefix=settings.http.prefix,
+        )
+
         def make_app() -> AsgiApp:
             from phonegate.applications import (  # noqa: PLC0415 - see there
                 inner_pairing,
@@ -246,8 +250,8 @@ class _Gateway:
             )
 
             inner = (
-                *owner_endpoints(core, operations, find_urls, find_local_urls),
-                *inner_pairing(core, find_urls),
+                *owner_endpoints(core, operations, urls.for_others, urls.for_this_machine),
+                *inner_pairing(core, urls.for_others),
             )
             return main_app(core, pipeline, operations.public_endpoints, inner)
 
@@ -259,30 +263,11 @@ class _Gateway:
             fast_pipeline=pipeline,
             rate_limits=rate_limits,
         )
-        bound: list[tuple[str, int]] = []
-        find_urls = partial(
-            _urls_for_others,
-            bound,
-            scheme="https" if settings.tls.certificate else "http",
-            public_url=settings.http.public_url,
-            prefix=settings.http.prefix,
-        )
-
-        def find_local_urls() -> Sequence[str]:
-            return [
-                local_url(
-                    host,
-                    port,
-                    scheme="https" if settings.tls.certificate else "http",
-                    prefix=settings.http.prefix,
-                )
-                for host, port in bound
-            ]
 
         def make_owner() -> AsgiApp:
             from phonegate.applications import owner_app  # noqa: PLC0415 - see there
 
-            return owner_app(core, operations, find_urls, find_local_urls)
+            return owner_app(core, operations, urls.for_others, urls.for_this_machine)
 
         return cls(
             core=core,
@@ -291,8 +276,7 @@ class _Gateway:
             server=server,
             operations=operations,
             make_owner=make_owner,
-            bound=bound,
-            find_urls=find_urls,
+            urls=urls,
             builtin=builtin,
         )
 
@@ -326,9 +310,9 @@ class _Gateway:
                 services.start_soon(self._reload(reloads[0]).run, reloads[1])
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
-                self.bound[:] = bound
+                self.urls.bound[:] = bound
                 self.core.own_ports.update(port for _, port in bound)
-                self.core.own_urls[:] = self.find_urls()
+                self.core.own_urls[:] = self.urls.for_others()
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 mode = self.core.services.accounts.orgs.registration.mode
@@ -396,11 +380,6 @@ def _builtin_phone(core: Core) -> "BuiltinPhone | None":
 async def _until_cancelled(run: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
     with scope:
         await run()
-
-
-def _urls_for_others(bound: Sequence[tuple[str, int]], **fixed: Any) -> Sequence[str]:
-    """Finds the gateway's URLs by the addresses that this machine has now."""
-    return base_urls(bound, lan_addresses(), **fixed)
 
 
 def beyond_loopback(bound: Sequence[tuple[str, int]]) -> bool:

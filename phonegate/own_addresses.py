@@ -5,6 +5,8 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+import attrs
+
 from phonegate.bind_address import is_loopback
 
 _ELSEWHERE: Final = (
@@ -79,6 +81,37 @@ def local_url(host: str, port: int, *, scheme: str, prefix: str = "") -> str:
         host = "::1" if ":" in host else "127.0.0.1"
     name = f"[{host}]" if ":" in host else host
     return f"{scheme}://{name}:{port}{prefix}"
+
+
+@attrs.frozen(kw_only=True)
+class OwnUrls:
+    """The gateway's URLs, by the addresses that it listens on and that this machine has now."""
+
+    scheme: str
+    """What the gateway speaks, `http` or `https`."""
+    public_url: str
+    """The address that its owner has set, if any."""
+    prefix: str
+    """Its path prefix."""
+    bound: list[tuple[str, int]] = attrs.field(factory=list)
+    """The hosts and ports that it listens on, once it does."""
+
+    def for_others(self) -> Sequence[str]:
+        """Finds the URLs for other devices, the best first."""
+        return base_urls(
+            self.bound,
+            lan_addresses(),
+            scheme=self.scheme,
+            public_url=self.public_url,
+            prefix=self.prefix,
+        )
+
+    def for_this_machine(self) -> Sequence[str]:
+        """Returns the URLs for programs on this machine."""
+        return [
+            local_url(host, port, scheme=self.scheme, prefix=self.prefix)
+            for host, port in self.bound
+        ]
 
 
 def _is_unspecified(host: str) -> bool:

@@ -105,7 +105,7 @@ class WebApp(QuartTrio):
         request = request_of(quart_request.scope)
         table = self._pipeline.table
         most = table.most_bytes(request.method, request.path, self._max_body_bytes)
-        reply = await self._pipeline.reply(request, partial(_read_body, most))
+        reply = await self._pipeline.reply(request, partial(read_body, most))
         scope: dict[str, Any] = quart_request.scope  # type: ignore[assignment] # ours in it
         scope[OWNER] = (
             reply.owner if reply.owner != ANYBODY else Reader(client_network(request.client))
@@ -212,7 +212,7 @@ def _to_first_page(request: Request) -> Response:
     return _response(render(Answer(status=308, headers=(("Location", location),))))
 
 
-async def _read_body(most: int, grew: Callable[[int], None]) -> bytes:
+async def read_body(most: int, grew: Callable[[int], None]) -> bytes:
     """Reads the body of Quart's request, which counts no more of it than it holds itself."""
     if (quart_request.content_length or 0) > most:
         raise TooLarge(most)

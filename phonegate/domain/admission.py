@@ -25,6 +25,7 @@ from phonegate.model.refusals import (
     StorageSpent,
     Unauthorized,
 )
+from phonegate.model.times import DAY_MS
 from phonegate.store.tables import Tables
 
 QUEUE_RETRY_S = 60
@@ -232,7 +233,7 @@ def _counted(tx: Tables, key: str, limits: KeyLimits, wanted: int, now: int) -> 
 
 def _day_around(now: int) -> tuple[int, int]:
     """Returns the times that count. What is a day ahead was counted by a wrong clock."""
-    return now - key_limits.DAY_MS, now + key_limits.DAY_MS
+    return now - DAY_MS, now + DAY_MS
 
 
 def admit_to_queue(tx: Tables, rate_limits: RateLimits, org: int, queued: int, now: int) -> None:

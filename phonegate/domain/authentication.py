@@ -12,8 +12,9 @@ from typing import Final, Protocol, TypeVar
 import trio
 
 from phonegate import log
+from phonegate.domain.caller import Caller, is_void
 from phonegate.domain.credential_cache import CachedCredential, CredentialCache
-from phonegate.domain.credential_check import WRONG_CREDENTIAL, Caller, Checks, is_void
+from phonegate.domain.credential_check import WRONG_CREDENTIAL, Checks
 from phonegate.domain.credentials import Cost, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration

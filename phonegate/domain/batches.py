@@ -4,16 +4,21 @@ A batch is sent in chunks, each by one call of the API under an Idempotency-Key 
 repeat sends nothing twice, and after a restart it goes on where it stood.
 """
 
-import hashlib
-import json
 import secrets
-import zlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import attrs
+import trio
 
-from phonegate.domain.batch_plan import Draft
+from phonegate.domain.batch_drafts import (
+    BatchForm,
+    digest,
+    form_of,
+    messages_of,
+    packed,
+    without_recipients,
+)
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.message_access import may_see, without_codes
 from phonegate.model.batches import Batch, StateCount
@@ -22,6 +27,7 @@ from phonegate.model.messages import MessageView
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import Conflict, Forbidden, NotFound
 from phonegate.model.states import EXPIRED, FAILED, OUTBOUND_STATES, QUEUED, SENDING
+from phonegate.model.times import DAY_MS, HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -33,10 +39,10 @@ MOST_DRAFTS_EACH: Final = 20
 """Most drafts that are kept of one credential, so that no holder of a key writes those of all
 others away."""
 
-RESUMED_MS: Final = KEPT_MS - 2 * 60 * 60 * 1000
+RESUMED_MS: Final = KEPT_MS - 2 * HOUR_MS
 """How long a batch can go on. Afterwards the answers by which nothing is sent twice are gone."""
 
-SAME_MS: Final = 24 * 60 * 60 * 1000
+SAME_MS: Final = DAY_MS
 """How far back it is looked for a batch that sent the same."""
 
 UNSENT: Final = (FAILED, EXPIRED)
@@ -44,19 +50,6 @@ UNSENT: Final = (FAILED, EXPIRED)
 
 OPEN: Final = (QUEUED, SENDING)
 """The states in which a message can still be withdrawn."""
-
-
-@attrs.frozen(kw_only=True)
-class BatchForm:
-    """All that a person wrote of a batch."""
-
-    draft: Draft
-    sender: str = ""
-    """Empty for any SIM, `sim:` and a SIM selector, or `from:` and the number of an assistant."""
-    send_at: int | None = None
-    """Not before this time, in ms."""
-    ttl_s: int | None = None
-    priority: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -116,7 +109,9 @@ class Batches:
             Forbidden: The owner may not send.
         """
         _require_sender(owner)
-        token, now, draft = secrets.token_urlsafe(12), self._now_ms(), _packed(form)
+        token, now = secrets.token_urlsafe(12), self._now_ms()
+        # As large as a form may be, that takes longer than others should wait.
+        draft = await trio.to_thread.run_sync(packed, form)
 
         def op(tx: Tables) -> None:
             tx.batches.add(owner.org, owner.key_id, token, now, draft)
@@ -151,10 +146,10 @@ class Batches:
         self, owner: Principal, form: BatchForm, messages: Sequence[tuple[str, str]]
     ) -> BatchView | None:
         """Returns the batch by which the same was sent within a day."""
-        now, digest = self._now_ms(), _digest(form, messages)
+        now = self._now_ms()
 
         def op(tx: Tables) -> BatchView | None:
-            found = tx.batches.same(owner.org, digest, now - SAME_MS)
+            found = tx.batches.same(owner.org, digest(form, messages), now - SAME_MS)
             return None if found is None or not _sees(owner, found) else _view(tx, found, now)
 
         return await self._database.read(op)
@@ -169,14 +164,19 @@ class Batches:
         """
         now = self._now_ms()
 
+        def fix(tx: Tables) -> tuple[bytes, bytes]:
+            form = form_of(_own(tx, owner, token).draft)
+            # `messages` has the copies, in the form in which they are sent.
+            bare = attrs.evolve(form, draft=attrs.evolve(form.draft, copies=()))
+            return digest(form, messages), packed(bare, messages)
+
+        # The form of a draft does not change. So the writer need not wait for this.
+        same, fixed = await self._database.read(fix)
+
         def op(tx: Tables) -> None:
             batch = _own(tx, owner, token)
-            if batch.begun_at is not None:
-                return
-            form, _ = _unpacked(batch.draft)
-            tx.batches.begin(
-                batch.id, now, _digest(form, messages), len(messages), _packed(form, messages)
-            )
+            if batch.begun_at is None:
+                tx.batches.begin(batch.id, now, same, len(messages), fixed)
 
         await self._database.write(op)
 
@@ -198,12 +198,12 @@ class Batches:
                     "This batch was begun too long ago to go on, since parts of it could be sent "
                     "twice. Send the rest as a new one."
                 )
-            form, messages = _unpacked(batch.draft)
+            form = form_of(batch.draft)
             size = 1 if form.sender.startswith("from:") else MAX_MESSAGES
             start = batch.accepted
             return Chunk(
                 start=start,
-                messages=tuple(messages[start : start + size]),
+                messages=messages_of(batch.draft, start, size),
                 form=form,
                 idempotency_key=f"console-{token}-{start}",
             )
@@ -220,7 +220,7 @@ class Batches:
             done = chunk.start + len(chunk.messages)
             tx.batches.accept(batch.id, done, ids)
             if done >= batch.total:
-                tx.batches.rewrite(batch.id, _packed(_without_recipients(chunk.form)))
+                tx.batches.rewrite(batch.id, packed(without_recipients(chunk.form)))
 
         await self._database.write(op)
 
@@ -246,9 +246,9 @@ class Batches:
         def op(tx: Tables) -> None:
             batch = _own(tx, owner, token)
             if batch.begun_at is not None and batch.accepted < batch.total:
-                form, _ = _unpacked(batch.draft)
+                form = form_of(batch.draft)
                 tx.batches.end(batch.id, batch.accepted)
-                tx.batches.rewrite(batch.id, _packed(_without_recipients(form)))
+                tx.batches.rewrite(batch.id, packed(without_recipients(form)))
 
         await self._database.write(op)
 
@@ -329,41 +329,15 @@ def _own(tx: Tables, owner: Principal, token: str) -> Batch:
 
 
 def _view(tx: Tables, batch: Batch, now: int) -> BatchView:
-    form, _ = _unpacked(batch.draft)
     begun = batch.begun_at
     return BatchView(
         token=batch.token,
         key=batch.key,
         created_at=batch.created_at,
         begun_at=begun,
-        form=form,
+        form=form_of(batch.draft),
         total=batch.total,
         accepted=batch.accepted,
         counts=() if begun is None else tuple(tx.batches.counts(batch.org, batch.id)),
         resumable=begun is not None and batch.accepted < batch.total and now - begun <= RESUMED_MS,
     )
-
-
-# -- how a draft is kept
-
-
-def _packed(form: BatchForm, messages: Sequence[tuple[str, str]] = ()) -> bytes:
-    kept = attrs.asdict(form) | {"messages": [list(one) for one in messages]}
-    return zlib.compress(json.dumps(kept).encode(), 6)
-
-
-def _unpacked(draft: bytes) -> tuple[BatchForm, list[tuple[str, str]]]:
-    kept = json.loads(zlib.decompress(draft))
-    messages = [(to, body) for to, body in kept.pop("messages")]
-    written = kept["draft"]
-    copies = tuple((to, body) for to, body in written["copies"])
-    return BatchForm(**kept | {"draft": Draft(**written | {"copies": copies})}), messages
-
-
-def _without_recipients(form: BatchForm) -> BatchForm:
-    return attrs.evolve(form, draft=attrs.evolve(form.draft, to="", table="", copies=()))
-
-
-def _digest(form: BatchForm, messages: Sequence[tuple[str, str]]) -> bytes:
-    sent = [form.sender, form.send_at, [list(one) for one in messages]]
-    return hashlib.sha256(json.dumps(sent).encode()).digest()

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Final, TypeVar
 
-import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.client_network import client_network, is_local
+from phonegate.domain.caller import Caller, is_void
+from phonegate.domain.client_network import is_local
 from phonegate.domain.credential_cache import CredentialCache
 from phonegate.domain.credentials import (
     PUBLISHED_SECRETS,
@@ -28,13 +28,9 @@ from phonegate.domain.credentials import (
     secret_problem,
     verify_secret,
 )
+from phonegate.domain.familiar_callers import FamiliarCallers
 from phonegate.domain.hash_queue import HashQueue
-from phonegate.domain.known_addresses import (
-    CAPACITY,
-    LIFETIME_MS,
-    NETWORKS_EACH,
-    KnownAddresses,
-)
+from phonegate.domain.known_addresses import CAPACITY
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.refused_credentials import RefusedCredentials
 from phonegate.domain.registration import Registration
@@ -42,7 +38,6 @@ from phonegate.domain.throttle import Throttle
 from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import SCOPES, Principal, usable
 from phonegate.model.refusals import Throttled, Unauthorized
-from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -52,34 +47,9 @@ WRONG_CREDENTIAL: Final = "Unknown org or wrong secret."
 OPERATOR: Final = "*"
 """Stands for the operator where failures are counted by org. No org has such a name."""
 
-_NOTE_DEADLINE_S = 1.0
-"""How long a busy disk may delay the request that stores where it came from, once a day."""
-
 _log = log.get("accounts")
 
 T = TypeVar("T")
-
-
-@attrs.frozen(kw_only=True)
-class Caller:
-    """A caller who presents a credential."""
-
-    address: str
-    relayed: bool
-    """Whether a proxy that is not trusted passed its request on, so that it may be anywhere."""
-    foreign_host: bool = False
-    """Whether it asked for a name that anyone may own. The caller may then be a page at that name,
-    in a browser at this address."""
-
-    @property
-    def local(self) -> bool:
-        """Whether it is on this machine or a private network around it, as far as is known."""
-        return not self.relayed and is_local(self.address)
-
-    @property
-    def network(self) -> str:
-        """The network under which its requests are counted."""
-        return client_network(self.address)
 
 
 class Checks:
@@ -104,7 +74,7 @@ class Checks:
         self._decoy = decoy_hash(cost)
         self._throttle = Throttle()
         self._hash_queue = HashQueue()
-        self._known_addresses = KnownAddresses()
+        self._familiar = FamiliarCallers(database, now_ms)
         self._refused = RefusedCredentials()
         self._running: dict[tuple[bytes, bool], _Check] = {}
         self._proxy_logged = False
@@ -122,7 +92,7 @@ class Checks:
         seen, self.has_orgs = await self._database.read(
             lambda tx: (tx.registrations.networks(CAPACITY), tx.orgs.exist())
         )
-        self._known_addresses.load(seen)
+        self._familiar.load(seen)
 
     async def hash(self, secret: str) -> str:
         """Returns the slow hash of a new secret, for the operator. It is never refused a turn."""
@@ -183,7 +153,7 @@ class Checks:
 
     def removed(self, name: str) -> None:
         """Forgets where a removed org was seen."""
-        self._known_addresses.forget(name)
+        self._familiar.forget(name)
 
     async def key(self, credential: str, mark: bytes, org_name: str | None) -> Principal:
         """Checks an API key, which must belong to the named org where one is named.
@@ -312,18 +282,18 @@ class Checks:
             self._cache.found_wrong(mark)
             self._refused.note(mark, create=create, state=state)
             self._throttle.failed(
-                caller.address, name, self._now_ms(), familiar=self._familiar(caller, name)
+                caller.address, name, self._now_ms(), familiar=self._familiar.has(caller, name)
             )
             raise Unauthorized(WRONG_CREDENTIAL)
         self._cache.remember(mark, check.principal, self._now_ms())
-        await self._met(check.principal, caller, published=secret in PUBLISHED_SECRETS)
+        await self._familiar.met(check.principal, caller, published=secret in PUBLISHED_SECRETS)
         return check.principal
 
     async def _verify(
         self, secret: str | None, mark: bytes, name: str, caller: Caller, *, create: bool
     ) -> Principal | None:
         """Does the work of a check. Returns None, at the same cost, if the secret is wrong."""
-        known = self._cache.was_right(mark) or self._familiar(caller, name)
+        known = self._cache.was_right(mark) or self._familiar.has(caller, name)
         async with self._hash_queue.bounded(caller.network, name, known=known):
             # Others of this address may have failed while it waited for its turn.
             self._throttled(caller, name, mark)
@@ -374,41 +344,6 @@ class Checks:
             return False
         return right and org is not None and secret is not None
 
-    async def _met(self, principal: Principal, caller: Caller, *, published: bool) -> None:
-        """Notes where a right secret came from, and logs it if it is a published one."""
-        now = self._now_ms()
-        if published:
-            org = principal.org_name
-            _log.warning(
-                "published_secret",
-                org=org,
-                problem="its secret is the one printed in the documentation, so it works from this "
-                "machine and private networks only",
-                cure=f"phonegate org rotate {org}",
-            )
-        if (
-            not self._known_addresses.meet(principal.org_name, caller.network, now)
-            and not published
-        ):
-            return
-
-        def note(tx: Tables) -> None:
-            tx.registrations.note(
-                principal.org,
-                caller.network,
-                now,
-                most=NETWORKS_EACH,
-                forget_before=now - LIFETIME_MS,
-            )
-            if published:
-                tx.orgs.publish(principal.org)
-
-        with trio.move_on_after(_NOTE_DEADLINE_S):
-            try:
-                await self._database.write(note)
-            except StoreError as error:
-                _log.warning("place_not_noted", org=principal.org_name, error=type(error).__name__)
-
     def _may_create(self, caller: Caller) -> bool:
         """Tells whether a caller may make an org. Logs once where only a proxy prevents it."""
         may = self._registration.admits(local=caller.local)
@@ -422,14 +357,10 @@ class Checks:
             )
         return may
 
-    def _familiar(self, caller: Caller, name: str) -> bool:
-        """Tells whether the org's right secret came from this caller's network before."""
-        return self._known_addresses.knows(name, caller.network, self._now_ms())
-
     def _throttled(self, caller: Caller, name: str, mark: bytes) -> None:
         if self._cache.was_right(mark):
             return
-        familiar = self._familiar(caller, name)
+        familiar = self._familiar.has(caller, name)
         wait = self._throttle.wait_ms(caller.address, name, self._now_ms(), familiar=familiar)
         if wait > 0:
             raise _too_many(wait)
@@ -438,11 +369,6 @@ class Checks:
 def _too_many(wait_ms: int) -> Throttled:
     seconds = -(-wait_ms // 1000)
     return Throttled(f"Too many wrong secrets. Try again in {seconds} s.", seconds)
-
-
-def is_void(secret: str, caller: Caller) -> bool:
-    """Tells whether a secret is public and its caller may be far away, so that it opens nothing."""
-    return secret in PUBLISHED_SECRETS and (caller.foreign_host or not caller.local)
 
 
 class _Check:

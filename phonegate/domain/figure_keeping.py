@@ -8,11 +8,9 @@ import trio
 
 from phonegate import log
 from phonegate.domain.clock_jumps import ClockJumps
-from phonegate.model.figures import HOUR_MS
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import DAY_MS, HOUR_MS
 from phonegate.store.database import Database
-
-DAY_MS: Final = 24 * HOUR_MS
 
 ERASED_AT_ONCE: Final = 400
 """Rows that one write deletes: 2 ms of the one writer's time, and a commit."""

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 
-from phonegate.model.figures import HOUR_MS
+from phonegate.model.times import HOUR_MS
 
 Step = Literal["hour", "day", "week"]
 

@@ -8,7 +8,6 @@ import attrs
 from phonegate.domain.figure_spans import Slot, Span
 from phonegate.domain.pacing import PacingRates
 from phonegate.model.figures import (
-    HOUR_MS,
     Figures,
     GatewayHour,
     SenderFigures,
@@ -17,6 +16,7 @@ from phonegate.model.figures import (
 from phonegate.model.phones import number_form
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Forbidden
+from phonegate.model.times import HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 

@@ -14,12 +14,9 @@ import attrs
 
 from phonegate.model.numbers import is_recipient
 from phonegate.model.orgs import KeyLimits, QuietHours
-from phonegate.model.times import iso_seconds
+from phonegate.model.times import DAY_MS, HOUR_MS, MINUTE_MS, iso_seconds
 from phonegate.store import address_patterns
 
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
 DAY_MINUTES: Final = 24 * 60
 
 STEP_MS: Final = MINUTE_MS

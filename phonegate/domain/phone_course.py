@@ -7,10 +7,7 @@ import attrs
 
 from phonegate.model.phone_history import Presence, Reading
 from phonegate.model.phones import Health
-
-MINUTE_MS: Final = 60_000
-
-HOUR_MS: Final = 60 * MINUTE_MS
+from phonegate.model.times import HOUR_MS, MINUTE_MS
 
 Period = Literal["24h", "7d", "30d"]
 

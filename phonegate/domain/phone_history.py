@@ -20,11 +20,10 @@ from phonegate.model.phone_history import Reading
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import NotFound
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import DAY_MS, MINUTE_MS
 from phonegate.store.database import Database
 from phonegate.store.phone_history import Stale
 from phonegate.store.tables import Tables
-
-DAY_MS: Final = 86_400_000
 
 KEPT_MS: Final = 31 * DAY_MS
 """The longest time that is shown, and a day. A phone with much to say has 3,000 readings by then,
@@ -36,7 +35,7 @@ TAKEN_AT_ONCE: Final = 200
 ERASED_AT_ONCE: Final = 400
 """Rows that one write deletes: 2 ms likewise."""
 
-LATE_MS: Final = 60_000
+LATE_MS: Final = MINUTE_MS
 """What was said this long before a pass may have been committed after it."""
 
 LOOKED_AT_ONCE: Final = 100

@@ -22,14 +22,15 @@ from phonegate.model.principal import OWNER_SCOPE, Principal
 from phonegate.model.refusals import Unauthorized
 from phonegate.model.sessions import Session
 from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import DAY_MS, MINUTE_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
-UNUSED_MS: Final = 14 * 24 * 3_600_000
+UNUSED_MS: Final = 14 * DAY_MS
 """A session ends that was not used for so long. A person who looks in once a week stays signed in,
 and a browser that was left behind somewhere is not for ever."""
 
-TOUCH_MS: Final = 5 * 60_000
+TOUCH_MS: Final = 5 * MINUTE_MS
 """The last use of a session is noted once in this time: a page that looks every few seconds would
 else write as often."""
 

@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from phonegate.domain.credential_check import Caller, Checks
+from phonegate.domain.caller import Caller
+from phonegate.domain.credential_check import Checks
 from phonegate.domain.credentials import PUBLISHED_SECRETS
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.throttle import Throttle

@@ -10,8 +10,6 @@ from typing import Final, Self
 
 import attrs
 
-HOUR_MS: Final = 3_600_000
-
 WAIT_BOUNDS_MS: Final = tuple(
     round(seconds * 1000)
     for seconds in (0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 900, 3_600, 21_600)

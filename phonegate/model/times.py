@@ -5,6 +5,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 60 * MINUTE_MS
+DAY_MS: Final = 24 * HOUR_MS
+
 MAX_TIME_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, beyond which a date has no ISO 8601 form."""
 

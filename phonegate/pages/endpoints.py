@@ -6,7 +6,7 @@ from pathlib import Path
 from phonegate.api.endpoint import Endpoint
 from phonegate.domain.pairing import Pairing
 from phonegate.pages.assets import Assets
-from phonegate.pages.console import live
+from phonegate.pages.console.conversations import live
 from phonegate.pages.own_authority import AuthorityPages
 from phonegate.pages.pairing import PairingPages
 from phonegate.pages.printer import Printer

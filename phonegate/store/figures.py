@@ -13,7 +13,6 @@ from typing import Any, Final
 from phonegate.model.facts import Changed, Fact
 from phonegate.model.figures import (
     COUNTED,
-    HOUR_MS,
     MAX_SENDER,
     WAITS,
     Figures,
@@ -25,6 +24,7 @@ from phonegate.model.figures import (
 )
 from phonegate.model.messages import Message
 from phonegate.model.states import DELIVERED, EXPIRED, FAILED, RECEIVED, UNCERTAIN
+from phonegate.model.times import HOUR_MS
 
 _COLUMNS: Final = (
     *COUNTED,

@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-DAY_MS: Final = 86_400_000
+from phonegate.model.times import DAY_MS
 
 LOOK_S: Final = 0.5
 """Between two looks at the room on the disk: in the meantime a fast disk takes 100 MB, and the

@@ -9,9 +9,9 @@ import pytest
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.key_limits import HOUR_MS, STEP_MS
+from phonegate.domain.key_limits import STEP_MS
 from phonegate.model.phones import Sim
-from phonegate.model.times import iso
+from phonegate.model.times import HOUR_MS, iso
 from tests.api.conftest import (
     NOW,
     ORG,

@@ -14,12 +14,7 @@ from phonegate.domain.approval import Approval
 from phonegate.domain.carrier_answers import CarrierSent
 from phonegate.domain.delivery import Policy
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.domain.key_limits import (
-    DAY_MS,
-    HOUR_MS,
-    STEP_MS,
-    step,
-)
+from phonegate.domain.key_limits import STEP_MS, step
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.reconciler import releases
 from phonegate.domain.scheduler import Scheduler, sets_a_time
@@ -39,6 +34,7 @@ from phonegate.model.refusals import (
     RecipientNotAllowed,
     Unauthorized,
 )
+from phonegate.model.times import DAY_MS, HOUR_MS
 from phonegate.store.database import Database
 from tests.buses import subscribe
 from tests.domain.callers import limited, owner

@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from phonegate.domain import batches as batches_module
+from phonegate.domain.batch_drafts import BatchForm
 from phonegate.domain.batch_plan import Draft
-from phonegate.domain.batches import RESUMED_MS, Batches, BatchForm
+from phonegate.domain.batches import RESUMED_MS, Batches
 from phonegate.model.messages import NewMessage
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Conflict, Forbidden, NotFound

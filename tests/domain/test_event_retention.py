@@ -12,13 +12,13 @@ from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.domain.event_retention import (
     CHARACTERS_AT_ONCE,
     ERASED_AT_ONCE,
-    HOUR_MS,
     EventRetention,
     EventRetentionTimings,
     kept_ms,
     steps,
 )
 from phonegate.model.events import Extent, StoredEvent
+from phonegate.model.times import HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.captured_logs import capture_logs

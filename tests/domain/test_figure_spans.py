@@ -18,7 +18,7 @@ from phonegate.domain.figure_spans import (
     last_days,
     last_hours,
 )
-from phonegate.model.figures import HOUR_MS
+from phonegate.model.times import HOUR_MS
 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/Sao_Paulo")
 BERLIN = ZoneInfo("Europe/Berlin")

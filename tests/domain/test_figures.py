@@ -3,15 +3,15 @@
 import pytest
 
 from phonegate.domain.clock_jumps import ClockJumps
-from phonegate.domain.figure_keeping import DAY_MS, FigureKeeping, FigureTimings
+from phonegate.domain.figure_keeping import FigureKeeping, FigureTimings
 from phonegate.domain.figure_spans import last_hours
 from phonegate.domain.figures import FigureReading
 from phonegate.domain.pacing import PacingRates
-from phonegate.model.figures import HOUR_MS
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Forbidden
+from phonegate.model.times import DAY_MS, HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.figure_rows import ZONE, add_figures

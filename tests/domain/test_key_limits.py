@@ -8,14 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phonegate.domain import key_limits
-from phonegate.domain.key_limits import (
-    DAY_MS,
-    HOUR_MS,
-    MINUTE_MS,
-    STEP_MS,
-    Full,
-)
+from phonegate.domain.key_limits import STEP_MS, Full
 from phonegate.model.orgs import KeyLimits, QuietHours
+from phonegate.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 NOW = 1_700_000_000_000
 ZONES = (

@@ -6,9 +6,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.phone_course import HOUR_MS, PERIODS, Absence, Period, course, merged
+from phonegate.domain.phone_course import PERIODS, Absence, Period, course, merged
 from phonegate.model.phone_history import Presence, Reading
 from phonegate.model.phones import Health
+from phonegate.model.times import HOUR_MS
 
 NOW = 1_700_000_000_000
 DAY = 24 * HOUR_MS

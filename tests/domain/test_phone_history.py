@@ -10,17 +10,12 @@ import trio
 from phonegate.domain import phone_history
 from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.domain.phone_events import Attendance
-from phonegate.domain.phone_history import (
-    DAY_MS,
-    KEPT_MS,
-    HistoryKeeping,
-    HistoryTimings,
-    PhoneHistory,
-)
+from phonegate.domain.phone_history import KEPT_MS, HistoryKeeping, HistoryTimings, PhoneHistory
 from phonegate.model.phone_history import Presence
 from phonegate.model.phones import Health
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import NotFound
+from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.account_site import Clock

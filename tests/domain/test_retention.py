@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain import retention
-from phonegate.domain.retention import DAY_MS, ERASABLE, Retention, RetentionTimings, may_go
+from phonegate.domain.retention import ERASABLE, Retention, RetentionTimings, may_go
 from phonegate.model.messages import Aged, Message, NewInbound, NewMessage, PageQuery
 from phonegate.model.states import (
     QUEUED,
@@ -19,6 +19,7 @@ from phonegate.model.states import (
     STATES,
     UNCERTAIN,
 )
+from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.captured_logs import capture_logs

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from phonegate.domain.accounts import Accounts
-from phonegate.domain.credential_check import Caller
+from phonegate.domain.caller import Caller
 from phonegate.domain.set_up import PATH
 from phonegate.domain.throttle import PAIR
 from phonegate.model.refusals import BadInput, Conflict, NotFound, Throttled

@@ -135,7 +135,7 @@ def furnish(url: str, hooks: str) -> None:
 
         manager = post(f"/keys/{ORG}", {"name": "home-assistant"})["key"]
         post(f"/keys/{ORG}", {"name": "invoices", "scopes": ["send", "read"]})
-        limits: dict[str, Any] = {"hold": True, "per_day": 20}
+        limits = {"hold": True, "per_day": 20}
         made_key = post(f"/keys/{ORG}", {"name": "ai-agent", "limits": limits})
         agent = made_key["key"]
         made = {"name": "n8n", "url": f"{hooks}/good", "events": ["message.*"]}
@@ -150,9 +150,9 @@ def furnish(url: str, hooks: str) -> None:
             ("+15552000011", "Your appointment was moved to Friday at 11:00."),
         ):
             post(f"/send/{ORG}", {"to": to, "body": text}, agent)
-        # Only now, since this world may be made in quiet hours.
-        limits = {**limits, "quiet_hours": QUIET}
-        client.patch(f"/keys/{ORG}/{made_key['id']}", json={"limits": limits}).raise_for_status()
+        # After it has sent: the pictures may be taken within these hours.
+        quiet = {"limits": {**limits, "quiet_hours": QUIET}}
+        client.patch(f"/keys/{ORG}/{made_key['id']}", json=quiet).raise_for_status()
         away = {"to": PARENTS, "body": "I am on my way.", "sim": CAR.sims[0].number}
         post(f"/send/{ORG}", away)
         for number, text in (

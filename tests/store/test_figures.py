@@ -14,9 +14,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from phonegate.model.figures import COUNTED, HOUR_MS, WAITS, wait_step
+from phonegate.model.figures import COUNTED, WAITS, wait_step
 from phonegate.model.messages import Pushed
 from phonegate.model.states import Cause, advance
+from phonegate.model.times import HOUR_MS
 from phonegate.store import migrations
 from phonegate.store.figures import BY_SENDER, BY_SLOT
 from phonegate.store.tables import Tables

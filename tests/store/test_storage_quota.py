@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.model.orgs import Org
+from phonegate.model.times import DAY_MS
 from phonegate.store import storage_quota
 from phonegate.store.database import Database
-from phonegate.store.storage_quota import DAY_MS, StorageQuota
+from phonegate.store.storage_quota import StorageQuota
 from phonegate.store.tables import Tables
 from tests.store.conftest import memory
 

@@ -12,10 +12,9 @@ import trio
 from phonegate import log
 from phonegate.events.webhooks.courier import Courier
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-DAY_MS: Final = 86_400_000
 
 MOST_LOGGED: Final = 5_000
 """Deliveries of one webhook that its log keeps, beside those that wait: some 2 MB."""

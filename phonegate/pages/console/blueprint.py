@@ -15,6 +15,7 @@ from quart import request as quart_request
 from phonegate.api.app import request_of
 from phonegate.api.endpoint import Answer, Endpoint, Request
 from phonegate.api.errors import answer_for
+from phonegate.api.fair_share import FairShare
 from phonegate.api.inner_calls import CallRefused, InnerCalls
 from phonegate.api.reply import render
 from phonegate.api.services import Services
@@ -25,15 +26,16 @@ from phonegate.http.origins import Origins
 from phonegate.http.session_cookie import read_next
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import Forbidden, NotFound, Unauthorized
-from phonegate.pages.console.screens import MENU, ROUTES
-from phonegate.pages.console.session_cookies import (
+from phonegate.pages.console.access.session_cookies import (
     SIGNED_OUT,
     find_session,
     forget_session,
     keep_session,
 )
-from phonegate.pages.console.set_up import SetUpPages
-from phonegate.pages.console.sign_in import SignIn
+from phonegate.pages.console.access.set_up import SetUpPages
+from phonegate.pages.console.access.sign_in import SignIn
+from phonegate.pages.console.screens import MENU, ROUTES
+from phonegate.pages.console.sent_forms import SentForms
 from phonegate.pages.console.visit import (
     BY_SCRIPT,
     CSRF_FIELD,
@@ -51,8 +53,21 @@ NAME: Final = "console"
 MOST_SAID: Final = 1_000
 """Sessions for whose next page a sentence is kept."""
 
+PAGES_AT_ONCE: Final = 16
+"""Pages that are made for one org at the same time: enough that its reads share the disk."""
+
+PAGES_BESIDE: Final = 4
+"""The same of an org beside which others work. Each takes the event loop some 10 ms, and the page
+of another org waits for all of them."""
+
+PAGES_WAITING: Final = 1_000
+"""Pages that may wait for those of an org: ten seconds of work."""
+
 SIGN_OUT: Final = "/sign-out"
 """The address that ends the session of the browser that asks."""
+
+_READING: Final = frozenset({"GET", "HEAD"})
+"""The methods by which nothing changes."""
 
 _ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
 """What a browser says (Sec-Fetch-Site) where a page of another site or port has led it here."""
@@ -74,6 +89,8 @@ class _Console:
     ) -> None:
         self._services = services
         self._calls = InnerCalls(services, endpoints)
+        self._forms = SentForms(services)
+        self._pages = FairShare(share=PAGES_AT_ONCE, beside=PAGES_BESIDE, line=PAGES_WAITING)
         self._asset = asset
         self._timeout_s = timeout_s
         self._sign_in = SignIn(
@@ -96,14 +113,25 @@ class _Console:
                     return await self._to_sign_in(request)
                 visit = self._visit(request, shown.signed_in, path)
                 self._demand(route, visit)
-                if request.method not in {"GET", "HEAD"}:
+                if request.method not in _READING:
                     await self._demand_form(visit)
-                response = await route.view(visit)
+                response = await self._answer(route, visit)
                 if shown.signed_in.renewed and "Set-Cookie" not in response.headers:
                     await keep_session(self._services, request, response, shown.token)
                 return response
         except Exception as error:  # noqa: BLE001 - the one place where all of them end
             return await self._refused(error, request, visit)
+
+    async def _answer(self, route: Route, visit: Visit) -> Response:
+        """Has a screen answer, with as much as its org may ask of all that orgs share."""
+        org = visit.principal.org
+        if not org:
+            return await route.view(visit)
+        self._services.rate_limits.request(org, perf_counter())
+        if visit.request.method not in _READING:
+            return await route.view(visit)
+        async with self._pages.take(org, 1):
+            return await route.view(visit)
 
     async def sign_in(self) -> Response:
         """Shows the page to sign in at, or signs in."""
@@ -150,7 +178,7 @@ class _Console:
             raise Unauthorized(SIGNED_OUT)
         if request.path == f"{ROOT}{SIGN_OUT}":
             return see_other(console_url(request.prefix, "/sign-in"))
-        if request.method not in {"GET", "HEAD"}:
+        if request.method not in _READING:
             return await self._sign_in.show(request, goal="", expired=True)
         if request.headers.get("sec-fetch-site") in _ELSEWHERE:
             # A link on a page of another site has led here, and no Strict cookie comes with it. The
@@ -176,6 +204,7 @@ class _Console:
             request=request,
             path={name: unquote(value) for name, value in path.items()},
             calls=self._calls,
+            forms=self._forms,
             menu=(),
             said=said,
             remember=self._remember,

@@ -3,28 +3,20 @@
 from typing import Final
 
 from phonegate.model.principal import OWNER_SCOPE
-from phonegate.pages.console import (
+from phonegate.pages.console import first_steps, home
+from phonegate.pages.console.access import sessions
+from phonegate.pages.console.conversations import (
     answering,
-    approvals,
-    assistants,
-    batches,
-    compose,
     contacts,
     conversation_list,
-    events,
-    figures,
-    first_steps,
-    home,
-    keys,
     message_media,
-    operator,
-    phone_pairing,
-    phones,
-    sessions,
-    templates,
     thread,
-    webhooks,
 )
+from phonegate.pages.console.figures import figure_screen
+from phonegate.pages.console.operator import operator_page
+from phonegate.pages.console.phones import phone_pairing, phone_screens
+from phonegate.pages.console.programs import assistants, events, keys, webhooks
+from phonegate.pages.console.sending import approvals, batches, compose, templates
 from phonegate.pages.console.visit import MenuEntry, Route
 
 ROUTES: Final[tuple[Route, ...]] = (
@@ -36,18 +28,18 @@ ROUTES: Final[tuple[Route, ...]] = (
     *message_media.ROUTES,
     *compose.ROUTES,
     *batches.ROUTES,
-    *phones.ROUTES,
+    *phone_screens.ROUTES,
     *contacts.ROUTES,
     *templates.ROUTES,
     *phone_pairing.ROUTES,
-    *figures.ROUTES,
+    *figure_screen.ROUTES,
     *approvals.ROUTES,
     *keys.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
     *events.ROUTES,
     *sessions.ROUTES,
-    *operator.ROUTES,
+    *operator_page.ROUTES,
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (

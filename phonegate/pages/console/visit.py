@@ -8,18 +8,16 @@ import attrs
 from markupsafe import Markup
 from quart import Response, render_template
 from quart import request as quart_request
-from quart.datastructures import FileStorage
-from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.endpoint import Request
 from phonegate.api.inner_calls import InnerCalls
 from phonegate.api.services import Services
 from phonegate.http.problem import JSON_MEDIA
-from phonegate.http.refusals import TooLarge
 from phonegate.model.principal import OWNER_SCOPE, OwnerScope, Principal, Scope, allows
 from phonegate.model.sessions import Session
+from phonegate.pages.console.sent_forms import SentForm, SentForms
 from phonegate.pages.console.shown_times import when
 from phonegate.pages.console.words import ADVICE, MOODS, STATE_WORDS, waits_words
 from phonegate.pages.policies import HTML, guard_console
@@ -61,12 +59,14 @@ class Visit:
     path: Mapping[str, str] = attrs.field(repr=False)
     """The parameters of the path, decoded once."""
     calls: InnerCalls
+    forms: SentForms
     menu: Sequence[MenuEntry]
     """The screens that this person is shown."""
     said: Sequence[str] = ()
     """What the request before it had to say, for the page to show once."""
     _remember: Callable[[int, str], None]
     _asset: Callable[[str], str]
+    _form: SentForm | None = attrs.field(default=None, init=False, repr=False)
 
     @property
     def query(self) -> MultiDict[str, str]:
@@ -100,23 +100,22 @@ class Visit:
         """Returns the fields of the form that was sent.
 
         Raises:
-            TooLarge: It is larger than the gateway takes.
+            Refused: See `SentForms.read`.
         """
-        try:
-            return await quart_request.form
-        except RequestEntityTooLarge:
-            raise TooLarge(quart_request.max_content_length or 0) from None
+        return (await self._sent_form()).fields
 
     async def files(self) -> MultiDict[str, FileStorage]:
         """Returns the files of the form that was sent.
 
         Raises:
-            TooLarge: It is larger than the gateway takes.
+            Refused: See `SentForms.read`.
         """
-        try:
-            return await quart_request.files
-        except RequestEntityTooLarge:
-            raise TooLarge(quart_request.max_content_length or 0) from None
+        return (await self._sent_form()).files
+
+    async def _sent_form(self) -> SentForm:
+        if self._form is None:
+            self._form = await self.forms.read(self.principal.org)
+        return self._form
 
     def url(self, path: str, *parts: object, **query: Any) -> str:
         """Returns the address of a page below the console (see `console_url`)."""

@@ -5,6 +5,7 @@ import trio
 
 from phonegate.events.webhooks import upkeep
 from phonegate.events.webhooks.upkeep import Upkeep, UpkeepTimings
+from phonegate.model.times import DAY_MS
 from tests.events.webhooks.receiver import Receiver, http
 from tests.events.webhooks.site import Site
 
@@ -34,7 +35,7 @@ async def test_the_log_keeps_its_newest_and_what_waits(
     await nursery.start(keeper.run)
     kept = await site.until_logged(webhook, lambda found: len(found) == 4)
     assert [one.n for one in kept] == sorted({*waiting, *(one.n for one in found[-3:])})
-    site.clock.ahead_ms = 2 * upkeep.DAY_MS
+    site.clock.ahead_ms = 2 * DAY_MS
     await site.until_logged(webhook, lambda found: all(one.next_at is not None for one in found))
 
 

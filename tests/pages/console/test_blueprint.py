@@ -1,6 +1,14 @@
 """Who is let in to the console, and what becomes of the others."""
 
-from tests.api.conftest import OPERATOR_TOKEN, Web
+import pytest
+import trio
+import trio.testing
+
+from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.model.principal import Principal
+from phonegate.pages.console.blueprint import PAGES_AT_ONCE
+from phonegate.store.database import Database
+from tests.api.conftest import OPERATOR_TOKEN, ORG, Web, build_web
 from tests.pages.console.conftest import Person
 
 
@@ -29,3 +37,39 @@ async def test_a_page_that_is_not_there(web: Web) -> None:
 async def test_the_operator_signs_in_by_the_token(web: Web) -> None:
     person = await Person.signed_in(web, OPERATOR_TOKEN, org="")
     assert "Operator" in (await person.look("/sessions")).text
+
+
+async def test_no_org_takes_all_turns(
+    web: Web, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await web.make_org("other", "another-good-secret")
+    many = await Person.signed_in(web)
+    one = await Person.signed_in(web, "another-good-secret", org="other")
+    going = trio.Event()
+    asking: list[str] = []
+    unread = web.services.conversations.unread
+
+    async def waits(reader: Principal) -> int:
+        asking.append(reader.org_name)
+        await going.wait()
+        return await unread(reader)
+
+    monkeypatch.setattr(web.services.conversations, "unread", waits)
+    for _ in range(PAGES_AT_ONCE + 3):
+        nursery.start_soon(many.look, "/unread")
+    await trio.testing.wait_all_tasks_blocked()
+    assert asking == [ORG] * PAGES_AT_ONCE
+    nursery.start_soon(one.look, "/unread")
+    await trio.testing.wait_all_tasks_blocked()
+    assert asking == [*[ORG] * PAGES_AT_ONCE, "other"]
+    going.set()
+
+
+async def test_pages_count_as_requests_of_their_org(database: Database) -> None:
+    web = build_web(database, rate_limits=RateLimits(Bounds(org_requests_per_s=1)))
+    await web.make_org()
+    person = await Person.signed_in(web)
+    answers = [await person.client.get("/console/contacts") for _ in range(6)]
+    assert [one.status_code for one in answers] == [200] * 5 + [429]
+    assert "This org makes too many requests" in answers[-1].text
+    assert answers[-1].headers["retry-after"] == "1"

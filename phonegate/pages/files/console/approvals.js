@@ -1,7 +1,7 @@
 // Approvals as they come and go. What was ticked stays so, and all of a page are ticked by one box.
 
 import "./live.js";
-import "./live_parts.js";
+import { refresh } from "./live_parts.js";
 
 const part = document.querySelector("[data-part]");
 
@@ -21,4 +21,8 @@ part.addEventListener("change", ({ target }) => {
   else begin();
 });
 part.addEventListener("phonegate:placed", begin);
+document.addEventListener("phonegate:approvals", ({ detail }) => {
+  // The page may be older than what was counted.
+  if (boxes().map((box) => box.value).join() !== detail.join()) refresh(part);
+});
 begin();

@@ -14,7 +14,7 @@ export class Refused extends Error {
 }
 
 /** The gateway did not answer: there is no network, or it restarts. */
-export class Unreachable extends Error {}
+class Unreachable extends Error {}
 
 /** Returns the address of a page below the console. */
 export function address(path) {

@@ -30,7 +30,7 @@ export function keepDraft(address, draft) {
 }
 
 /** Forgets all drafts of the org. */
-export function forgetDrafts() {
+function forgetDrafts() {
   storage((kept) => {
     const mine = [];
     for (let at = 0; at < kept.length; at += 1) {

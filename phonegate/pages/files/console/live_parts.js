@@ -1,14 +1,18 @@
 // Parts of a page that are fetched again when something happens that they show.
 //
 // An element with `data-part` has the address of its part, and with `data-on` the beginnings of the
-// types of events that change it. With `data-phone`, events of other phones don't count.
+// types of events that change it. With `data-phone`, events of other phones don't count. `data-pause`
+// is the shortest time between two fetches.
 
 import { ask, elements } from "./ask.js";
 import { showTimes } from "./times.js";
 
 const PAUSE_MS = 1500; // between two fetches: ten thousand phones may come at once
+const SPREAD_MS = 900; // a hundred consoles hear of it in one instant
 const SHARE = 10; // and a list of them, which takes the gateway long, is fetched more rarely
+const LEAVING_MS = 5000; // a form is sent, which may remove what is shown
 const plans = new WeakMap();
+let left = 0;
 
 function concerns(part, { type, data }) {
   if (!(part.dataset.on || "").split(" ").some((kind) => kind && type.startsWith(kind))) return false;
@@ -36,11 +40,12 @@ export function refresh(part) {
   const plan = plans.get(part) || {};
   plans.set(part, plan);
   if (plan.timer) return;
-  const wait = Math.max(100, (plan.next || 0) - Date.now());
+  const wait = Math.max(100, (plan.next || 0) - Date.now()) + (part.dataset.every ? 0 : SPREAD_MS * Math.random());
   plan.timer = setTimeout(async () => {
     const begun = Date.now();
     try {
-      if (!document.hidden) {
+      if (Date.now() - left < LEAVING_MS) plan.missed = true;
+      else if (!document.hidden) {
         place(part, await ask(part.dataset.part));
         part.dispatchEvent(new CustomEvent("phonegate:placed", { bubbles: true, detail: part }));
       } else plan.missed = true;
@@ -48,7 +53,7 @@ export function refresh(part) {
       // The page shows what it showed; a banner says that the connection is lost.
     }
     plan.timer = 0;
-    plan.next = Date.now() + Math.max(PAUSE_MS, SHARE * (Date.now() - begun));
+    plan.next = Date.now() + Math.max(Number(part.dataset.pause) || PAUSE_MS, SHARE * (Date.now() - begun));
   }, wait);
 }
 
@@ -57,6 +62,7 @@ function all(wanted = () => true) {
 }
 
 document.addEventListener("phonegate:event", (event) => all((part) => concerns(part, event.detail)));
+document.addEventListener("submit", () => (left = Date.now()));
 document.addEventListener("phonegate:gap", () => all());
 document.addEventListener("phonegate:back", () => all());
 document.addEventListener("visibilitychange", () => {

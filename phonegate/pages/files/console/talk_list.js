@@ -9,8 +9,6 @@ const AGAIN_MS = 2000;
 const MOST = 100; // unread messages are counted no further
 const MOST_LETTERS = 140;
 
-const STATES = { queued: "Waiting", sending: "Sending", sent: "Sent", delivered: "Delivered", failed: "Not sent", expired: "Expired", cancelled: "Cancelled", uncertain: "Maybe sent" };
-
 function oneLine(message) {
   const text = message.body.slice(0, 4 * MOST_LETTERS).split(/\s+/).join(" ").trim();
   if (text) return text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)}…` : text;
@@ -113,11 +111,11 @@ export class TalkList {
       state.className = "state";
       const words = document.createElement("span");
       words.className = "told";
-      words.textContent = `${STATES[message.status]}:`;
-      const icon = document.getElementById("state-icons").content.querySelector(`[data-status="${message.status}"] svg`)?.cloneNode(true);
+      const known = document.getElementById("state-icons").content.querySelector(`[data-status="${message.status}"]`);
+      words.textContent = `${known.dataset.word}:`;
+      const icon = known.querySelector("svg").cloneNode(true);
       if (["failed", "expired"].includes(message.status)) state.classList.add("bad");
-      if (icon) state.append(icon);
-      state.append(words);
+      state.append(icon, words);
       line.prepend(state);
     }
     if (fresh) this.count(row, Number(row.dataset.unread || row.querySelector(".count span").textContent.replace("+", "") || 0) + fresh);

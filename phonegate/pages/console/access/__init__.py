@@ -1,0 +1,1 @@
+"""How a person comes in: the set-up of an empty gateway, sign-in, and sessions."""

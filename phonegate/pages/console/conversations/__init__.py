@@ -1,0 +1,1 @@
+"""Conversations: their list, their messages, answers, contacts, and the live stream."""

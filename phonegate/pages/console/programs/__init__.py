@@ -1,0 +1,1 @@
+"""What programs use of the gateway: API keys, webhooks, assistants and events."""

@@ -1,0 +1,1 @@
+"""Writing to one or many: senders, templates, batches, and the approval of what is held."""
