@@ -59,6 +59,7 @@ def look_over(browser: Browser, *, folder: Path | None = None, name: str = "") -
                 browser.driver.save_screenshot(str(folder / f"{name}-{width}-{scheme}.png"))
         found = barriers(browser)
         assert found == [], f"{name}: {found}"
+    browser.resize(SIZES[-1])
 
 
 def texts(browser: Browser, selector: str) -> list[Any]:

@@ -59,6 +59,10 @@ def press(browser: Browser, *keys: str) -> None:
     ActionChains(browser.driver).send_keys(*keys).perform()
 
 
+def arrive(browser: Browser, path: str) -> None:
+    browser.until(lambda driver: path in driver.current_url)
+
+
 def test_each_key_of_the_list_works_and_can_be_switched_off(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
@@ -71,7 +75,7 @@ def test_each_key_of_the_list_works_and_can_be_switched_off(
     assert len({entry.key for entry in MENU}) == len(MENU)
     for entry in own:
         press(browser, "g", entry.key)
-        browser.until(lambda driver, path=entry.path: path in driver.current_url)
+        arrive(browser, entry.path)
         browser.find("#show-keys")  # the page's scripts run
         browser.run("document.activeElement.blur()")  # some begin in a field
         press(browser, "?")
@@ -87,7 +91,7 @@ def test_each_key_of_the_list_works_and_can_be_switched_off(
         seen.append(browser.run(FOCUSED))
     assert seen == ["first", "second", "first"]
     press(browser, Keys.ENTER)
-    browser.until(lambda driver: "/keys/" in driver.current_url)
+    arrive(browser, "/keys/")
     browser.find("#show-keys")
     browser.run("document.activeElement.blur()")
     press(browser, Keys.ESCAPE)
