@@ -13,7 +13,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Handler
 from phonegate.api.messages_types import MAX_KEY_ID
 from phonegate.api.pairing_state import PairingStateJson, TestOrder, state_json
 from phonegate.domain.pairing import PairingLink
-from phonegate.domain.pairing_offers import MAX_URL, PairingOffers, checked
+from phonegate.domain.pairing_offers import MAX_TYPED_URL, PairingOffers, checked
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
 
@@ -38,7 +38,7 @@ class PhoneToPair:
 class OfferQuery:
     """What to show of it."""
 
-    url: Annotated[str, Text(0, MAX_URL)] | None = field(
+    url: Annotated[str, Text(0, MAX_TYPED_URL)] | None = field(
         "The address of the gateway to give to the phone; without, the best that is known.",
         default=None,
     )

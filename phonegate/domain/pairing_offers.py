@@ -17,7 +17,7 @@ from phonegate.bind_address import leads_to_loopback
 from phonegate.domain.pairing import Pairing, PairingLink
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem
 
-MAX_URL: Final = 200
+MAX_TYPED_URL: Final = 200
 """Characters of an address that a person types into a phone."""
 
 NOT_REACHED: Final = (
@@ -133,7 +133,7 @@ def checked(url: str) -> str:
     Raises:
         BadInput: It is none.
     """
-    if len(url) > MAX_URL or not _URL.fullmatch(url):
+    if len(url) > MAX_TYPED_URL or not _URL.fullmatch(url):
         raise BadInput(f"url {_PROBLEM}.", [FieldProblem("url", _PROBLEM)])
     scheme, separator, rest = url.rstrip("/").partition("://")
     return f"{scheme.lower()}{separator}{rest}"

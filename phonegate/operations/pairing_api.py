@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Final
 import attrs
 
 from phonegate.api.endpoint import Answer, Call, Endpoint
-from phonegate.domain.pairing_offers import MAX_URL, PairingOffers
+from phonegate.domain.pairing_offers import MAX_TYPED_URL, PairingOffers
 from phonegate.model.times import iso
 from phonegate.operations.owner_api import owner_endpoint
 from phonegate.typed_json.fields import field
@@ -27,7 +27,7 @@ class NewPairing:
         default=None,
         example="kitchen",
     )
-    url: Annotated[str, Text(1, MAX_URL)] | None = field(
+    url: Annotated[str, Text(1, MAX_TYPED_URL)] | None = field(
         "The address of the gateway to give to the phone.",
         default=None,
         example="https://sms.example.org",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from phonegate.domain.pairing import LIFETIME_MS
-from phonegate.domain.pairing_offers import PairingOffers, checked
+from phonegate.domain.pairing_offers import MAX_TYPED_URL, PairingOffers, checked
 from phonegate.model.refusals import BadInput, Conflict, NotFound
 from tests.domain.test_pairing import ORG, Scene, scene
 
@@ -34,7 +34,9 @@ async def test_an_address_that_is_named_counts(scene: Scene) -> None:
     offer = await offers(scene).make(ORG, None, "HTTPS://Sms.Example.org/in/")
     assert (offer.url, offer.other_urls) == ("https://Sms.Example.org/in", ())
     assert offer.link.url == offer.url
-    for wrong in ("ftp://x", "sms.example.org", "http://a b", "http://x?y", "http://" + "x" * 300):
+    longest = "http://" + "a" * (MAX_TYPED_URL - 7)
+    assert checked(longest) == longest
+    for wrong in ("ftp://x", "sms.example.org", "http://a b", "http://x?y", f"{longest}a"):
         with pytest.raises(BadInput) as refused:
             checked(wrong)
         assert [problem.field for problem in refused.value.problems] == ["url"]

@@ -35,6 +35,15 @@ def test_the_sign_between_cells_is_found(delimiter: str) -> None:
     assert table.number_columns == (1,)
 
 
+def test_of_signs_that_cut_alike_the_usual_one_counts() -> None:
+    table = read_table("name,phone;when\nAnna,+15551110001;now\n")
+    assert table.names == ("name", "phone;when")
+
+
+def test_a_table_may_have_as_many_columns_as_it_may() -> None:
+    assert len(read_table("+15551110001" + ",b" * 99).rows) == 1
+
+
 def test_excel_may_name_the_sign() -> None:
     table = read_table("sep=;\nnumber;text\n+15551110001;a,b,c\n")
     assert (table.names, table.rows[0].line) == (("number", "text"), 3)

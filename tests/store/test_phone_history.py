@@ -45,6 +45,9 @@ def test_a_brief_absence_is_none(tables: Tables, phone: int) -> None:
     history.went(phone, 2 * HOUR)
     history.came(phone, 2 * HOUR + BRIEF_MS - 1)
     assert history.presences(phone, 0) == [Presence(came_at=HOUR)]
+    history.went(phone, 2 * HOUR + BRIEF_MS)
+    history.came(phone, 2 * HOUR + BRIEF_MS)  # within one millisecond
+    assert history.presences(phone, 0) == [Presence(came_at=HOUR)]
     history.went(phone, 3 * HOUR)
     history.came(phone, 3 * HOUR + BRIEF_MS)
     assert len(history.presences(phone, 0)) == 2

@@ -63,6 +63,9 @@ of another org waits for all of them."""
 PAGES_WAITING: Final = 1_000
 """Pages that may wait for those of an org: ten seconds of work."""
 
+MOST_SENTENCES: Final = 5
+"""That are kept for the next page of a session: the last ones. A program may never ask for one."""
+
 SIGN_OUT: Final = "/sign-out"
 """The address that ends the session of the browser that asks."""
 
@@ -228,7 +231,9 @@ class _Console:
             raise Forbidden(NO_FORM)
 
     def _remember(self, session: int, said: str) -> None:
-        self._said.setdefault(session, []).append(said)
+        sentences = self._said.setdefault(session, [])
+        sentences.append(said)
+        del sentences[:-MOST_SENTENCES]
         while len(self._said) > MOST_SAID:
             self._said.popitem(last=False)
 

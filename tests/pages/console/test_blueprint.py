@@ -6,7 +6,7 @@ import trio.testing
 
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.principal import Principal
-from phonegate.pages.console.blueprint import PAGES_AT_ONCE
+from phonegate.pages.console.blueprint import MOST_SENTENCES, PAGES_AT_ONCE
 from phonegate.store.database import Database
 from tests.api.conftest import OPERATOR_TOKEN, ORG, Web, build_web
 from tests.pages.console.conftest import Person
@@ -19,6 +19,15 @@ async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> N
     answer = await person.send("/sign-out")
     assert answer.status_code == 403
     await person.look("/sessions")
+
+
+async def test_the_last_sentences_alone_are_kept_for_the_next_page(web: Web) -> None:
+    person = await Person.signed_in(web)
+    contact = {"name": "Ann", "number": "+15553334444"}
+    for _ in range(MOST_SENTENCES + 3):
+        assert (await person.send("/contacts", contact, script=True)).status_code == 303
+    page = (await person.look("/sessions")).text
+    assert page.count("Ann is kept with +15553334444.") == MOST_SENTENCES
 
 
 async def test_a_session_ends_when_it_signs_out(web: Web) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,21 @@ async def test_none_goes_beyond_the_scopes_of_its_session(web: Web) -> None:
             if "POST" in route.methods:
                 answer = await person.send(address(route))
                 assert answer.status_code == 403, (scope, route)
+
+
+async def test_none_fails_at_what_no_page_leads_to(web: Web) -> None:
+    person = await Person.signed_in(web)
+    await person.look("/sessions")
+    for value, route in product(("9" * 5_000, "%00", "%FF", "..%2F.."), ROUTES):
+        path = re.sub(r"<[^>]+>", value, route.path)
+        # To pair a phone needs more of a gateway than there is here.
+        if route.scope == OWNER_SCOPE or path == route.path or path.startswith("/phones/pair"):
+            continue
+        if "GET" in route.methods:
+            answer = await person.client.get(f"/console{path}")
+            assert answer.status_code < 500, path
+        if "POST" in route.methods:
+            assert (await person.send(path)).status_code < 500, path
 
 
 async def test_nothing_changes_by_reading(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:

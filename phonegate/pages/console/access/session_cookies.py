@@ -8,7 +8,13 @@ from quart import Response
 from phonegate.api.endpoint import Request
 from phonegate.api.services import Services
 from phonegate.domain.sessions import UNUSED_MS, SignedIn
-from phonegate.http.session_cookie import clear_cookie, cookie_name, set_cookie, shown_cookies
+from phonegate.http.session_cookie import (
+    MOST_SHOWN,
+    clear_cookie,
+    cookie_name,
+    set_cookie,
+    shown_cookies,
+)
 
 SIGNED_OUT: Final = "Your session has ended. Sign in again."
 
@@ -26,17 +32,24 @@ class Shown:
 
 
 async def find_session(services: Services, request: Request) -> Shown | None:
-    """Finds the session that a request shows. None where it shows none that is open.
+    """Finds the session that a request shows. None where it shows none that is open, or several.
+
+    A page of the same host may set a cookie of ours for a longer path. Were its session taken for
+    that of the person, they would write into the org of another without seeing it.
 
     Raises:
         StoreError: The database can't be asked.
     """
     name = await _name(services, request, _SESSION)
-    for token in shown_cookies(request.headers, name):
+    found: list[Shown] = []
+    tokens = list(shown_cookies(request.headers, name))
+    if len(tokens) == MOST_SHOWN:
+        return None  # there may be more, one of which is right
+    for token in dict.fromkeys(tokens):
         signed_in = await services.sessions.find(token)
         if signed_in is not None:
-            return Shown(signed_in=signed_in, token=token)
-    return None
+            found.append(Shown(signed_in=signed_in, token=token))
+    return found[0] if len(found) == 1 else None
 
 
 async def keep_session(

@@ -9,7 +9,6 @@ from phonegate.api.errors import answer_for
 from phonegate.api.inner_calls import CallRefused
 from phonegate.api.messages_types import MAX_BODY
 from phonegate.domain.routing import parse_sim_selector
-from phonegate.model.messages import PageQuery
 from phonegate.model.refusals import BadInput, Refused
 from phonegate.pages.console.conversations.bubble_printer import BubblePrinter
 from phonegate.pages.console.conversations.conversation_list import number_of
@@ -132,12 +131,9 @@ async def _send(visit: Visit, draft: Draft) -> Json:
     if endpoint == "send_sms":
         result: Json = made["results"][0]
         return {"id": result["id"], "eta_s": result.get("eta_s")}
-    # The answer has the carrier's own id.
-    query = PageQuery(address=draft.to, direction="out", limit=1)
-    found = await visit.services.messages.page(
-        visit.principal, query, lambda views, _: [one.id for one in views]
-    )
-    return {"id": found[0] if found else None, "eta_s": made.get("eta_s")}
+    named = str(made["message_id"])  # by the carrier, as a rule
+    found = await visit.services.batches.message_of(visit.principal, named)
+    return {"id": found, "eta_s": made.get("eta_s")}
 
 
 async def _sent(visit: Visit, address: str, sent: Json) -> Response:

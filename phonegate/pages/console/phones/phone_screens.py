@@ -105,7 +105,7 @@ async def give_number(visit: Visit) -> Response:
     """Gives a SIM the number that its phone does not know."""
     number = (await visit.form()).get("number", "").strip()
     id_, slot = visit.path["id"], visit.path["slot"]
-    if not slot.isdecimal():
+    if not _NUMBER.fullmatch(slot):
         raise NotFound("There is no such SIM.")
     sims = [{"slot": int(slot), "number": number or None}]
     try:

@@ -19,6 +19,7 @@ export class LiveSource {
     this.floor = Infinity; // after this one, all that came are kept
     this.lost = false;
     this.losing = 0;
+    this.opened = false;
     this.stopped = false;
     this.waiting = [];
     this.timer = 0;
@@ -43,7 +44,10 @@ export class LiveSource {
       clearTimeout(this.losing);
       this.losing = 0;
       if (this.lost) this.post({ type: "back" });
+      // Read marks are no events, and those that were missed do not come again.
+      else if (this.opened) this.post({ type: "events", events: [{ type: "read", data: { address: null, upto: 0 } }] });
       this.lost = false;
+      this.opened = true;
     };
     source.onerror = () => {
       // It ends whenever a session of the org does, and is back within seconds: that is no news.

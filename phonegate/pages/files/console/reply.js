@@ -6,6 +6,7 @@ import { measure } from "./segments.js";
 
 const KEEP_MS = 150;
 const ESTIMATE_MS = 500;
+const AGAIN_MS = 3000;
 const KEPT_BY_GATEWAY = ["provider_failed", "outcome_unknown"]; // the message is in the conversation, with its fate
 
 function inWords(seconds) {
@@ -91,6 +92,12 @@ export class Reply {
     this.key = draft.key || this.key;
     this.tried = draft.tried ?? null;
     this.after = draft.after ?? 0;
+    const unanswered = (draft.unanswered ?? []).filter((one) => !this.wasSent(one));
+    if (unanswered.length) {
+      this.text.value = [...unanswered.map((one) => one.text), this.text.value].join("\n");
+      this.key = newKey();
+      this.tried = null;
+    }
     if ([...this.sender.options].some((one) => one.value === draft.sender)) this.sender.value = draft.sender;
   }
 
@@ -107,13 +114,14 @@ export class Reply {
 
   keep() {
     // What is on its way is kept too, until its answer is here: it is sent again under the same key.
+    const unanswered = [...this.sending.values()].map(({ text, after }) => ({ text, after }));
     const first = [...this.sending.entries()][0];
     if (!this.text.value && first) {
       const [key, { text, sender, after }] = first;
-      keepDraft(this.thread.address, { text, key, tried: text, sender, after });
+      keepDraft(this.thread.address, { text, key, tried: text, sender, after, unanswered: unanswered.slice(1) });
       return;
     }
-    const draft = { text: this.text.value, key: this.key, tried: this.tried, after: this.after, sender: this.sender.value };
+    const draft = { text: this.text.value, key: this.key, tried: this.tried, after: this.after, sender: this.sender.value, unanswered };
     keepDraft(this.thread.address, draft.text ? draft : null);
   }
 
@@ -178,13 +186,17 @@ export class Reply {
     this.keep();
     this.show();
     this.text.focus();
+    await this.attempt(key, sent);
+  }
+
+  async attempt(key, sent) {
     const { csrf } = this.form.elements;
     // That of the chosen day, which may have another one than today has.
     const offset = sent.send_at ? new Date(sent.send_at).getTimezoneOffset() : 0;
     try {
       const answer = await ask(`${this.thread.path}/send`, {
         method: "POST",
-        form: { csrf: csrf.value, body: text, sender: sent.sender, send_at: sent.send_at, offset, key },
+        form: { csrf: csrf.value, body: sent.text, sender: sent.sender, send_at: sent.send_at, offset, key },
       });
       this.done(key, sent, answer);
     } catch (error) {
@@ -254,6 +266,14 @@ export class Reply {
   }
 
   failed(key, sent, error) {
+    const isLost = !(error instanceof Refused) || (error.status >= 500 && !KEPT_BY_GATEWAY.includes(error.code));
+    if (isLost && this.text.value && !this.gone.signal.aborted) {
+      // The box has the next text already. Under its key this one is sent once, however often it is asked for.
+      sent.bubble.querySelector(".state").lastChild.textContent = " The gateway does not answer. It is asked again.";
+      this.soon(key, AGAIN_MS, () => this.attempt(key, sent));
+      this.keep();
+      return;
+    }
     this.finish(key, sent);
     const kept = error instanceof Refused && KEPT_BY_GATEWAY.includes(error.code);
     if (kept) {

@@ -15,6 +15,10 @@ function oneLine(message) {
   return message.media_urls ? "Picture or other media" : "No text";
 }
 
+function newestOf(rows) {
+  return Math.max(0, ...[...(rows?.children ?? [])].map((row) => Number(row.dataset.last)));
+}
+
 export class TalkList {
   constructor(section, open) {
     this.section = section;
@@ -24,6 +28,9 @@ export class TalkList {
     this.plan = inTurns(() => this.flush());
     this.timer = 0;
     this.read = 0;
+    this.happened = 0;
+    this.wanted = this.rows?.children.length ?? 0; // rows that the reader has asked for
+    this.top = newestOf(this.rows); // of all that had happened when the list was read last
     document.addEventListener("phonegate:event", ({ detail }) => this.take(detail));
     document.addEventListener("phonegate:read", ({ detail }) => this.wasRead(detail));
     document.addEventListener("phonegate:seen", ({ detail }) => this.wasRead(detail));
@@ -68,6 +75,7 @@ export class TalkList {
   take(event) {
     const message = event.data.message;
     if (!message || this.isSearch) return;
+    this.happened += 1;
     // The last thing that happened to each conversation, and what came in.
     const found = this.waiting.get(message.address) ?? { received: new Set() };
     if (!found.message || message.id >= found.message.id) found.message = message;
@@ -157,6 +165,7 @@ export class TalkList {
 
   async readAnew() {
     this.read = Date.now();
+    const happened = this.happened;
     const unread = this.rows?.dataset.filter === "unread" || new URLSearchParams(location.search).has("unread");
     let part;
     try {
@@ -171,29 +180,70 @@ export class TalkList {
       if (this.part.contains(document.activeElement) && document.activeElement.matches("input")) return;
       this.part.replaceChildren(part);
     } else {
-      const known = new Set([...fresh.children].map((row) => row.dataset.address));
-      // What was loaded below the first page stays.
-      const rest = unread ? [] : [...this.rows.children].slice(fresh.children.length).filter((row) => !known.has(row.dataset.address));
-      this.part.querySelector(".empty")?.remove();
-      this.rows.replaceChildren(...fresh.children, ...rest);
-      const empty = part.querySelector(".empty");
-      if (empty) this.rows.after(empty);
+      this.placeAnew(part, fresh);
+      for (const name of [".filters", ".empty"]) {
+        const mine = this.part.querySelector(name);
+        const theirs = part.querySelector(name);
+        if (mine && theirs && !mine.contains(document.activeElement)) mine.replaceWith(theirs);
+        else if (name === ".empty") {
+          mine?.remove();
+          if (theirs) this.rows.after(theirs);
+        }
+      }
     }
+    this.top = newestOf(this.rows);
     this.mark();
     if (focused !== undefined) this.row(focused)?.firstElementChild.focus({ preventScroll: true });
+    // What happened meanwhile may be newer than what was read.
+    if (this.happened !== happened) this.readSoon();
+  }
+
+  /** Places the first page, and below it what was loaded before, if nothing is missing between them. */
+  placeAnew(part, fresh) {
+    const known = new Set([...fresh.children].map((row) => row.dataset.address));
+    const end = Number(fresh.lastElementChild?.dataset.last ?? 0);
+    const isUnread = fresh.dataset.filter === "unread";
+    const line = part.querySelector("#more")?.closest(".more-line");
+    const isWhole = !this.part.querySelector("#more");
+    // What is older than that page, and was there when the list was read last, has not moved since.
+    const older = line && end <= this.top
+      ? [...this.rows.children].filter((row) => Number(row.dataset.last) < end && !known.has(row.dataset.address) && !(isUnread && !row.classList.contains("unread")))
+      : [];
+    const rest = older.slice(0, Math.max(0, this.wanted - fresh.children.length));
+    this.rows.replaceChildren(...fresh.children, ...rest);
+    if (!rest.length) this.wanted = this.rows.children.length;
+    const shown = this.part.querySelector(".more-line");
+    if (!line || (isWhole && older.length && rest.length === older.length)) {
+      shown?.remove();
+      return;
+    }
+    // The link stays the same where there is one: it may be about to be pressed.
+    if (!shown) this.part.append(line);
+    const link = this.part.querySelector("#more");
+    const url = new URL(line.firstElementChild.getAttribute("href"), location.href);
+    url.searchParams.set("before", this.rows.lastElementChild.dataset.last);
+    link.href = url;
   }
 
   async loadMore(link) {
     link.setAttribute("aria-busy", "true");
+    const asked = link.search;
+    const url = new URL(link.href);
+    url.searchParams.set("part", "list");
     let part;
     try {
-      const url = new URL(link.href);
-      url.searchParams.set("part", "list");
       part = elements(await ask(url.pathname + url.search));
     } catch {
       return;
     } finally {
       link.removeAttribute("aria-busy");
+    }
+    // The list may have been read anew meanwhile, and end elsewhere now.
+    link = this.part.querySelector("#more");
+    if (link === null) return;
+    if (link.search !== asked) {
+      await this.loadMore(link);
+      return;
     }
     showTimes(part);
     const first = part.querySelector(".talk > a");
@@ -202,6 +252,7 @@ export class TalkList {
       const mine = this.part.querySelector(name);
       if (!rows || !mine) continue;
       const known = new Set([...mine.children].map((row) => row.dataset.address).filter(Boolean));
+      if (name === "#rows") this.wanted = mine.children.length + rows.children.length;
       mine.append(...[...rows.children].filter((row) => !known.has(row.dataset.address)));
     }
     const next = part.querySelector("#more");

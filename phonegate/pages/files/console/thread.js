@@ -32,7 +32,8 @@ export class Thread {
     this.jump = article.querySelector("#jump");
     this.reply = null;
     this.waiting = new Map();
-    this.skipped = false;
+    this.skippedTo = 0; // the newest message that is neither shown nor waiting
+    this.readers = new Set(); // of each answer that is awaited: the messages that changed meanwhile
     this.offerOlderSoon = false;
     this.unseen = 0;
     this.readTo = Number(article.dataset.unread) ? 0 : Number(article.dataset.upto);
@@ -126,25 +127,46 @@ export class Thread {
 
   /** Shows a message soon, in place of its bubble if there is one. */
   put(message, html) {
+    const isShown = document.getElementById(`m${message.id}`) !== null;
+    if (!isShown && this.isOlder(message.id)) return;
+    for (const changed of this.readers) changed.add(message.id);
     this.waiting.delete(message.id);
     this.waiting.set(message.id, { message, html });
     if (this.waiting.size > MOST_WAITING) {
       const [oldest] = this.waiting.keys();
       this.waiting.delete(oldest);
-      this.skipped ||= !document.getElementById(`m${oldest}`);
+      if (document.getElementById(`m${oldest}`) === null) this.skippedTo = Math.max(this.skippedTo, oldest);
+      else this.later("refresh", AGAIN_MS, () => this.refresh());
     }
     this.plan();
+  }
+
+  /** Tells whether a message comes before all that is shown. */
+  isOlder(id) {
+    const first = this.list.querySelector(".bubble[data-id]");
+    return first !== null && id < Number(first.dataset.id) && this.article.querySelector("#older") !== null;
+  }
+
+  /** Asks for a part of the page. What comes by the stream meanwhile is newer: its ids are in `changed`. */
+  async reading(act) {
+    const changed = new Set();
+    this.readers.add(changed);
+    try {
+      return { answer: await act(), changed };
+    } finally {
+      this.readers.delete(changed);
+    }
   }
 
   flush() {
     if (this.gone.signal.aborted) return;
     const wasAtEnd = this.isAtEnd;
-    const some = [...this.waiting.values()].sort((a, b) => a.message.id - b.message.id);
+    let some = [...this.waiting.values()].sort((a, b) => a.message.id - b.message.id);
     this.waiting.clear();
     let added = 0;
     let mine = false;
     let words = "";
-    if (this.skipped) this.leaveOut(wasAtEnd);
+    if (this.skippedTo) some = this.leaveOut(some, wasAtEnd);
     for (const { message, html } of some) {
       const how = this.place(message.id, html);
       if (how === "added") {
@@ -165,14 +187,16 @@ export class Thread {
   }
 
   /** Leaves no hole where more has come than is shown: what stands before it goes, or what comes after it. */
-  leaveOut(wasAtEnd) {
-    this.skipped = false;
-    if (!wasAtEnd) {
+  leaveOut(some, wasAtEnd) {
+    const upto = this.skippedTo;
+    this.skippedTo = 0;
+    if (!wasAtEnd || !this.isNewest) {
       this.article.dataset.newest = "";
-      return;
+      return some;
     }
     for (const one of this.list.querySelectorAll(".bubble[data-id]")) one.remove();
     this.offerOlderSoon = true;
+    return some.filter(({ message }) => message.id > upto);
   }
 
   inWords(message, how) {
@@ -194,8 +218,8 @@ export class Thread {
       if (focused) this.scroll.focus({ preventScroll: true });
       return "changed";
     }
+    if (this.isOlder(id)) return "unknown";
     const next = this.after(id);
-    if (next && next === this.list.querySelector(".bubble[data-id]") && this.article.querySelector("#older")) return "unknown"; // it is older than what is shown
     if (!next && !this.isNewest) {
       this.see(this.unseen + 1);
       return "unknown";
@@ -378,8 +402,9 @@ export class Thread {
     this.refreshed = Date.now();
     for (let round = 0; round < 3; round += 1) {
       let list;
+      let changed;
       try {
-        list = elements(await ask(`${this.path}?part=bubbles&since=${since}`)).querySelector(".bubbles");
+        ({ list, changed } = await this.bubblesAfter(since));
       } catch {
         return; // said elsewhere
       }
@@ -390,6 +415,7 @@ export class Thread {
         const id = Number(bubble.dataset.id);
         const own = bubble.classList.contains("own");
         since = id;
+        if (changed.has(id)) continue;
         if (own && this.reply?.holds({ id, direction: "out", body: bubble.querySelector(".text")?.textContent ?? "" }, bubble.outerHTML)) continue;
         if (this.place(id, bubble.outerHTML) === "added") added += 1;
       }
@@ -401,6 +427,11 @@ export class Thread {
       if (round === 2) location.reload(); // there is more than a page is to hold
     }
     this.readSoon();
+  }
+
+  async bubblesAfter(since) {
+    const { answer, changed } = await this.reading(() => ask(`${this.path}?part=bubbles&since=${since}`));
+    return { list: elements(answer).querySelector(".bubbles"), changed };
   }
 
   /** Asks what messages wait for, which no event says. */
@@ -416,9 +447,10 @@ export class Thread {
   async refreshOnce(since) {
     this.refreshed = Date.now();
     try {
-      const list = elements(await ask(`${this.path}?part=bubbles&since=${since}`)).querySelector(".bubbles");
+      const { list, changed } = await this.bubblesAfter(since);
       if (this.gone.signal.aborted) return;
       for (const bubble of [...list.children]) {
+        if (changed.has(Number(bubble.dataset.id))) continue;
         if (document.getElementById(bubble.id)?.hasAttribute("data-waits")) this.place(Number(bubble.dataset.id), bubble.outerHTML);
       }
       this.arrange();
@@ -431,8 +463,8 @@ export class Thread {
   async act(button) {
     button.disabled = true;
     try {
-      const { id, html } = await ask(new URL(button.formAction).pathname, { method: "POST", form: {} });
-      if (html) {
+      const { answer: { id, html }, changed } = await this.reading(() => ask(new URL(button.formAction).pathname, { method: "POST", form: {} }));
+      if (html && !changed.has(id)) {
         this.place(id, html);
         this.arrange();
         if (id > Number(button.closest(".bubble")?.dataset.id ?? 0)) this.toEnd();

@@ -255,6 +255,26 @@ async def test_another_cookie_of_its_name_does_not_hide_it(web: Web) -> None:
     assert (await Visitor.at(web).look("/sessions", **planted)).status_code == 200
 
 
+async def test_no_page_of_the_host_puts_its_own_session_in_its_place(web: Web) -> None:
+    await web.make_org("other", OWN)
+    person = await Person.signed_in(web)
+    theirs = await Person.signed_in(web, OWN, org="other")
+    name = next(one for one in person.client.cookies if "session" in one)
+    mine, other = (one.client.cookies[name] for one in (person, theirs))
+    async with web.client() as client:
+        for shown, status in (
+            ((mine,), 200),
+            ((mine, mine), 200),
+            (("x", mine), 200),
+            # That of the longer path comes first.
+            ((other, mine), 303),
+            ((other, "x", "x", "x", mine), 303),
+        ):
+            cookies = "; ".join(f"{name}={one}" for one in shown)
+            answer = await client.get("/console/sessions", headers={"Cookie": cookies})
+            assert answer.status_code == status, shown
+
+
 async def test_to_sign_in_again_ends_what_the_browser_had_before(web: Web) -> None:
     visitor = Visitor.at(web)
     first = visitor.cookie(await visitor.sign_in())

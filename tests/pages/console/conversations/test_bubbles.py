@@ -105,3 +105,17 @@ def test_a_list_shows_one_line() -> None:
     assert one_line("w" * 10_000, has_media=False) == "w" * 140 + "…"
     assert one_line(" \n", has_media=True) == "Picture or other media"
     assert one_line("", has_media=False) == "No text"
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ({"sim": "+15550001111", "sim_slot": 1}, "+15550001111"),
+        ({"sim_slot": 1}, "SIM 2"),
+        ({}, ""),
+        ({"sim": "+15550001111", "provider": "twilio"}, "+15550001111 · Twilio"),
+        ({"provider": "telnyx"}, "Telnyx"),
+    ],
+)
+def test_it_says_which_sim_or_carrier_it_was(by: dict[str, Any], words: str) -> None:
+    assert bubble(message(**by), may_send=True).via == words

@@ -60,6 +60,8 @@ async def test_the_last_day_is_shown_with_what_has_changed(web: Web) -> None:
     assert '<th scope="row"><a' in text
     assert "=cmd|&#39;/c calc&#39;!A0" in text
     assert "Time zone: UTC." in text
+    hours = re.findall(r'<th scope="row">[^<]*, [0-2][0-9]:00</th>', text)
+    assert len(hours) == 6 * 24
 
 
 async def test_a_sim_and_a_time_are_chosen(web: Web) -> None:

@@ -157,3 +157,13 @@ def test_series_differ_without_colour() -> None:
 
 def test_a_day_has_a_name() -> None:
     assert day_words(START, ZoneInfo("America/New_York")) == "Sat 28 Mar 2026"
+
+
+def test_the_scale_reaches_over_all_values_of_all_lines() -> None:
+    times = _hours(2)
+    series = [Series(name="low", values=[1, 2]), Series(name="high", values=[1, 90])]
+    for drawing in lines("l", "Lines", times, series, zone=UTC, gap_ms=2 * HOUR).drawings:
+        path = " ".join(line.path for line in drawing.lines)
+        heights = [float(y) for y in re.findall(r"[ML][0-9.]+[ ,]([0-9.]+)", path)]
+        assert len(heights) == 4, path
+        assert all(drawing.top - 1 <= y <= drawing.bottom + 1 for y in heights)

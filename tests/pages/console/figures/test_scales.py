@@ -60,6 +60,7 @@ def test_ticks_are_round(highest: float, unit: Unit, ticks: str) -> None:
     ("value", "unit", "words"),
     [
         (9_999, "count", "9,999"),
+        (10_000, "count", "10k"),
         (1_234_567, "count", "1.23M"),
         (999_700, "count", "1M"),
         (999.7, "bytes", "1 kB"),

@@ -34,10 +34,12 @@ async def test_an_answer_by_a_carriers_number_and_the_next_by_the_same(web: Web)
     assert f'<option value="from:{NUMBER}"' in page
     form = {"body": "By the carrier", "sender": f"from:{NUMBER}", "key": "one-key-of-a-draft"}
     first = await person.send(f"/conversations/{ANN}/send", form, script=True)
+    other = {**form, "body": "And more", "key": "another"}
+    await person.send(f"/conversations/{ANN}/send", other, script=True)
     second = await person.send(f"/conversations/{ANN}/send", form, script=True)
     assert first.json()["id"] == second.json()["id"]
     assert "By the carrier" in first.json()["html"]
-    assert len(web.carrier.taken) == 1
+    assert len(web.carrier.taken) == 2
     page = (await person.look(f"/conversations/{ANN}")).text
     assert SELECTED.findall(page) == [f"from:{NUMBER}"]
 
