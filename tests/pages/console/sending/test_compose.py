@@ -190,6 +190,8 @@ async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
     await person.send(f"{batch}/cancel")
     page = await person.look(batch)
     assert "2 messages were cancelled." in page.text
+    kept = (await web.call("GET", f"/messages/{ORG}")).json["messages"]
+    assert [one["status"] for one in kept] == ["cancelled", "cancelled"]
     assert (await person.send(f"{batch}/again")).status_code == 404  # a person wanted it so
 
     def fail(tx: object) -> None:
