@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from hypothesis import HealthCheck, settings
+from werkzeug.routing import Rule
 
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.store.database import Database
+from tests import ignored_signals, new_database
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
@@ -26,6 +29,29 @@ settings.register_profile(
     "suite", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _routes_as_compiled_before() -> Iterator[None]:
+    """Has Werkzeug compile each route once in a worker, and not again in every app.
+
+    What is compiled builds addresses. It is nine tenths of what an app costs, and the suite has
+    hundreds of apps. It depends on the route's parts, and on its defaults, which ours don't have.
+    """
+    compiled: dict[object, Any] = {}
+    afresh: Any = Rule._compile_builder
+
+    def compile_once(rule: Rule, *how: object) -> Any:
+        if rule.defaults:
+            return afresh(rule, *how)
+        key = (*rule._trace, how)
+        if key not in compiled:
+            compiled[key] = afresh(rule, *how)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +72,7 @@ def bus() -> Bus:
 @pytest.fixture
 async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIterator[Database]:
     """The real store, on a new file, with its writer running."""
-    opened = Database.open(tmp_path / "phonegate.db", publish=bus.publish)
+    opened = Database.open(new_database.make(tmp_path / "phonegate.db"), publish=bus.publish)
     await nursery.start(opened.run_writer)
     yield opened
     opened.stop_writing()
@@ -55,6 +81,10 @@ async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIter
 
 LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench", "trials")
 """Files and folders of tests that take long: begun last, they would keep one worker busy alone."""
+
+
+def pytest_configure() -> None:
+    ignored_signals.keep_from_programs()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -40,6 +40,13 @@ MOST_DRAFTS_EACH: Final = 20
 """Most drafts that are kept of one credential, so that no holder of a key writes those of all
 others away."""
 
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""Most that all batches of an org take, as they are kept. One of ten thousand long texts takes some
+megabytes until it is sent."""
+
+MOST_BYTES_EACH: Final = 16 * 1024 * 1024
+"""The same of the drafts of one credential. None is larger than the form that it came by."""
+
 RESUMED_MS: Final = KEPT_MS - 2 * HOUR_MS
 """How long a batch can go on. Afterwards the answers by which nothing is sent twice are gone."""
 
@@ -116,8 +123,10 @@ class Batches:
 
         def op(tx: Tables) -> None:
             tx.batches.add(owner.org, owner.key_id, token, now, draft)
-            tx.batches.prune_drafts(owner.org, owner.key_id, MOST_DRAFTS_EACH)
-            tx.batches.prune(owner.org, drafts=MOST_DRAFTS, begun=MOST_BATCHES)
+            tx.batches.prune_drafts(
+                owner.org, owner.key_id, most=MOST_DRAFTS_EACH, size=MOST_BYTES_EACH
+            )
+            tx.batches.prune(owner.org, drafts=MOST_DRAFTS, begun=MOST_BATCHES, size=MOST_BYTES)
 
         await self._database.write(op)
         return token

@@ -55,6 +55,10 @@ _TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {"mobile": "CELL", "home": "HOME", "work": "WORK", "main": "MAIN", "car": "CAR"}
 )
 
+_LONGEST: Final = 10_000
+"""Characters of a line that is read. No name or number needs them, and to take one of megabytes
+apart would hold up the gateway for seconds: that is a picture, or is meant to."""
+
 _FOLD_BYTES: Final = 75
 """Most bytes of a line (RFC 6350, 3.2)."""
 
@@ -97,6 +101,8 @@ def read_vcards(text: str) -> ReadCards:
     """Reads the names and numbers of all cards of a text."""
     reader = _Reader()
     for line, content in _unfolded(text):
+        if len(content) > _LONGEST:
+            continue
         matched = _LINE.fullmatch(content)
         if matched is not None and (name := matched[1].upper()) in _READ:
             reader.take(line, name, matched[2], matched[3])

@@ -99,8 +99,20 @@ class Batches:
         """Notes that a batch has no more messages than these."""
         self._connection.execute("UPDATE batches SET total = ? WHERE id = ?", (total, id))
 
-    def prune(self, org: int, *, drafts: int, begun: int) -> None:
-        """Removes the oldest batches of an org, so that no more than these are left."""
+    def prune(self, org: int, *, drafts: int, begun: int, size: int) -> None:
+        """Removes the oldest batches of an org, so that no more than these are left.
+
+        Args:
+            org: The org.
+            drafts: How many drafts may stay.
+            begun: How many may stay of those that were sent.
+            size: The bytes that all of them may take.
+        """
+        self._connection.execute(
+            "DELETE FROM batches WHERE id IN (SELECT id FROM (SELECT id, sum(length(draft))"
+            " OVER (ORDER BY id DESC) AS so_far FROM batches WHERE org = ?) WHERE so_far > ?)",
+            (org, size),
+        )
         for condition, most in (("IS NULL", drafts), ("IS NOT NULL", begun)):
             self._connection.execute(
                 "DELETE FROM batches WHERE id IN (SELECT id FROM batches"  # noqa: S608 - constants
@@ -108,12 +120,14 @@ class Batches:
                 (org, most),
             )
 
-    def prune_drafts(self, org: int, key: str | None, most: int) -> None:
-        """Removes the oldest drafts that were made by one credential, beyond so many."""
+    def prune_drafts(self, org: int, key: str | None, *, most: int, size: int) -> None:
+        """Removes the oldest drafts that were made by one credential, beyond so many or large."""
         self._connection.execute(
-            "DELETE FROM batches WHERE id IN (SELECT id FROM batches WHERE org = ? AND key IS ?"
-            " AND begun_at IS NULL ORDER BY id DESC LIMIT -1 OFFSET ?)",
-            (org, key, most),
+            "DELETE FROM batches WHERE id IN (SELECT id FROM (SELECT id, sum(length(draft))"
+            " OVER newest AS so_far, row_number() OVER newest AS nth FROM batches"
+            " WHERE org = ? AND key IS ? AND begun_at IS NULL"
+            " WINDOW newest AS (ORDER BY id DESC)) WHERE so_far > ? OR nth > ?)",
+            (org, key, size, most),
         )
 
     def counts(self, org: int, id: int) -> list[StateCount]:  # noqa: A002

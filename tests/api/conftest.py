@@ -75,6 +75,7 @@ from phonegate.phones.station import PhoneServices
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.buses import bus_of, subscribe
 
 ORG = "myorg"
@@ -432,7 +433,8 @@ def build_web(
 async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
     """The real store, in memory where the system has such files: no test here is about disks."""
     with TemporaryDirectory(dir=MEMORY) as folder:
-        opened = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
+        path = new_database.make(Path(folder) / "phonegate.db")
+        opened = Database.open(path, publish=Bus().publish)
         await nursery.start(opened.run_writer)
         yield opened
         opened.stop_writing()

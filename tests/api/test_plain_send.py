@@ -34,6 +34,7 @@ from phonegate.model.orgs import ApiKey, KeyLimits
 from phonegate.model.phones import Sim
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.api.conftest import (
     CLIENT,
     MEMORY,
@@ -198,7 +199,9 @@ def sent(content: Any, **headers: str) -> Asked:
 @asynccontextmanager
 async def world(bounds: Bounds | None = None, **http: Any) -> AsyncIterator[World]:
     with TemporaryDirectory(dir=MEMORY) as folder:
-        database = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
+        database = Database.open(
+            new_database.make(Path(folder) / "phonegate.db"), publish=Bus().publish
+        )
         async with trio.open_nursery() as nursery:
             await nursery.start(database.run_writer)
             phones = CountingPhones(list(PHONES["one"]))

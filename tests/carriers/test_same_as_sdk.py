@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 
 import attrs
 import pytest
-import telnyx
 import trio
 from twilio.rest import Client  # type: ignore[import-untyped]
 
@@ -16,6 +15,7 @@ from phonegate.carriers.twilio.client import Twilio
 from phonegate.domain.carrier import Outbound
 from phonegate.model.times import now_ms
 
+from . import telnyx_library as telnyx
 from .samples import API_KEY, DEADLINE_S, SERVICE, SID, TOKEN, message
 from .stub import answer, stub
 

@@ -1,5 +1,6 @@
 """Batches: sent in chunks, resumed, counted and given up."""
 
+from secrets import token_hex
 from typing import Any
 
 import attrs
@@ -212,6 +213,28 @@ async def test_no_key_writes_the_drafts_of_others_away(
     await batches.find(key, tokens[2])
     with pytest.raises(NotFound):
         await batches.find(key, tokens[1])
+
+
+async def test_drafts_take_so_much_room(
+    batches: Batches, org: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = owner(org)
+    key = Principal(org=org, org_name="myorg", scopes=("send",), key_id="key1")
+    long = attrs.evolve(FORM, draft=attrs.evolve(FORM.draft, to=token_hex(5_000)))
+    monkeypatch.setattr(batches_module, "MOST_BYTES_EACH", 8_000)
+    theirs = await batches.save(key, FORM)
+    first, second, third = [await batches.save(me, long) for _ in range(3)]
+    for token in (first, second):
+        with pytest.raises(NotFound):
+            await batches.find(me, token)
+    assert (await batches.find(me, third)).token == third
+    assert (await batches.find(key, theirs)).token == theirs
+    # All that an org has, what was begun included.
+    await batches.begin(me, third, [("+15550000001", token_hex(5_000))])
+    monkeypatch.setattr(batches_module, "MOST_BYTES", 12_000)
+    newest = await batches.save(me, long)
+    assert [one.token for one in await batches.begun(me)] == []
+    assert (await batches.find(me, newest)).token == newest
 
 
 async def test_one_who_does_not_read_sees_no_batch_of_others(batches: Batches, org: int) -> None:

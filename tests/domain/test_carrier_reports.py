@@ -17,6 +17,7 @@ from phonegate.model.messages import Message, NewMessage
 from phonegate.model.states import FINAL_STATES
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.domain.carrier_site import (
     NOW,
     RECIPIENT,
@@ -118,7 +119,7 @@ def check_steps(database: Database, assistant: Assistant, token: trio.lowlevel.T
 
 async def test_reports_never_lead_backwards(nursery: trio.Nursery) -> None:
     with TemporaryDirectory() as folder:
-        database = Database.open(Path(folder) / "phonegate.db")
+        database = Database.open(new_database.make(Path(folder) / "phonegate.db"))
         await nursery.start(database.run_writer)
         org = await database.write(lambda tx: tx.orgs.add("myorg", "hash", NOW))
         assistant = await add_assistant(database, org.id, SENDER)

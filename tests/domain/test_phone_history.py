@@ -18,6 +18,7 @@ from phonegate.model.refusals import NotFound
 from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.domain.account_site import Clock
 
 HOUR = 3_600_000
@@ -26,7 +27,7 @@ HOUR = 3_600_000
 @pytest.fixture
 async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
     with TemporaryDirectory() as folder:
-        opened = Database.open(Path(folder) / "phonegate.db")
+        opened = Database.open(new_database.make(Path(folder) / "phonegate.db"))
         await nursery.start(opened.run_writer)
         yield opened
         opened.stop_writing()

@@ -18,6 +18,7 @@ from phonegate.model.refusals import NotFound
 from phonegate.model.states import SENDING
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.store.conftest import bring
 
 NUMBER = "+15551112222"
@@ -26,7 +27,7 @@ NUMBER = "+15551112222"
 @pytest.fixture
 async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
     with TemporaryDirectory() as folder:
-        opened = Database.open(Path(folder) / "phonegate.db")
+        opened = Database.open(new_database.make(Path(folder) / "phonegate.db"))
         await nursery.start(opened.run_writer)
         yield opened
         opened.stop_writing()

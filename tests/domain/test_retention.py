@@ -22,6 +22,7 @@ from phonegate.model.states import (
 from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.captured_logs import capture_logs
 from tests.store.conftest import bring
 
@@ -56,7 +57,7 @@ def test_only_what_is_finished_and_older_may_go(message: Aged, cutoff: int) -> N
 @pytest.fixture
 async def database(nursery: trio.Nursery) -> AsyncIterator[Database]:
     with TemporaryDirectory() as folder:
-        opened = Database.open(Path(folder) / "phonegate.db")
+        opened = Database.open(new_database.make(Path(folder) / "phonegate.db"))
         await nursery.start(opened.run_writer)
         yield opened
         opened.stop_writing()

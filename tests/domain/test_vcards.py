@@ -134,3 +134,8 @@ PIECES = st.sampled_from(
 def test_no_text_breaks_the_reader(text: str) -> None:
     read = read_vcards("BEGIN:VCARD\n" + text)
     assert all(one.name and one.number for one in read.numbers)
+
+
+def test_a_line_of_megabytes_is_passed_over() -> None:
+    card = f"BEGIN:VCARD\nFN:Ann\nTEL{';A=b' * 5_000}:+15550000001\nTEL:+15550000002\nEND:VCARD\n"
+    assert [one.number for one in read_vcards(card).numbers] == ["+15550000002"]

@@ -15,8 +15,9 @@ SIZES = (360, 768, 1440)
 
 _RUN = """
 const done = arguments[0];
-axe.run(document, { resultTypes: ["violations"] }).then(
-  (found) => done(found.violations.filter((one) => ["serious", "critical"].includes(one.impact))
+const options = { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } };
+axe.run(document, options).then(
+  (found) => done(found.violations
     .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)),
   (error) => done([String(error)]),
 );
@@ -35,7 +36,7 @@ def sign_in(browser: Browser, url: str, org: str, secret: str, path: str = "") -
 
 
 def barriers(browser: Browser) -> list[str]:
-    """Returns the serious findings of axe-core on the page that is shown, in words."""
+    """Returns all findings of axe-core on the page that is shown, in words."""
     script = Path(package_folder(AXE), "axe-core", "axe.min.js").read_text()
     browser.run(script)
     found: list[str] = browser.driver.execute_async_script(_RUN)
@@ -43,13 +44,14 @@ def barriers(browser: Browser) -> list[str]:
 
 
 def look_over(browser: Browser, *, folder: Path | None = None, name: str = "") -> None:
-    """Fails where a page does not fit a width, or axe-core finds a barrier, by day or by night.
+    """Fails where a page does not fit a width, or axe-core finds a barrier.
 
-    With a folder, a picture of each is left there.
+    It is asked at the widest by day and at the narrowest by night. With a folder, a picture of
+    each is left there.
     """
-    for scheme in ("light", "dark"):
+    for scheme, sizes in (("light", SIZES), ("dark", SIZES[::-1])):
         browser.sim_selector(scheme)
-        for width in SIZES:
+        for width in sizes:
             browser.resize(width)
             wide: int = browser.run("return document.documentElement.scrollWidth")
             assert wide <= width, f"{name}: {wide} px at {width}"
@@ -57,6 +59,7 @@ def look_over(browser: Browser, *, folder: Path | None = None, name: str = "") -
                 browser.driver.save_screenshot(str(folder / f"{name}-{width}-{scheme}.png"))
         found = barriers(browser)
         assert found == [], f"{name}: {found}"
+    browser.resize(SIZES[-1])
 
 
 def texts(browser: Browser, selector: str) -> list[Any]:

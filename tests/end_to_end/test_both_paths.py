@@ -33,6 +33,7 @@ from phonegate.model.phones import Sim
 from phonegate.server import Server
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests import new_database
 from tests.api.conftest import (
     MEMORY,
     NOW,
@@ -109,7 +110,9 @@ class Gateway:
 @asynccontextmanager
 async def gateway(*, fast_path: bool) -> AsyncIterator[Gateway]:
     with TemporaryDirectory(dir=MEMORY) as folder:
-        database = Database.open(Path(folder) / "phonegate.db", publish=Bus().publish)
+        database = Database.open(
+            new_database.make(Path(folder) / "phonegate.db"), publish=Bus().publish
+        )
         async with trio.open_nursery() as nursery:
             await nursery.start(database.run_writer)
             phones = PlayedPhones([PHONE])

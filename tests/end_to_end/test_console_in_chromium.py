@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
 
 from kit.gateway import GatewayProcess
+from phonegate.model.principal import OWNER_SCOPE
+from phonegate.pages.console.screens import MENU
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
 
@@ -39,3 +43,82 @@ def test_a_person_signs_in_and_out(browser: Browser, gateway: GatewayProcess) ->
     browser.until(lambda driver: driver.current_url.endswith("/console/sign-in"))
     browser.driver.get(f"{gateway.url}/console/sessions")
     assert "/sign-in" in browser.driver.current_url
+
+
+FOCUSED = "return document.activeElement.textContent.trim()"
+COVERED = """
+const bar = document.querySelector(".rail").getBoundingClientRect();
+const own = document.activeElement.getBoundingClientRect();
+const outside = !document.activeElement.matches("body, .rail *");
+return outside && own.top < bar.bottom && own.bottom > bar.top;
+"""
+TABS = 40
+
+
+def press(browser: Browser, *keys: str) -> None:
+    ActionChains(browser.driver).send_keys(*keys).perform()
+
+
+def arrive(browser: Browser, path: str) -> None:
+    browser.until(lambda driver: path in driver.current_url)
+
+
+def test_each_key_of_the_list_works_and_can_be_switched_off(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    keyed = {"X-Secret-Key": SECRET}
+    with httpx.Client(base_url=gateway.url, headers=keyed, trust_env=False) as client:
+        for name in ("first", "second"):
+            client.post("/keys/myorg", json={"name": name}).raise_for_status()
+    sign_in(browser, gateway.url, "myorg", SECRET, "/sessions")
+    own = [entry for entry in MENU if entry.scope != OWNER_SCOPE]
+    assert len({entry.key for entry in MENU}) == len(MENU)
+    for entry in own:
+        press(browser, "g", entry.key)
+        arrive(browser, entry.path)
+        browser.find("#show-keys")  # the page's scripts run
+        browser.run("document.activeElement.blur()")  # some begin in a field
+        press(browser, "?")
+        assert f"{entry.key} {entry.title}" in browser.find("#help").text
+        press(browser, Keys.ESCAPE)
+        browser.until(lambda driver: not driver.find_elements("css selector", "dialog[open]"))
+    press(browser, "g", "k")
+    browser.until(lambda driver: driver.current_url.endswith("/keys"))
+    browser.find("#show-keys")
+    seen = []
+    for key in "jjk":
+        press(browser, key)
+        seen.append(browser.run(FOCUSED))
+    assert seen == ["first", "second", "first"]
+    press(browser, Keys.ENTER)
+    arrive(browser, "/keys/")
+    browser.find("#show-keys")
+    browser.run("document.activeElement.blur()")
+    press(browser, Keys.ESCAPE)
+    browser.until(lambda driver: driver.current_url.endswith("/keys"))
+    browser.click("#show-keys")
+    browser.click("#keys-on")
+    press(browser, Keys.ESCAPE)
+    browser.driver.refresh()
+    browser.find("#show-keys")
+    press(browser, "j", "?", "n")
+    assert browser.run(FOCUSED) not in seen
+    assert browser.run("return document.querySelector('dialog[open]')") is None
+    assert browser.driver.current_url.endswith("/keys")
+    browser.click("#show-keys")
+    browser.click("#keys-on")
+    press(browser, Keys.ESCAPE)
+    browser.click("[data-sign-out] button")
+
+
+def test_the_bar_of_a_small_screen_covers_nothing_that_has_the_focus(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    sign_in(browser, gateway.url, "myorg", SECRET, "/webhooks/new")
+    browser.resize(360)
+    covered = []
+    for _ in range(TABS):
+        press(browser, Keys.TAB)
+        if browser.run(COVERED):
+            covered.append(browser.run(FOCUSED))
+    assert covered == []

@@ -43,19 +43,21 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 
 MENU: Final[tuple[MenuEntry, ...]] = (
-    MenuEntry(title="Conversations", path="/conversations", icon="conversations", scope="read"),
-    MenuEntry(title="Compose", path="/compose", icon="compose", scope="send"),
-    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read"),
-    MenuEntry(title="Approvals", path="/approvals", icon="approvals", scope="manage"),
-    MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read"),
-    MenuEntry(title="Templates", path="/templates", icon="templates", scope="send"),
-    MenuEntry(title="Figures", path="/figures", icon="figures", scope="read"),
-    MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage"),
-    MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage"),
-    MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage"),
-    MenuEntry(title="Events", path="/events", icon="events", scope="read"),
-    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE),
-    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None),
+    MenuEntry(
+        title="Conversations", path="/conversations", icon="conversations", scope="read", key="c"
+    ),
+    MenuEntry(title="Compose", path="/compose", icon="compose", scope="send", key="n"),
+    MenuEntry(title="Phones", path="/phones", icon="phones", scope="read", key="p"),
+    MenuEntry(title="Approvals", path="/approvals", icon="approvals", scope="manage", key="a"),
+    MenuEntry(title="Contacts", path="/contacts", icon="contacts", scope="read", key="o"),
+    MenuEntry(title="Templates", path="/templates", icon="templates", scope="send", key="t"),
+    MenuEntry(title="Figures", path="/figures", icon="figures", scope="read", key="f"),
+    MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage", key="k"),
+    MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage", key="w"),
+    MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage", key="i"),
+    MenuEntry(title="Events", path="/events", icon="events", scope="read", key="e"),
+    MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE, key="g"),
+    MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None, key="s"),
 )
 """In the order in which it is shown. On a phone the first four stand at the bottom, the others
 behind "More"."""

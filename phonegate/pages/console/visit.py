@@ -43,6 +43,8 @@ class MenuEntry:
     """A macro of `parts/icons.html`."""
     scope: Scope | OwnerScope | None
     """What one needs to be shown it. None: to have signed in."""
+    key: str
+    """The letter that goes there after `g`."""
 
 
 @attrs.define(kw_only=True, eq=False)

@@ -20,6 +20,7 @@ from phonegate.model.orgs import Org
 from phonegate.model.times import iso, now_ms
 from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.store.database import Database
+from tests import new_database
 
 SECRET = "whsec_" + "QUJD" * 11
 RULES = Rules(allow=parse_networks(["127.0.0.0/8"]))
@@ -75,7 +76,7 @@ class Site:
         cls, folder: Path, *, calls_at_once: int = 16, whole_s: float = 5.0, luck: float = 0.0
     ) -> "Site":
         bus = Bus()
-        database = Database.open(folder / "gateway.db", publish=bus.publish)
+        database = Database.open(new_database.make(folder / "gateway.db"), publish=bus.publish)
         replies, clock = SentReplies(), Clock()
         guard = Guard(rules=lambda: RULES)
         courier = Courier(

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-import trio.testing
 
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.principal import Principal
@@ -10,6 +9,8 @@ from phonegate.pages.console.blueprint import MOST_SENTENCES, PAGES_AT_ONCE
 from phonegate.store.database import Database
 from tests.api.conftest import OPERATOR_TOKEN, ORG, Web, build_web
 from tests.pages.console.conftest import Person
+
+LIMIT_S = 20
 
 
 async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> None:
@@ -23,10 +24,11 @@ async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> N
 
 async def test_the_last_sentences_alone_are_kept_for_the_next_page(web: Web) -> None:
     person = await Person.signed_in(web)
+    contact = {"name": "Ann", "number": "+15553334444"}
     for _ in range(MOST_SENTENCES + 3):
-        assert (await person.send("/read-all")).status_code == 303
+        assert (await person.send("/contacts", contact, script=True)).status_code == 303
     page = (await person.look("/sessions")).text
-    assert page.count("All conversations are marked as read.") == MOST_SENTENCES
+    assert page.count("Ann is kept with +15553334444.") == MOST_SENTENCES
 
 
 async def test_a_session_ends_when_it_signs_out(web: Web) -> None:
@@ -35,6 +37,18 @@ async def test_a_session_ends_when_it_signs_out(web: Web) -> None:
     assert answer.status_code == 303
     answer = await person.client.get("/console/sessions")
     assert answer.status_code == 303
+
+
+async def test_a_page_of_another_session_gets_nothing(web: Web) -> None:
+    person = await Person.signed_in(web)
+    await person.look("/sessions")
+    headers = {"X-Console": "script", "X-Csrf": person.csrf}
+    answer = await person.client.get("/console/unread", headers=headers)
+    assert answer.json() == {"ok": True, "unread": 0}
+    # In another tab, the browser signs in anew.
+    again = await Person.signed_in(web)
+    answer = await again.client.get("/console/unread", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
 
 
 async def test_a_page_that_is_not_there(web: Web) -> None:
@@ -54,22 +68,21 @@ async def test_no_org_takes_all_turns(
     many = await Person.signed_in(web)
     one = await Person.signed_in(web, "another-good-secret", org="other")
     going = trio.Event()
-    asking: list[str] = []
+    asks, asking = trio.open_memory_channel[str](PAGES_AT_ONCE + 9)
     unread = web.services.conversations.unread
 
     async def waits(reader: Principal) -> int:
-        asking.append(reader.org_name)
+        asks.send_nowait(reader.org_name)
         await going.wait()
         return await unread(reader)
 
     monkeypatch.setattr(web.services.conversations, "unread", waits)
     for _ in range(PAGES_AT_ONCE + 3):
         nursery.start_soon(many.look, "/unread")
-    await trio.testing.wait_all_tasks_blocked()
-    assert asking == [ORG] * PAGES_AT_ONCE
-    nursery.start_soon(one.look, "/unread")
-    await trio.testing.wait_all_tasks_blocked()
-    assert asking == [*[ORG] * PAGES_AT_ONCE, "other"]
+    with trio.fail_after(LIMIT_S):
+        assert [await asking.receive() for _ in range(PAGES_AT_ONCE)] == [ORG] * PAGES_AT_ONCE
+        nursery.start_soon(one.look, "/unread")
+        assert await asking.receive() == "other"
     going.set()
 
 

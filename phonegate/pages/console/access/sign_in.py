@@ -112,7 +112,7 @@ class SignIn:
 
     async def _authenticate(self, request: Request, org: str, secret: str) -> Principal:
         if not secret:
-            problem = "Type the org's SecretKey, an API key, or the operator's token."
+            problem = "Type the org's secret, an API key, or the operator's token."
             raise BadInput(problem, [FieldProblem("secret", "is required")])
         if not org and not is_key_like(secret):
             return await self.services.sessions.operator(secret, address=request.client)

@@ -1,6 +1,7 @@
 // The form for new messages: counts segments, suggests contacts, knows the reader's time zone.
 
 import { ask } from "./ask.js";
+import { say } from "./console.js";
 import { counter } from "./segments.js";
 import "./templates.js";
 
@@ -59,7 +60,8 @@ sendAt.addEventListener("input", place);
 form.addEventListener("submit", place);
 place();
 
-// Suggestions for the word that is being typed, as a list box (WAI-ARIA combobox).
+// Suggestions for the word that is being typed, as a list box. A field of several lines can't be a
+// combobox (ARIA in HTML), so that there are some is said.
 const box = document.querySelector("[data-people]");
 const list = document.createElement("ul");
 let found = [];
@@ -72,10 +74,8 @@ list.setAttribute("role", "listbox");
 list.setAttribute("aria-label", "Contacts");
 list.hidden = true;
 box.append(list);
-to.setAttribute("role", "combobox");
 to.setAttribute("aria-autocomplete", "list");
 to.setAttribute("aria-controls", list.id);
-to.setAttribute("aria-expanded", "false");
 
 function word() {
   const before = to.value.slice(0, to.selectionStart);
@@ -88,7 +88,6 @@ function close() {
   found = [];
   active = -1;
   list.hidden = true;
-  to.setAttribute("aria-expanded", "false");
   to.removeAttribute("aria-activedescendant");
 }
 
@@ -130,7 +129,7 @@ function show(people) {
     return item;
   }));
   list.hidden = people.length === 0;
-  to.setAttribute("aria-expanded", String(people.length > 0));
+  if (people.length) say(`${people.length === 1 ? "1 contact" : `${people.length} contacts`}: choose with the arrow keys and Enter.`);
   mark(-1);
 }
 

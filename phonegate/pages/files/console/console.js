@@ -5,7 +5,9 @@ import "./unread.js";
 
 const { root } = document.body.dataset;
 const banners = document.getElementById("banners");
-const GOES = { c: "/conversations", p: "/phones", a: "/approvals", f: "/figures", e: "/events", k: "/keys", w: "/webhooks" };
+const main = document.getElementById("main");
+const KEYS = "phonegate keys";
+const help = document.getElementById("help");
 let going = 0;
 
 /** Says something to those who listen to the page in place of looking at it. */
@@ -33,30 +35,68 @@ function isTyping(target) {
   return target.closest("input, textarea, select, [contenteditable]") !== null;
 }
 
-function go(path) {
-  const link = document.querySelector(`.rail a[data-entry="${path}"]`);
+/** Goes to the screen of a letter, if the menu has it. */
+function go(letter) {
+  const link = document.querySelector(`.rail a[data-key="${CSS.escape(letter)}"]`);
   if (link) location.assign(link.href);
 }
+
+/** Gives the focus to the next or previous thing of the page's lists. */
+function step(by) {
+  const links = [...main.querySelectorAll(".list > li, .cards > li")]
+    .map((row) => row.querySelector("a[href], summary"))
+    .filter((link) => link && link.getClientRects().length > 0);
+  const now = links.findIndex((link) => link.closest("li").contains(document.activeElement));
+  links[now < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, now + by))]?.focus();
+}
+
+// Who dictates, or whose hand slips, can switch the keys off. The button beside "Sign out" stays.
+const keysOn = document.getElementById("keys-on");
+try {
+  keysOn.checked = localStorage.getItem(KEYS) !== "off";
+} catch {
+  // A browser that keeps nothing has the keys.
+}
+keysOn.addEventListener("change", () => {
+  try {
+    if (keysOn.checked) localStorage.removeItem(KEYS);
+    else localStorage.setItem(KEYS, "off");
+  } catch {
+    // They are off until the next page.
+  }
+});
+const showKeys = document.getElementById("show-keys");
+showKeys.hidden = false;
+showKeys.addEventListener("click", () => help.showModal());
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const menu = event.target.closest(".menu-more details[open]");
+  if (event.key === "Escape" && menu) {
+    menu.open = false;
+    menu.firstElementChild.focus();
+    return;
+  }
+  // The page of conversations has its own list, and its own way back.
+  const own = document.getElementById("talks") !== null;
+  if (event.key === "Escape" && !own) document.querySelector(".back a")?.click();
+  if (!keysOn.checked) return;
   if (going && Date.now() - going < 1500) {
     going = 0;
-    if (event.key in GOES) {
-      event.preventDefault();
-      go(GOES[event.key]);
-    }
+    go(event.key);
+    event.preventDefault();
     return;
   }
   if (event.key === "g") going = Date.now();
-  else if (event.key === "n") go("/compose");
-  else if (event.key === "?") document.getElementById("help").showModal();
+  else if (event.key === "n") go("n");
+  else if (event.key === "?") help.showModal();
   else if (event.key === "/") {
     const search = document.querySelector("input[type=search]");
     if (search) search.focus();
-    else go("/conversations");
-  } else return;
+    else go("c");
+  } else if ((event.key === "j" || event.key === "k") && !own) step(event.key === "j" ? 1 : -1);
+  else return;
   event.preventDefault();
 });
 

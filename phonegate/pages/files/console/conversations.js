@@ -8,12 +8,16 @@ import { TalkList } from "./talk_list.js";
 import { Thread } from "./thread.js";
 import "./templates.js";
 import { showTimes } from "./times.js";
-import { setTitle } from "./unread.js";
+import { pageTitle, setTitle } from "./unread.js";
 
 const talks = document.getElementById("talks");
 const side = document.getElementById("thread-side");
 const act = document.getElementById("act");
 const empty = side.querySelector(".thread") ? null : side.firstElementChild.cloneNode(true);
+// The list stays as it was searched while conversations open and close beside it.
+const ofList = location.pathname === at("/conversations")
+  ? { href: location.href, title: pageTitle() }
+  : { href: at("/conversations"), title: "Conversations · phonegate" };
 let thread = null;
 let opening = 0;
 
@@ -65,8 +69,8 @@ function close({ push = true } = {}) {
   thread = null;
   talks.classList.remove("open");
   side.replaceChildren(...(empty ? [empty.cloneNode(true)] : []));
-  if (push) history.pushState({}, "", at("/conversations"));
-  setTitle("Conversations · phonegate");
+  if (push) history.pushState({}, "", ofList.href);
+  setTitle(ofList.title);
   list.mark();
   (list.row(address)?.firstElementChild ?? list.links()[0])?.focus();
 }
@@ -134,7 +138,8 @@ document.addEventListener("keydown", (event) => {
   }
   if (typing) return;
   const inList = event.target.closest(".talk");
-  const step = { j: 1, k: -1, ...(inList ? { ArrowDown: 1, ArrowUp: -1 } : {}) }[event.key];
+  const letters = document.getElementById("keys-on").checked ? { j: 1, k: -1 } : {};
+  const step = { ...letters, ...(inList ? { ArrowDown: 1, ArrowUp: -1 } : {}) }[event.key];
   if (!step) return;
   const links = list.links();
   const now = links.findIndex((link) => link === document.activeElement || (!inList && link.hasAttribute("aria-current")));

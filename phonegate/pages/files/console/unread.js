@@ -30,6 +30,11 @@ function show() {
   if (icon) icon.href = count ? markedIcon : plainIcon;
 }
 
+/** Returns the title of the page, without the count. */
+export function pageTitle() {
+  return title;
+}
+
 /** Gives the page another title, before which the count stands. */
 export function setTitle(text) {
   title = text;

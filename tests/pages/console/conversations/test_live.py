@@ -145,6 +145,14 @@ async def test_only_a_session_that_may_read_is_let_in(person: Person) -> None:
         await live(call_of(nobody))
     with pytest.raises(Forbidden):
         await live(call_of(await Person.signed_in(person.web, OPERATOR_TOKEN, org="")))
+    page = await person.look("/conversations")
+    shown = re.search(r'data-live="/console/live\?session=(\d+)"', page.text)
+    assert shown is not None
+    own, other = (LiveQuery(session=int(shown[1]) + add) for add in (0, 1))
+    await live(attrs.evolve(call_of(person), query=own))
+    # The page of a session that ended, where another has begun in the same browser.
+    with pytest.raises(Unauthorized):
+        await live(attrs.evolve(call_of(person), query=other))
     made = await person.web.call("POST", f"/keys/{ORG}", {"name": "k", "scopes": ["send"]})
     with pytest.raises(Forbidden):
         await live(call_of(await Person.signed_in(person.web, made.json["key"], org="")))
