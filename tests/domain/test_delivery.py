@@ -1,6 +1,5 @@
 """The steps of delivery, on the real store."""
 
-import sqlite3
 from functools import partial
 from typing import Any
 
@@ -13,8 +12,8 @@ from phonegate.domain import delivery
 from phonegate.domain.delivery import Pick, Policy
 from phonegate.model.messages import Message, NewMessage
 from phonegate.store.database import Database
-from phonegate.store.migrations import migrate
 from phonegate.store.tables import Tables
+from tests.store.conftest import memory
 
 NOW = 1_700_000_000_000
 POLICY = Policy()
@@ -424,6 +423,4 @@ def _apply(
 
 
 def _memory_tables() -> Tables:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection)
-    return Tables(connection)
+    return Tables(memory())

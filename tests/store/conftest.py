@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,9 +76,17 @@ def bring(tables: Tables, id_: int, status: str, **columns: object) -> None:
 
 def memory() -> sqlite3.Connection:
     opened = sqlite3.connect(":memory:", isolation_level=None)
+    opened.deserialize(_migrated())
     opened.execute("PRAGMA foreign_keys = ON")
-    migrations.migrate(opened)
     return opened
+
+
+@cache
+def _migrated() -> bytes:
+    """An empty database: the steps of its schema run once in each worker of pytest."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        migrations.migrate(made)
+        return made.serialize()
 
 
 def outbound(org: int, body: str = "hi", **fields: object) -> NewMessage:
