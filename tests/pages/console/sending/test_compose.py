@@ -325,3 +325,13 @@ async def test_a_template_is_put_in_without_a_script(web: Web) -> None:
         "/compose", {"to": "12345", "text": "Hi.", "template": "1", "insert": "1"}
     )
     assert "Hi. Sorry {name}</textarea>" in inserted.text
+
+
+async def test_what_names_no_recipient_leads_back_to_the_form(web: Web) -> None:
+    person = await Person.signed_in(web)
+    path = await drafted(person, text="Hello")
+    shown = (await person.look(path)).text
+    assert "<h1>Nothing to send yet</h1>" in shown
+    back = re.search(r'<a class="button" href="/console(/compose\?draft=[^"]+)">Edit</a>', shown)
+    assert back is not None
+    assert "Hello</textarea>" in (await person.look(back[1])).text
