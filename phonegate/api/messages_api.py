@@ -68,6 +68,9 @@ from phonegate.model.states import SENDING
 
 T = TypeVar("T")
 
+ROUTE: Final = "send"
+"""Under it the answers to an Idempotency-Key are kept."""
+
 NO_WORD: Final = "has no letter and no digit, and only words are searched for"
 
 _log = log.get("api")
@@ -101,7 +104,7 @@ async def send(call: Call) -> Answer:
             problem = f"is none of the org's SIMs: {', '.join(error.known)}"
             raise FieldsRefused(error, [FieldProblem(f, problem) for f in fields]) from None
 
-    return await once(call, "send", partial(asked, items), accept, answer)
+    return await once(call, ROUTE, partial(asked, items), accept, answer)
 
 
 async def messages(call: Call) -> Answer:

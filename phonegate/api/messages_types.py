@@ -15,6 +15,7 @@ from phonegate.api.rules import Moment, Recipient, Sender, SimSelector
 from phonegate.domain.received_sms import ReceivedSms
 from phonegate.domain.reported_values import DeviceId
 from phonegate.model.bounds import (
+    MAX_BODY,
     MAX_ID,
     MAX_MESSAGES,
     MAX_PAGE,
@@ -29,10 +30,6 @@ from phonegate.model.states import (
 )
 from phonegate.typed_json.fields import Rule, field
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
-
-MAX_BODY: Final = 1600
-"""Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
-can take what a phone can."""
 
 MAX_TTL_S: Final = 30 * 24 * 60 * 60
 """A text that is worth sending a month late does not need an end."""

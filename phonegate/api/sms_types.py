@@ -4,10 +4,10 @@ from typing import Annotated, ClassVar
 
 import attrs
 
-from phonegate.api.messages_types import MAX_BODY, MAX_TTL_S
+from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.rules import Moment, PhoneNumber, WebAddress
 from phonegate.carriers.registry import CARRIERS, PROVIDERS, alternatives
-from phonegate.model.bounds import MAX_MEDIA
+from phonegate.model.bounds import MAX_BODY, MAX_MEDIA
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Several, Text, Whole
 

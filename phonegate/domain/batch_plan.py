@@ -13,14 +13,12 @@ import attrs
 from phonegate.domain.line_problems import LineProblem
 from phonegate.domain.segmentation import count
 from phonegate.domain.written_tables import read_table
+from phonegate.model.bounds import MAX_BODY
 from phonegate.model.contacts import Contact
 from phonegate.model.numbers import is_recipient, recipient_fault, written_form
 
 MAX_RECIPIENTS: Final = 10_000
 """Most messages of a batch. At the usual pace one SIM sends 24 segments a minute: seven hours'."""
-
-MAX_TEXT: Final = 1600
-"""Most characters of a text, before and after its placeholders are filled, as `/send` has it."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}\n|]{1,60})(?:\|([^{}\n]{0,200}))?\}")
 _BETWEEN: Final = re.compile(r"[\r\n,;]+")
@@ -274,8 +272,8 @@ def _too_many(found: int) -> LineProblem:
 def _faults_of_text(text: str, columns: Sequence[str]) -> Iterator[LineProblem]:
     if not text.strip():
         yield LineProblem(0, NO_TEXT)
-    elif len(text) > MAX_TEXT:
-        yield LineProblem(0, f"The text has {len(text)} characters, and {MAX_TEXT} is the most.")
+    elif len(text) > MAX_BODY:
+        yield LineProblem(0, f"The text has {len(text)} characters, and {MAX_BODY} is the most.")
     known = [*dict.fromkeys([*(name.casefold() for name in columns), "name", "number"])]
     for name in placeholders(text):
         if name.casefold() not in known:
@@ -306,9 +304,9 @@ def _message(text: str, recipient: Recipient, name: str) -> Planned | LineProble
         return LineProblem(recipient.line, f"has nothing for {{{empty[0]}}}")
     if not body.strip():
         return LineProblem(recipient.line, "would be an empty message")
-    if len(body) > MAX_TEXT:
+    if len(body) > MAX_BODY:
         return LineProblem(
-            recipient.line, f"would have {len(body)} characters, and {MAX_TEXT} is the most"
+            recipient.line, f"would have {len(body)} characters, and {MAX_BODY} is the most"
         )
     return Planned(
         line=recipient.line, to=recipient.number, body=body, name=name, segments=count(body)

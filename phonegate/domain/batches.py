@@ -19,7 +19,8 @@ from phonegate.domain.batch_drafts import (
     packed,
     without_recipients,
 )
-from phonegate.domain.idempotency import KEPT_MS
+from phonegate.domain.idempotency import KEPT_MS, kept_answer
+from phonegate.domain.idempotency import kept_under as route_of
 from phonegate.domain.message_access import may_see, without_codes
 from phonegate.model.batches import Batch, StateCount
 from phonegate.model.bounds import MAX_MESSAGES
@@ -189,8 +190,16 @@ class Batches:
 
         await self._database.write(op)
 
-    async def next_chunk(self, owner: Principal, token: str) -> Chunk | None:
+    async def next_chunk(
+        self, owner: Principal, token: str, *, kept_under: str | None = None
+    ) -> Chunk | None:
         """Returns what is to be sent next of a batch. None where all is accepted.
+
+        Args:
+            owner: Who sends.
+            token: Names the batch.
+            kept_under: A route of the Idempotency-Key: only a chunk whose answer is kept under it.
+                Such a chunk was sent, and the process or the request ended before that was noted.
 
         Raises:
             NotFound: There is none that the owner made.
@@ -210,28 +219,38 @@ class Batches:
             form = form_of(batch.draft)
             size = 1 if form.sender.startswith("from:") else MAX_MESSAGES
             start = batch.accepted
+            key = f"console-{token}-{start}"
+            if kept_under and not kept_answer(tx, owner.org, route_of(owner, kept_under), key, now):
+                return None
             return Chunk(
                 start=start,
                 messages=messages_of(batch.draft, start, size),
                 form=form,
-                idempotency_key=f"console-{token}-{start}",
+                idempotency_key=key,
             )
 
         return await self._database.read(op)
 
     async def accepted(
         self, owner: Principal, token: str, chunk: Chunk, ids: Collection[int]
-    ) -> None:
-        """Notes that a chunk was accepted, and as which messages."""
+    ) -> bool:
+        """Notes that a chunk was accepted, and as which messages.
 
-        def op(tx: Tables) -> None:
+        Returns:
+            Whether the batch was given up meanwhile, so that these are to be withdrawn too.
+        """
+
+        def op(tx: Tables) -> bool:
             batch = _own(tx, owner, token)
             done = chunk.start + len(chunk.messages)
             tx.batches.accept(batch.id, done, ids)
+            if done > batch.total:
+                tx.batches.end(batch.id, done)
             if done >= batch.total:
                 tx.batches.rewrite(batch.id, packed(without_recipients(chunk.form)))
+            return done > batch.total
 
-        await self._database.write(op)
+        return await self._database.write(op)
 
     async def message_of(self, owner: Principal, named: str) -> int | None:
         """Returns the message that `/sms/send` has called so: by its carrier's id or our own."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from phonegate.domain.contacts import tidy
+from phonegate.model.bounds import MAX_BODY
 from phonegate.model.contacts import MAX_NAME, Template
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem, Forbidden
@@ -11,10 +12,6 @@ from phonegate.store.tables import Tables
 
 MOST: Final = 200
 """Most templates of an org: all are in the list from which one is chosen."""
-
-MAX_TEXT: Final = 1600
-"""Most characters of a text, as a message has. What stands for {placeholders} may make it longer,
-which is seen before it is sent."""
 
 
 class Templates:
@@ -48,8 +45,9 @@ class Templates:
         problems = []
         if not 1 <= len(name) <= MAX_NAME:
             problems.append(FieldProblem("name", f"must be 1 to {MAX_NAME} characters"))
-        if not body.strip() or len(body) > MAX_TEXT:
-            problems.append(FieldProblem("body", f"must be 1 to {MAX_TEXT} characters"))
+        # What stands for {placeholders} may make it longer, which is seen before it is sent.
+        if not body.strip() or len(body) > MAX_BODY:
+            problems.append(FieldProblem("body", f"must be 1 to {MAX_BODY} characters"))
         _refuse(problems)
 
         def op(tx: Tables) -> int | None:

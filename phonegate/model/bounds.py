@@ -80,6 +80,10 @@ MAX_PART_BYTES: Final = 2_097_152
 MAX_MMS_BYTES: Final = 4 * MAX_PART_BYTES
 """Most bytes of all parts of one message: some 50 ms of writing, for which all else waits."""
 
+MAX_BODY: Final = 1600
+"""Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
+can take what a phone can."""
+
 MAX_URL: Final = 2_048
 """Most characters of a media URL: the length that every HTTP client accepts."""
 

@@ -14,7 +14,6 @@ from phonegate.api.limits_types import NewLimits
 from phonegate.api.messages_types import (
     DEFAULT_PAGE,
     MAX_AHEAD_MS,
-    MAX_BODY,
     MAX_TTL_S,
 )
 from phonegate.api.presenters import MessageJson
@@ -24,7 +23,7 @@ from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.registration import Mode
 from phonegate.http.refusals import CODES
-from phonegate.model.bounds import MAX_MEDIA, MAX_MESSAGES, MAX_PAGE
+from phonegate.model.bounds import MAX_BODY, MAX_MEDIA, MAX_MESSAGES, MAX_PAGE
 from phonegate.model.principal import SCOPES
 from phonegate.model.states import (
     CANCELLED,

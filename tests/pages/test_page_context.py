@@ -3,10 +3,10 @@
 import pytest
 from markupsafe import escape
 
-from phonegate.api.messages_types import MAX_BODY, MessagesQuery, Send
+from phonegate.api.messages_types import MessagesQuery, Send
 from phonegate.api.table import build_table
 from phonegate.http.refusals import CODES
-from phonegate.model.bounds import MAX_MESSAGES, MAX_PAGE
+from phonegate.model.bounds import MAX_BODY, MAX_MESSAGES, MAX_PAGE
 from phonegate.model.refusals import Busy
 from phonegate.model.states import (
     DELIVERED,

@@ -8,7 +8,7 @@ from typing import Final
 from xml.parsers import expat
 
 from phonegate.domain.webhook_replies import Reply
-from phonegate.model.bounds import MAX_MEDIA, MAX_URL
+from phonegate.model.bounds import MAX_BODY, MAX_MEDIA, MAX_URL
 
 MAX_BYTES: Final = 65_536
 """Most bytes of an answer: Twilio's own limit is 64 KB."""
@@ -18,9 +18,6 @@ MAX_DEPTH: Final = 16
 
 MAX_REPLIES: Final = 10
 """Most messages of one answer."""
-
-MAX_TEXT: Final = 1_600
-"""Most characters of a message, as of any that is sent."""
 
 _TOP, _VERB, _PART = 1, 2, 3
 
@@ -44,8 +41,8 @@ def read(answer: bytes) -> tuple[Reply, ...]:
     if len(reader.replies) > MAX_REPLIES:
         raise BadTwiml(f"the answer holds more than {MAX_REPLIES} messages")
     for reply in reader.replies:
-        if len(reply.text) > MAX_TEXT:
-            raise BadTwiml(f"a message of the answer has more than {MAX_TEXT:,} characters")
+        if len(reply.text) > MAX_BODY:
+            raise BadTwiml(f"a message of the answer has more than {MAX_BODY:,} characters")
         if len(reply.media_urls) > MAX_MEDIA or any(len(u) > MAX_URL for u in reply.media_urls):
             raise BadTwiml("a message of the answer has too many media, or too long addresses")
     return tuple(one for one in reader.replies if one.text or one.media_urls)

@@ -115,6 +115,7 @@ class _Console:
                     self._count(request)
                     return await self._to_sign_in(request)
                 visit = self._visit(request, shown.signed_in, path)
+                self._demand_same_session(visit)
                 self._demand(route, visit)
                 if request.method not in _READING:
                     await self._demand_form(visit)
@@ -222,6 +223,18 @@ class _Console:
         if visit.is_operator and route.scope != OWNER_SCOPE:
             raise Forbidden("You have signed in as the gateway's operator, and not to an org.")
         require_scope(visit.principal, route.scope)
+
+    def _demand_same_session(self, visit: Visit) -> None:
+        """Refuses a script whose page is of another session.
+
+        In another tab its person may have signed in to another org, whose messages are not for a
+        page of the first one. What would change anything is refused by `_demand_form`.
+        """
+        shown = visit.request.headers.get("x-csrf")
+        if shown is None or visit.request.method not in _READING:
+            return
+        if not hmac.compare_digest(shown.encode(), visit.csrf.encode()):
+            raise Unauthorized(SIGNED_OUT)
 
     async def _demand_form(self, visit: Visit) -> None:
         shown = visit.request.headers.get("x-csrf")

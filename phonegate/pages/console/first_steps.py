@@ -12,6 +12,7 @@ from phonegate.http.problem import Problem
 from phonegate.model.refusals import Refused
 from phonegate.model.states import DELIVERED, FINAL_STATES, SENT
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 from phonegate.pages.console.words import STATE_WORDS, waits_words
 
 FRIEND: Final = "+15553334444"
@@ -103,7 +104,7 @@ async def _steps(visit: Visit) -> dict[str, Any]:
 async def _first_message(visit: Visit) -> tuple[Any, Any]:
     """Returns the message that the page was asked for, and the first answer to it."""
     asked = visit.query.get("message", "")
-    if not asked.isascii() or not asked.isdigit():
+    if whole(asked) is None:
         return None, None
     try:
         message = (await visit.call("get_message", path={"id": asked}))["message"]

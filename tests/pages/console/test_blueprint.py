@@ -2,14 +2,16 @@
 
 import pytest
 import trio
-import trio.testing
 
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.principal import Principal
 from phonegate.pages.console.blueprint import MOST_SENTENCES, PAGES_AT_ONCE
 from phonegate.store.database import Database
-from tests.api.conftest import OPERATOR_TOKEN, ORG, Web, build_web
+from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, Web, build_web
+from tests.captured_logs import capture_logs
 from tests.pages.console.conftest import Person
+
+LIMIT_S = 20
 
 
 async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> None:
@@ -38,6 +40,18 @@ async def test_a_session_ends_when_it_signs_out(web: Web) -> None:
     assert answer.status_code == 303
 
 
+async def test_a_page_of_another_session_gets_nothing(web: Web) -> None:
+    person = await Person.signed_in(web)
+    await person.look("/sessions")
+    headers = {"X-Console": "script", "X-Csrf": person.csrf}
+    answer = await person.client.get("/console/unread", headers=headers)
+    assert answer.json() == {"ok": True, "unread": 0}
+    # In another tab, the browser signs in anew.
+    again = await Person.signed_in(web)
+    answer = await again.client.get("/console/unread", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
 async def test_a_page_that_is_not_there(web: Web) -> None:
     person = await Person.signed_in(web)
     assert "There is no such page." in (await person.look("/nowhere", 404)).text
@@ -55,22 +69,21 @@ async def test_no_org_takes_all_turns(
     many = await Person.signed_in(web)
     one = await Person.signed_in(web, "another-good-secret", org="other")
     going = trio.Event()
-    asking: list[str] = []
+    asks, asking = trio.open_memory_channel[str](PAGES_AT_ONCE + 9)
     unread = web.services.conversations.unread
 
     async def waits(reader: Principal) -> int:
-        asking.append(reader.org_name)
+        asks.send_nowait(reader.org_name)
         await going.wait()
         return await unread(reader)
 
     monkeypatch.setattr(web.services.conversations, "unread", waits)
     for _ in range(PAGES_AT_ONCE + 3):
         nursery.start_soon(many.look, "/unread")
-    await trio.testing.wait_all_tasks_blocked()
-    assert asking == [ORG] * PAGES_AT_ONCE
-    nursery.start_soon(one.look, "/unread")
-    await trio.testing.wait_all_tasks_blocked()
-    assert asking == [*[ORG] * PAGES_AT_ONCE, "other"]
+    with trio.fail_after(LIMIT_S):
+        assert [await asking.receive() for _ in range(PAGES_AT_ONCE)] == [ORG] * PAGES_AT_ONCE
+        nursery.start_soon(one.look, "/unread")
+        assert await asking.receive() == "other"
     going.set()
 
 
@@ -82,3 +95,18 @@ async def test_pages_count_as_requests_of_their_org(database: Database) -> None:
     assert [one.status_code for one in answers] == [200] * 5 + [429]
     assert "This org makes too many requests" in answers[-1].text
     assert answers[-1].headers["retry-after"] == "1"
+
+
+async def test_the_log_has_no_party_of_a_page(web: Web) -> None:
+    person = await Person.signed_in(web)
+    address = "/console/conversations/%2B15559998888"
+    with capture_logs() as lines:
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            await person.client.request(method, f"{address}?q=a-word", headers={"Origin": HOME})
+            await person.client.request(method, f"{address}/read/x?q=a-word")
+        await person.client.put("/console/sessions")
+    assert len(lines) == 9
+    assert "15559998888" not in str(lines)
+    assert "a-word" not in str(lines)
+    assert lines[2]["path"] == "/console/conversations/<address>"
+    assert lines[-1]["path"] == "/console/sessions"

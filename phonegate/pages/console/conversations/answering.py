@@ -7,11 +7,10 @@ from quart import Response
 
 from phonegate.api.errors import answer_for
 from phonegate.api.inner_calls import CallRefused
-from phonegate.api.messages_types import MAX_BODY
 from phonegate.domain.routing import parse_sim_selector
+from phonegate.model.bounds import MAX_BODY
 from phonegate.model.refusals import BadInput, Refused
 from phonegate.pages.console.conversations.bubble_printer import BubblePrinter
-from phonegate.pages.console.conversations.conversation_list import number_of
 from phonegate.pages.console.conversations.conversation_path import BASE, conversation
 from phonegate.pages.console.conversations.thread import (
     Json,
@@ -23,13 +22,14 @@ from phonegate.pages.console.conversations.thread import (
 from phonegate.pages.console.local_moment import moment
 from phonegate.pages.console.sending import senders
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 
 MOST_ESTIMATED: Final = 1_000
 """Messages whose leaving is simulated as one types."""
 
 
 @attrs.frozen(kw_only=True)
-class Draft:
+class Written:
     """A message as a person asks for it."""
 
     sender: str
@@ -44,7 +44,7 @@ class Draft:
 async def answer(visit: Visit) -> Response:
     """Sends what stands in the box."""
     address, form = address_in(visit), await visit.form()
-    draft = Draft(
+    written = Written(
         sender=form.get("sender", senders.ANY),
         to=address,
         body=form.get("body", "").replace("\r\n", "\n"),
@@ -52,7 +52,7 @@ async def answer(visit: Visit) -> Response:
         key=form.get("key") or None,
     )
     try:
-        sent = await _send(visit, draft)
+        sent = await _send(visit, written)
     except Refused as refused:
         if visit.by_script:
             raise
@@ -66,13 +66,13 @@ async def again(visit: Visit) -> Response:
     message = await _message(visit)
     if message["direction"] != "out":
         raise BadInput("Only a message that you sent can be sent again.")
-    draft = Draft(
+    written = Written(
         sender=senders.again(message),
         to=message["address"],
         body=message["body"],
         key=f"again-{message['id']}",
     )
-    sent = await _send(visit, draft)
+    sent = await _send(visit, written)
     return await _sent(visit, message["address"], sent)
 
 
@@ -92,7 +92,7 @@ async def read(visit: Visit) -> Response:
     if form.get("unread"):
         await conversations.mark_unread(principal, address)
         return visit.go(BASE)
-    upto = number_of(form.get("upto"))
+    upto = whole(form.get("upto"))
     if upto is not None:
         await conversations.mark_read(principal, address, upto)
     if visit.by_script:
@@ -103,8 +103,8 @@ async def read(visit: Visit) -> Response:
 async def estimate(visit: Visit) -> Response:
     """Answers when a message would leave, or the last of several, for a script."""
     sim = senders.sim_of(visit.query.get("sender", senders.ANY))
-    segments = number_of(visit.query.get("segments")) or 1
-    count = number_of(visit.query.get("count")) or 1
+    segments = whole(visit.query.get("segments")) or 1
+    count = whole(visit.query.get("count")) or 1
     if sim is None:
         return visit.answer({"ok": True, "eta_s": 0})
     try:
@@ -124,10 +124,10 @@ async def _message(visit: Visit) -> Json:
     return message
 
 
-async def _send(visit: Visit, draft: Draft) -> Json:
+async def _send(visit: Visit, written: Written) -> Json:
     """Sends a message. Returns its id, where that is known, and when it leaves."""
-    endpoint, fields = senders.asked(draft.sender, draft.to, draft.body, draft.send_at)
-    made = await visit.call(endpoint, body=fields, idempotency_key=draft.key)
+    endpoint, fields = senders.asked(written.sender, written.to, written.body, written.send_at)
+    made = await visit.call(endpoint, body=fields, idempotency_key=written.key)
     if endpoint == "send_sms":
         result: Json = made["results"][0]
         return {"id": result["id"], "eta_s": result.get("eta_s")}

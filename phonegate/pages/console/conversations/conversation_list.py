@@ -16,6 +16,7 @@ from phonegate.pages.console.conversations.bubbles import one_line
 from phonegate.pages.console.conversations.conversation_path import BASE, conversation
 from phonegate.pages.console.conversations.found_words import excerpt
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 from phonegate.pages.console.words import MOODS, STATE_WORDS, Mood
 
 UNKNOWN_SENDER: Final = "Unknown sender"
@@ -26,8 +27,6 @@ PAGE: Final = 50
 
 MAX_SEARCH: Final = 200
 """Characters of a search, as in the API."""
-
-_DIGITS: Final = 19
 
 
 @attrs.frozen(kw_only=True)
@@ -53,7 +52,7 @@ class Row:
     @property
     def count(self) -> str:
         """How much of it is unread, in a badge."""
-        return f"{MOST_UNREAD - 1}+" if self.unread >= MOST_UNREAD else str(self.unread)
+        return badge(self.unread)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +90,11 @@ class Listed:
         return max((row.last for row in self.rows), default=0)
 
 
+def badge(unread: int) -> str:
+    """Returns how much is unread, as it is counted."""
+    return f"{MOST_UNREAD - 1}+" if unread >= MOST_UNREAD else str(unread)
+
+
 def title_of(address: str, name: str | None) -> str:
     """Returns what a conversation is called."""
     return name or address or UNKNOWN_SENDER
@@ -98,7 +102,7 @@ def title_of(address: str, name: str | None) -> str:
 
 async def listed(visit: Visit) -> Listed:
     """Reads what the query asks for: a page of the list, or of what a search finds."""
-    before = number_of(visit.query.get("before"))
+    before = whole(visit.query.get("before"))
     search = visit.query.get("q", "").strip()[:MAX_SEARCH]
     if search:
         return await visit.services.conversations.find(
@@ -134,7 +138,7 @@ async def list_context(visit: Visit) -> dict[str, Any]:
     return {
         "listed": await listed(visit),
         "unread": await visit.services.conversations.unread(visit.principal),
-        "most_unread": MOST_UNREAD,
+        "badge": badge,
     }
 
 
@@ -158,20 +162,13 @@ async def count_unread(visit: Visit) -> Response:
 
 async def read_all(visit: Visit) -> Response:
     """Marks all as read that the list has shown."""
-    upto = number_of((await visit.form()).get("upto"))
+    upto = whole((await visit.form()).get("upto"))
     count = 0
     if upto is not None:
         count = await visit.services.conversations.mark_all_read(visit.principal, upto)
     if visit.by_script:
         return visit.answer({"ok": True, "read": count})
     return visit.go(BASE, said="All conversations are marked as read.")
-
-
-def number_of(text: str | None) -> int | None:
-    """Reads an id of a query or form. None where it is none."""
-    if text and text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
-        return int(text)
-    return None
 
 
 def _row(view: ConversationView) -> Row:

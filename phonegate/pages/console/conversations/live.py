@@ -49,6 +49,11 @@ class LiveQuery:
     since_id: Annotated[int, Whole(0, MAX_ID)] | None = field(
         "The first events after this id; without, those from now on.", default=None
     )
+    session: Annotated[int, Whole(0, MAX_ID)] | None = field(
+        "The session of the page that asks: events of another, which began in this browser "
+        "meanwhile, are not for it.",
+        default=None,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -155,7 +160,7 @@ def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
 
 async def _require_session(call: Call) -> SignedIn:
     shown = await find_session(call.services, call.request)
-    if shown is None:
+    if shown is None or call.query.session not in {None, shown.signed_in.session.id}:
         raise Unauthorized(NO_SESSION)
     signed_in = shown.signed_in
     if OWNER_SCOPE in signed_in.principal.scopes:

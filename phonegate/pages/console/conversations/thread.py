@@ -14,11 +14,11 @@ from quart import Response
 
 from phonegate.api.inner_calls import CallRefused
 from phonegate.api.media_api import media_of
-from phonegate.api.messages_types import MAX_BODY
 from phonegate.api.presenters import message_json
 from phonegate.domain.conversations import ConversationView, Thread
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.message_access import KnownSims
+from phonegate.model.bounds import MAX_BODY
 from phonegate.model.messages import Message, MessageView, PageQuery
 from phonegate.model.numbers import is_recipient
 from phonegate.model.refusals import NotFound, Refused
@@ -26,13 +26,13 @@ from phonegate.pages.console.conversations.bubbles import Bubble, bubble, own_ke
 from phonegate.pages.console.conversations.conversation_list import (
     list_context,
     live_context,
-    number_of,
     title_of,
 )
 from phonegate.pages.console.conversations.conversation_path import BASE, address_of, conversation
 from phonegate.pages.console.conversations.found_words import marked_words
 from phonegate.pages.console.sending import senders
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 
 PAGE: Final = 50
 """Messages that a conversation shows at once."""
@@ -87,7 +87,7 @@ async def thread_page(
 async def _more(visit: Visit) -> Response:
     """Shows bubbles alone: older ones, newer ones, or those again that are shown."""
     address = address_in(visit)
-    before, since = (number_of(visit.query.get(name)) for name in ("before", "since"))
+    before, since = (whole(visit.query.get(name)) for name in ("before", "since"))
     limit = PAGE if since is None else MOST_AGAIN
     shown = await _read(visit, address, before=before, since=since, limit=limit)
     return await visit.part(
@@ -99,13 +99,13 @@ async def _thread(visit: Visit) -> dict[str, Any]:
     """Returns what a conversation's side of a page is made from."""
     address, principal = address_in(visit), visit.principal
     one = await visit.services.conversations.one(principal, address, lambda found, _: found)
-    at = number_of(visit.query.get("at"))
+    at = whole(visit.query.get("at"))
     if one is None and not is_recipient(address):
         raise NotFound("There is no conversation with this party.")
     if at is not None:
         shown = await _around(visit, at)
     else:
-        before, since = (number_of(visit.query.get(name)) for name in ("before", "since"))
+        before, since = (whole(visit.query.get(name)) for name in ("before", "since"))
         shown = await _read(visit, address, before=before, since=since)
     search = visit.query.get("q", "")
     may_answer = visit.may("send") and is_recipient(address)

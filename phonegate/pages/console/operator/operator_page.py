@@ -14,6 +14,7 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import HOUR_MS
 from phonegate.pages.console.operator.growth import SHOWN_HOURS, Growth, growth
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 from phonegate.pages.console.words import STATE_WORDS
 from phonegate.pages.console.zones import zone_of
 from phonegate.quantities import duration, size
@@ -179,7 +180,8 @@ async def order_copy(visit: Visit) -> Response:
     folder, keep = form.get("folder", "").strip(), form.get("keep", "").strip()
     body: dict[str, Any] = {"folder": folder}
     if keep:
-        body["keep"] = int(keep) if keep.isdecimal() and len(keep) < len("1000000") else keep
+        number = whole(keep)
+        body["keep"] = keep if number is None else number
     try:
         await visit.call("order_copy", body=body)
     except Refused as refused:

@@ -1,6 +1,5 @@
 """The screens of phones: all of them, and each with its health, its SIMs and what waits for it."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -21,12 +20,11 @@ from phonegate.pages.console.form_fields import field_problems
 from phonegate.pages.console.phones import phone_words
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 from phonegate.pages.console.zones import zone_of
 
 PER_PAGE: Final = 48
 """Phones of a page. An org may have thousands."""
-
-_NUMBER: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 
 SHOWN: Final = ("all", "online", "offline", "attention")
 """Which phones to list."""
@@ -53,8 +51,7 @@ async def listing(visit: Visit) -> Response:
     asked = visit.query
     shown = asked.get("show", "all")
     words = asked.get("q", "").strip()
-    number = asked.get("page", "1")
-    page = _page_number(number)
+    page = whole(asked.get("page")) or 1
 
     # As `list_phones` shows them, but only those of this page are made.
     def show(found: ManagedPhones) -> PhonePage:
@@ -104,10 +101,10 @@ async def rename(visit: Visit) -> Response:
 async def give_number(visit: Visit) -> Response:
     """Gives a SIM the number that its phone does not know."""
     number = (await visit.form()).get("number", "").strip()
-    id_, slot = visit.path["id"], visit.path["slot"]
-    if not _NUMBER.fullmatch(slot):
+    id_, slot = visit.path["id"], whole(visit.path["slot"])
+    if slot is None:
         raise NotFound("There is no such SIM.")
-    sims = [{"slot": int(slot), "number": number or None}]
+    sims = [{"slot": slot, "number": number or None}]
     try:
         await visit.call("change_phone", path={"id": id_}, body={"sims": sims})
     except Refused as refused:
@@ -232,10 +229,6 @@ def _show_waiting(
         return [attrs.asdict(message_json(one, online, known, media="")) for one in messages]
 
     return show
-
-
-def _page_number(text: str) -> int:
-    return int(text) if _NUMBER.fullmatch(text) else 1
 
 
 def _is_wanted(phone: Any, shown: str, words: str) -> bool:

@@ -12,6 +12,7 @@ from phonegate.pages.console.form_fields import Form, Line
 from phonegate.pages.console.programs.event_words import event_line, mood
 from phonegate.pages.console.programs.gateway_address import gateway_address
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 
 SHOWN: Final = 50
 """Events of a page."""
@@ -24,8 +25,8 @@ FILTER: Final = Form(Line("types", "Type"), Line("address", "Number or name"))
 
 async def show(visit: Visit) -> Response:
     """Shows the newest events, or those before one. A script asks for rows alone."""
-    since = visit.query.get("since_id", type=int)
-    before = visit.query.get("before_id", type=int)
+    since = whole(visit.query.get("since_id"))
+    before = whole(visit.query.get("before_id"))
     wanted = FILTER.body(visit.query)
     filled = FILTER.again(visit.query)
     status = 200

@@ -20,6 +20,7 @@ from phonegate.pages.console.programs.webhook_words import (
 )
 from phonegate.pages.console.question import question
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 
 SHOWN: Final = 30
 """Deliveries that a page of the log has."""
@@ -89,9 +90,9 @@ async def show_one(visit: Visit) -> Response:
     """Shows a webhook and its log. A script asks for the log alone."""
     hook = await _hook(visit)
     failed = "failed" in visit.query
-    before = visit.query.get("before", type=int)
+    before = whole(visit.query.get("before"))
     log = await _log(visit, hook["id"], before=before, failed=failed)
-    opened = visit.query.get("opened", type=int)
+    opened = whole(visit.query.get("opened"))
     tested = (one for one in log.deliveries if one["n"] == opened and "tested" in visit.query)
     context: dict[str, Any] = {
         "hook": hook,

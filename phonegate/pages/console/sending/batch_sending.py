@@ -1,10 +1,12 @@
 """Sends a batch in steps: each is so long as a person waits for a page, and repeats nothing."""
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final
 
 import trio
 
+from phonegate.api import messages_api, sms_api
 from phonegate.api.inner_calls import CallRefused
 from phonegate.domain.batches import OPEN, Chunk
 from phonegate.model.refusals import Refused, Throttled
@@ -31,7 +33,9 @@ async def send_step(visit: Visit, token: str) -> bool:
     batches, end = visit.services.batches, perf_counter() + STEP_S
     while (chunk := await batches.next_chunk(visit.principal, token)) is not None:
         ids = await _hand_over(visit, chunk)
-        await batches.accepted(visit.principal, token, chunk, ids)
+        if await batches.accepted(visit.principal, token, chunk, ids):
+            await _cancel(visit, ids)
+            return True
         if perf_counter() >= end:
             return await batches.next_chunk(visit.principal, token) is None
     return True
@@ -78,8 +82,19 @@ async def _by_carrier(visit: Visit, chunk: Chunk, options: dict[str, Any]) -> li
 async def withdraw(visit: Visit, token: str) -> tuple[int, int]:
     """Withdraws what still waits of a batch. Returns how many were, and how many are left."""
     batches, principal = visit.services.batches, visit.principal
+    for route in (messages_api.ROUTE, sms_api.ROUTE):
+        # What was sent right before an end, and is not known as this batch's yet.
+        while (chunk := await batches.next_chunk(principal, token, kept_under=route)) is not None:
+            await batches.accepted(principal, token, chunk, await _hand_over(visit, chunk))
     await batches.stop(principal, token)
     ids = await batches.message_ids(principal, token, OPEN, limit=WITHDRAWN)
+    withdrawn = await _cancel(visit, ids)
+    left = (await batches.find(principal, token)).count(*OPEN)
+    return withdrawn, left
+
+
+async def _cancel(visit: Visit, ids: Sequence[int]) -> int:
+    """Cancels messages, for a few seconds at most. Returns how many were."""
     end, withdrawn = perf_counter() + STEP_S, 0
     waiting = iter(ids)
 
@@ -99,5 +114,4 @@ async def withdraw(visit: Visit, token: str) -> tuple[int, int]:
     async with trio.open_nursery() as nursery:
         for _ in range(AT_ONCE):
             nursery.start_soon(work)
-    left = (await batches.find(principal, token)).count(*OPEN)
-    return withdrawn, left
+    return withdrawn

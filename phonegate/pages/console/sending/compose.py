@@ -18,6 +18,7 @@ from phonegate.pages.console.sending import senders
 from phonegate.pages.console.sending.batch_preview import preview
 from phonegate.pages.console.sending.batch_sending import send_step
 from phonegate.pages.console.visit import Route, Visit
+from phonegate.pages.console.whole_numbers import whole
 from phonegate.typed_json.fields import Wrong
 
 SHOWN: Final = 50
@@ -115,7 +116,7 @@ async def _preview_page(
     if repeats is None:
         repeats = visit.query.get("repeats") == "keep"
     shown = await preview(visit, batch.form, repeats=repeats)
-    begin = min(_whole(visit.query.get("from", "")), max(0, len(shown.chosen) - 1))
+    begin = min(whole(visit.query.get("from")) or 0, max(0, len(shown.chosen) - 1))
     return await visit.page(
         "console/preview.html",
         status=409 if problem else 200,
@@ -139,7 +140,7 @@ async def _form_page(
         "console/compose.html",
         status=200 if refused is None else 422,
         held={name: held.get(name, "") for name in _FIELDS},
-        chosen_time=_whole(held.get("send_at_s", "")) * 1000 or None,
+        chosen_time=(whole(held.get("send_at_s"), 10) or 0) * 1000 or None,
         problems=problems,
         choices=await _choices(visit),
         templates=await visit.services.templates.of_org(visit.principal),
@@ -187,7 +188,7 @@ async def _read(visit: Visit, sent: MultiDict[str, str]) -> BatchForm:
         ),
         sender=sent.get("sender", senders.ANY),
         send_at=send_at,
-        ttl_s=_whole(sent.get("ttl", "")) or None,
+        ttl_s=whole(sent.get("ttl"), 10) or None,
         priority=next((int(one) for one, _ in PRIORITIES if one == sent.get("priority")), 0),
     )
 
@@ -222,11 +223,6 @@ def _held(form: BatchForm) -> dict[str, str]:
 
 def _newlines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _whole(text: str) -> int:
-    """Returns a small whole number, 0 for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0  # noqa: PLR2004 - digits
 
 
 ROUTES: Final = (

@@ -37,8 +37,9 @@ export class LiveSource {
       this.position = since;
       this.floor = since;
     }
-    const query = this.position === null ? "" : `?since_id=${this.position}`;
-    const source = new EventSource(`${this.url}${query}`);
+    const url = new URL(this.url);
+    if (this.position !== null) url.searchParams.set("since_id", this.position);
+    const source = new EventSource(url.href);
     this.source = source;
     source.onopen = () => {
       clearTimeout(this.losing);

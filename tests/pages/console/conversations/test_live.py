@@ -139,12 +139,38 @@ async def test_it_ends_with_its_session(person: Person, nursery: trio.Nursery) -
         await console.ended.wait()
 
 
+async def test_it_asks_again_and_again_whether_its_session_is_open(
+    person: Person, nursery: trio.Nursery
+) -> None:
+    answers = [True, True, False]
+
+    async def is_open() -> bool:
+        return answers.pop(0)
+
+    answer = await live(call_of(person))
+    assert answer.stream is not None
+    made = answer.stream.__self__  # type: ignore[attr-defined]
+    stream = attrs.evolve(made, checked_each_s=0.001, is_open=is_open)
+    console = Console(nursery, stream.produce)
+    with trio.fail_after(LIMIT_S):
+        await console.ended.wait()
+    assert answers == []
+
+
 async def test_only_a_session_that_may_read_is_let_in(person: Person) -> None:
     nobody = Person(person.web, person.web.client())
     with pytest.raises(Unauthorized):
         await live(call_of(nobody))
     with pytest.raises(Forbidden):
         await live(call_of(await Person.signed_in(person.web, OPERATOR_TOKEN, org="")))
+    page = await person.look("/conversations")
+    shown = re.search(r'data-live="/console/live\?session=(\d+)"', page.text)
+    assert shown is not None
+    own, other = (LiveQuery(session=int(shown[1]) + add) for add in (0, 1))
+    await live(attrs.evolve(call_of(person), query=own))
+    # The page of a session that ended, where another has begun in the same browser.
+    with pytest.raises(Unauthorized):
+        await live(attrs.evolve(call_of(person), query=other))
     made = await person.web.call("POST", f"/keys/{ORG}", {"name": "k", "scopes": ["send"]})
     with pytest.raises(Forbidden):
         await live(call_of(await Person.signed_in(person.web, made.json["key"], org="")))

@@ -3,13 +3,15 @@
 import csv
 import io
 import re
+from typing import Any
 
 import pytest
 from trio import TooSlowError
 
 from phonegate.domain.batches import Batches
 from phonegate.domain.dispatch import OnlinePhone
-from phonegate.pages.console.sending import batch_sending
+from phonegate.model.principal import Principal
+from phonegate.pages.console.sending import batch_preview, batch_sending
 from tests.api.conftest import HOME, ORG, Web
 from tests.pages.console.conftest import Person
 
@@ -74,6 +76,38 @@ async def test_a_lost_answer_sends_nothing_twice(web: Web, monkeypatch: pytest.M
     page = await person.look(path.replace("/compose", "/batches"))
     assert "handed over so far" not in page.text
     assert "Waiting <strong>2" in page.text
+
+
+async def test_what_was_sent_without_a_note_is_cancelled_with_the_rest(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await Person.signed_in(web)
+    path = await drafted(person, to="12345, 12346", text="x")
+    batch = path.replace("/compose", "/batches")
+    whole = Batches.accepted
+
+    async def lost(*_: object) -> None:
+        raise TooSlowError
+
+    monkeypatch.setattr(Batches, "accepted", lost)
+    await person.send(path, {"count": "2"})
+    monkeypatch.setattr(Batches, "accepted", whole)
+    await person.send(f"{batch}/cancel")
+    assert "2 messages were cancelled." in (await person.look(batch)).text
+    # So are those that were on their way while the rest was given up.
+    path = await drafted(person, to="12345, 12346", text="y")
+    batch = path.replace("/compose", "/batches")
+    token = path.rpartition("/")[2]
+
+    async def late(batches: Batches, owner: Principal, *rest: Any) -> bool:
+        await batches.stop(owner, token)
+        return await whole(batches, owner, *rest)
+
+    monkeypatch.setattr(Batches, "accepted", late)
+    await person.send(path, {"count": "2"})
+    assert "Cancelled <strong>2" in (await person.look(batch)).text
+    listed = await web.call("GET", f"/messages/{ORG}?direction=out")
+    assert [one["status"] for one in listed.json["messages"]] == ["cancelled"] * 4
 
 
 async def test_a_table_is_previewed_line_by_line(web: Web) -> None:
@@ -181,6 +215,21 @@ async def test_many_leave_in_steps_and_go_on_after_a_break(
     assert rows[1][2:4] == ["x", "queued"]
 
 
+async def test_of_a_large_batch_the_time_is_that_of_its_first_messages_stretched(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_preview, "MOST_FORECAST", 1)
+    person = await Person.signed_in(web)
+    path = await drafted(person, to="12345, 12346, 12347", text="Hi")
+    assert "no phone that could send them is online" in (await person.look(path)).text
+
+    async def forecast(org: int, sim_selector: object, *segments: int) -> int:
+        return 120 * len(segments)
+
+    monkeypatch.setattr(web.services.sending, "forecast", forecast)
+    assert "about 6 minutes" in (await person.look(path)).text
+
+
 async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
     person = await Person.signed_in(web)
     path = await drafted(person, to="12345, 12346", text="{{a}} {name|you}")
@@ -190,6 +239,8 @@ async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
     await person.send(f"{batch}/cancel")
     page = await person.look(batch)
     assert "2 messages were cancelled." in page.text
+    kept = (await web.call("GET", f"/messages/{ORG}")).json["messages"]
+    assert [one["status"] for one in kept] == ["cancelled", "cancelled"]
     assert (await person.send(f"{batch}/again")).status_code == 404  # a person wanted it so
 
     def fail(tx: object) -> None:
@@ -274,3 +325,13 @@ async def test_a_template_is_put_in_without_a_script(web: Web) -> None:
         "/compose", {"to": "12345", "text": "Hi.", "template": "1", "insert": "1"}
     )
     assert "Hi. Sorry {name}</textarea>" in inserted.text
+
+
+async def test_what_names_no_recipient_leads_back_to_the_form(web: Web) -> None:
+    person = await Person.signed_in(web)
+    path = await drafted(person, text="Hello")
+    shown = (await person.look(path)).text
+    assert "<h1>Nothing to send yet</h1>" in shown
+    back = re.search(r'<a class="button" href="/console(/compose\?draft=[^"]+)">Edit</a>', shown)
+    assert back is not None
+    assert "Hello</textarea>" in (await person.look(back[1])).text
