@@ -4,7 +4,8 @@ Blueprints bring what is not in the table, such as pages. No globals, no backgro
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
@@ -133,7 +134,8 @@ class WebApp(QuartTrio):
         answer = answer_for(_own(error))
         if is_plain:
             g.code = code_of(answer)
-            g.page = isinstance(error, werkzeug.exceptions.MethodNotAllowed)
+            if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
+                g.rule = self._rule_by(error.valid_methods)
         else:
             # Quart calls no after_request for an upgrade.
             self._pipeline.log.note(request, answer.status, 0.0, code=code_of(answer))
@@ -152,13 +154,23 @@ class WebApp(QuartTrio):
             for name, value in self._pipeline.sharing(request):
                 response.headers.add(name, value)
         rule = quart_request.url_rule
-        page = g.get("page", False) or rule is not None
-        if rule is not None and "<" in rule.rule:
+        page: str | None = g.get("rule") if rule is None else rule.rule
+        if page is not None and "<" in page:
             # The log has the place of a parameter: it may be a phone number.
-            request = attrs.evolve(request, path=rule.rule)
+            request = attrs.evolve(request, path=page)
         status, seconds = response.status_code, perf_counter() - g.began
-        self._pipeline.log.note(request, status, seconds, code=g.get("code"), page=page)
+        self._pipeline.log.note(request, status, seconds, code=g.get("code"), page=page is not None)
         return response
+
+    def _rule_by(self, methods: Iterable[str] | None) -> str | None:
+        """Returns the rule that the path of this request has by one of these methods."""
+        adapter = self.create_url_adapter(quart_request)
+        if adapter is None:
+            return None
+        for method in methods or ():
+            with suppress(werkzeug.exceptions.HTTPException):
+                return str(adapter.match(method=method, return_rule=True)[0].rule)
+        return None
 
 
 def build_app(

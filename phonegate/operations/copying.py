@@ -4,6 +4,7 @@ A copy of a large database takes minutes. A command stays for it, and a browser 
 there is the desk, which makes one copy at a time and tells how far it is.
 """
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,13 @@ import trio
 from phonegate import log
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem
 from phonegate.model.storage_errors import StoreClosed, StoreError
+from phonegate.quantities import size
 from phonegate.store.copies import MadeCopy
 from phonegate.store.database import Database
+
+ROOM: Final = 2
+"""How many copies of this size must have room, so that copies that are ordered again and again do
+not fill the disk, and no message is stored any more."""
 
 SHOWN: Final = 5
 """Of the copies that were made last."""
@@ -103,7 +109,7 @@ class CopyDesk:
         """Orders a copy in a folder.
 
         Raises:
-            BadInput: There is no such folder.
+            BadInput: There is no such folder, or too little room in it.
             Conflict: One is being made already.
         """
         if not folder.is_absolute():
@@ -115,11 +121,25 @@ class CopyDesk:
         if not there:
             problem = "must be a folder that is there, on the gateway's machine"
             raise BadInput(f"folder {problem}.", [FieldProblem("folder", problem)])
+        await self._require_room(folder)
         if self.running is not None:
             raise Conflict("A copy is being made already. Wait until it is complete.")
         order = CopyOrder(folder=folder, keep=keep, began_at=self._now_ms())
         self.running, self.progress, self.problem = order, (0, 0), None
         self._ask.send_nowait(order)
+
+    async def _require_room(self, folder: Path) -> None:
+        """Refuses a folder whose disk would be all but full: it may be that of the database."""
+        takes, free = 0, 0
+        with suppress(OSError):  # what is wrong then, the copy says
+            takes = (await trio.Path(self._database.path).stat()).st_size
+            free = (await trio.to_thread.run_sync(shutil.disk_usage, folder)).free
+        if free < takes * ROOM:
+            problem = (
+                f"has too little room: a copy takes {size(takes)}, of {size(free)} that are free, "
+                "and as much again must stay free"
+            )
+            raise BadInput(f"folder {problem}.", [FieldProblem("folder", problem)])
 
     async def last(self) -> list[MadeCopy]:
         """Returns the copies that were made last, by whatever way."""

@@ -113,6 +113,7 @@ def test_a_person_writes_to_many(browser: Browser, gateway: GatewayProcess) -> N
     assert browser.driver.current_url == batch
     browser.until(lambda _: has(browser, ".batch-sum", "2 of 2 sent"))
     browser.until(lambda _: has(browser, ".batch-counts", "Delivered 2"))
+    assert "2 of 2 sent · phonegate" in browser.driver.title
     assert "Cancel what waits" not in browser.find("main").text
     look_over(browser, folder=SHOTS, name="batch")
 

@@ -62,12 +62,15 @@ def test_an_operator_looks_after_the_gateway(
     assert "disk_low" in browser.find(".alarm").text
     assert "grows by 2.4 MB a day" in browser.find("main").text
 
-    # What comes in meanwhile is shown without a reload.
+    # What comes in meanwhile is shown without a reload, and leaves the focus where it was.
+    browser.run("document.querySelector('.table-wrap[aria-label$=stored]').focus()")
     receive(gateway, "another")
     browser.run("document.dispatchEvent(new Event('visibilitychange'))")
     browser.until(
         lambda _: browser.run("return document.querySelector('tfoot td').innerText") == "2"
     )
+    focused = browser.run("return document.activeElement.ariaLabel")
+    assert focused == "Table: Messages stored"
 
     browser.click("details.card > summary")
     browser.find("#org-org").send_keys("second")

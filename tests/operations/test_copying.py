@@ -1,5 +1,6 @@
 """Copies of the database: ordered, made one at a time, and noted."""
 
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,6 +79,19 @@ async def test_only_a_folder_that_is_there_is_taken(desk: Desk, tmp_path: Path) 
         assert [problem.field for problem in caught.value.problems] == ["folder"]
     assert (await desk.settled())["copies"] == []
     assert files(tmp_path) == [file]
+
+
+async def test_no_copy_fills_the_disk(
+    web: Web, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes = web.database.path.stat().st_size
+    usage = type(shutil.disk_usage(tmp_path))
+    free = [2 * takes - 1, 2 * takes + 1_000_000]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1, 1, free.pop(0)))
+    with pytest.raises(BadInput, match="too little room"):
+        await desk.call("order_copy", {"folder": str(tmp_path)})
+    await desk.call("order_copy", {"folder": str(tmp_path)})
+    assert len((await desk.settled())["copies"]) == 1
 
 
 async def test_one_is_made_at_a_time(web: Web, tmp_path: Path, nursery: trio.Nursery) -> None:

@@ -7,7 +7,8 @@ from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.model.principal import Principal
 from phonegate.pages.console.blueprint import MOST_SENTENCES, PAGES_AT_ONCE
 from phonegate.store.database import Database
-from tests.api.conftest import OPERATOR_TOKEN, ORG, Web, build_web
+from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, Web, build_web
+from tests.captured_logs import capture_logs
 from tests.pages.console.conftest import Person
 
 LIMIT_S = 20
@@ -94,3 +95,18 @@ async def test_pages_count_as_requests_of_their_org(database: Database) -> None:
     assert [one.status_code for one in answers] == [200] * 5 + [429]
     assert "This org makes too many requests" in answers[-1].text
     assert answers[-1].headers["retry-after"] == "1"
+
+
+async def test_the_log_has_no_party_of_a_page(web: Web) -> None:
+    person = await Person.signed_in(web)
+    address = "/console/conversations/%2B15559998888"
+    with capture_logs() as lines:
+        for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+            await person.client.request(method, f"{address}?q=a-word", headers={"Origin": HOME})
+            await person.client.request(method, f"{address}/read/x?q=a-word")
+        await person.client.put("/console/sessions")
+    assert len(lines) == 9
+    assert "15559998888" not in str(lines)
+    assert "a-word" not in str(lines)
+    assert lines[2]["path"] == "/console/conversations/<address>"
+    assert lines[-1]["path"] == "/console/sessions"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +138,26 @@ async def test_nothing_changes_by_reading(web: Web, monkeypatch: pytest.MonkeyPa
         assert answer.status_code < 500, (route.path, answer.text)
 
 
+async def test_each_page_has_a_title_of_its_own_and_headings_in_order(web: Web) -> None:
+    person = await Person.signed_in(web)
+    operator = await Person.signed_in(web, OPERATOR_TOKEN, org="")
+    pages = [(route.scope, route.path) for route in routes(reading=True) if "<" not in route.path]
+    searches = ["/conversations?q=hello", "/conversations?unread=1", "/contacts?q=hello"]
+    titles = []
+    for scope, path in [*pages, *((None, path) for path in searches)]:
+        one = operator if scope == OWNER_SCOPE else person
+        answer = await one.client.get(f"/console{path}")
+        if answer.status_code != 200 or "</title>" not in answer.text:
+            continue  # it leads elsewhere, or is a part of a page, or a file
+        titles.append(answer.text.partition("<title>")[2].partition("</title>")[0])
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", answer.text)]
+        # The list of keys is a dialog, which each page ends with.
+        assert (levels[0], levels.count(1)) == (1, 1), (path, levels)
+        assert all(next_ <= level + 1 for level, next_ in pairwise(levels)), (path, levels)
+    assert len(titles) > len(MENU)
+    assert len(set(titles)) == len(titles), sorted(titles)
+
+
 def test_each_form_that_is_sent_proves_its_page() -> None:
     for template in TEMPLATES:
         for form in re.findall(r"<form\b[^>]*>.*?</form>", template.read_text(), re.DOTALL):
@@ -155,6 +175,12 @@ def test_templates_and_scripts_run_nothing_that_came_from_outside() -> None:
         assert not re.search(r"autoescape|Markup", text), template.name
         assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", text), template.name
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", text), template.name
+        # What scrolls by itself is reached by keys.
+        for scrolls in re.findall(r'<[a-z]+ class="(?:table-wrap|batch-text)"[^>]*>', text):
+            assert 'tabindex="0" role="region"' in scrolls, template.name
+        # A part that is fetched again would be read out each time: scripts say what is new.
+        shouts = re.search(r"<(?=[^>]*\sdata-part=)[^>]*\saria-live=\"polite", text)
+        assert not shouts, template.name
         # Only our own pages are led to; links to others' texts are not made.
         assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), template.name
     for script in SCRIPTS:

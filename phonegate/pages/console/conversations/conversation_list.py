@@ -52,7 +52,7 @@ class Row:
     @property
     def count(self) -> str:
         """How much of it is unread, in a badge."""
-        return f"{MOST_UNREAD - 1}+" if self.unread >= MOST_UNREAD else str(self.unread)
+        return badge(self.unread)
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +88,11 @@ class Listed:
     def newest(self) -> int:
         """The id of the newest message in it."""
         return max((row.last for row in self.rows), default=0)
+
+
+def badge(unread: int) -> str:
+    """Returns how much is unread, as it is counted."""
+    return f"{MOST_UNREAD - 1}+" if unread >= MOST_UNREAD else str(unread)
 
 
 def title_of(address: str, name: str | None) -> str:
@@ -133,7 +138,7 @@ async def list_context(visit: Visit) -> dict[str, Any]:
     return {
         "listed": await listed(visit),
         "unread": await visit.services.conversations.unread(visit.principal),
-        "most_unread": MOST_UNREAD,
+        "badge": badge,
     }
 
 

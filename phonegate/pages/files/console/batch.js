@@ -1,7 +1,9 @@
 // Shows how a batch goes out, and hands over what is left of it.
 
 import { Refused, ask, elements } from "./ask.js";
+import { say } from "./console.js";
 import "./live.js";
+import { setTitle } from "./unread.js";
 
 const LOOK_MS = 4000; // when no event comes
 const BREATH_MS = 700; // events of many messages come at once
@@ -11,9 +13,13 @@ let timer = 0;
 let busy = false;
 
 function draw(html) {
+  const wasOpen = is("open");
   const focused = place.contains(document.activeElement);
   place.replaceChildren(elements(html));
   if (focused) place.querySelector("button")?.focus();
+  const sum = place.querySelector(".batch-sum strong").textContent;
+  setTitle(`${sum} · phonegate`);
+  if (wasOpen && !is("open")) say(`The batch is done: ${sum}.`);
 }
 
 function is(state) {

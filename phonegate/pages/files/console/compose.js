@@ -95,7 +95,10 @@ function mark(index) {
   active = index;
   for (const [at, item] of [...list.children].entries()) item.setAttribute("aria-selected", String(at === index));
   if (index < 0) to.removeAttribute("aria-activedescendant");
-  else to.setAttribute("aria-activedescendant", list.children[index].id);
+  else {
+    to.setAttribute("aria-activedescendant", list.children[index].id);
+    list.children[index].scrollIntoView({ block: "nearest" });
+  }
 }
 
 function choose(person) {

@@ -1,6 +1,7 @@
 // The screen of conversations: the list and the conversation that is open, by mouse and by keys.
 
 import { address as at, ask, elements } from "./ask.js";
+import { conversation } from "./conversation_path.js";
 import "./live.js";
 import { offerNotifications } from "./notify.js";
 import { Reply } from "./reply.js";
@@ -151,7 +152,7 @@ document.addEventListener("keydown", (event) => {
 
 offerNotifications(document.querySelector("[data-notify]"), {
   titleOf: (address) => list.row(address)?.querySelector(".name").textContent || address || "Unknown sender",
-  openAddress: (address) => open(list.row(address)?.firstElementChild.href ?? at(`/conversations/${encodeURIComponent(address)}`)),
+  openAddress: (address) => open(list.row(address)?.firstElementChild.href ?? at(conversation(address))),
 });
 
 start();

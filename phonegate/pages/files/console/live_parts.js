@@ -5,6 +5,7 @@
 // is the shortest time between two fetches.
 
 import { ask, elements } from "./ask.js";
+import { keepFocus } from "./kept_focus.js";
 import { showTimes } from "./times.js";
 
 const PAUSE_MS = 1500; // between two fetches: ten thousand phones may come at once
@@ -12,6 +13,7 @@ const SPREAD_MS = 900; // a hundred consoles hear of it in one instant
 const SHARE = 10; // and a list of them, which takes the gateway long, is fetched more rarely
 const LEAVING_MS = 5000; // a form is sent, which may remove what is shown
 const plans = new WeakMap();
+const shown = new WeakMap();
 let left = 0;
 
 function concerns(part, { type, data }) {
@@ -20,8 +22,14 @@ function concerns(part, { type, data }) {
   return !phone || !type.startsWith("phone.") || String(data?.phone?.id) === phone;
 }
 
-/** Places a part in an element. What had the focus, and what was ticked, is so again. */
+/** Places a part in an element, if it is another. What had the focus, and what was ticked, is so again. */
 export function place(part, html) {
+  if (shown.get(part) === html) return;
+  shown.set(part, html);
+  keepFocus(() => part, () => placeAnew(part, html));
+}
+
+function placeAnew(part, html) {
   const focused = part.contains(document.activeElement) ? document.activeElement : null;
   const { id, href, name, value } = focused || {};
   const ticked = [...part.querySelectorAll("input:checked")].map((one) => one.value);

@@ -24,6 +24,15 @@ function isOn() {
   return kept() !== null && Notification.permission === "granted";
 }
 
+/** Shows a notification. Returns null where the browser leaves that to installed apps, as Chrome on Android does. */
+function notification(title, options) {
+  try {
+    return new Notification(title, { silent: true, ...options });
+  } catch {
+    return null;
+  }
+}
+
 /** Puts the choice into a place of the page, and shows notifications from now on. */
 export function offerNotifications(place, { titleOf, openAddress }) {
   if (!("Notification" in window) || !isSecureContext || !place) return;
@@ -49,8 +58,11 @@ export function offerNotifications(place, { titleOf, openAddress }) {
   button.addEventListener("click", async () => {
     note.textContent = "";
     if (isOn()) keep(null);
-    else if ((await Notification.requestPermission()) === "granted") keep("plain");
-    else note.textContent = "Your browser does not allow notifications of this page.";
+    else if ((await Notification.requestPermission()) === "granted") {
+      const shown = notification("phonegate", { body: "New messages are shown like this.", tag: "phonegate" });
+      if (shown) keep("plain");
+      else note.textContent = "Your browser shows no notifications of pages.";
+    } else note.textContent = "Your browser does not allow notifications of this page.";
     show();
   });
   tick.addEventListener("change", () => {
@@ -63,14 +75,14 @@ export function offerNotifications(place, { titleOf, openAddress }) {
     if (detail.type !== "message.received" || !document.hidden || !isOn()) return;
     const title = titleOf(message.address);
     // One tag a conversation: several tabs, and several messages, show one notification.
-    const notification = new Notification(title, {
+    const shown = notification(title, {
       body: kept() === "text" ? message.body.slice(0, 200) : "New message",
       tag: `phonegate ${message.address}`,
-      silent: true,
     });
-    notification.onclick = () => {
+    if (!shown) return;
+    shown.onclick = () => {
       window.focus();
-      notification.close();
+      shown.close();
       openAddress(message.address);
     };
   });

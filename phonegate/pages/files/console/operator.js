@@ -1,6 +1,7 @@
 // Shows the figures of the gateway anew every few seconds, while someone looks at them.
 
 import { ask, elements } from "./ask.js";
+import { keepFocus } from "./kept_focus.js";
 import { showTimes } from "./times.js";
 
 const EVERY_MS = 5000;
@@ -17,7 +18,8 @@ async function renew() {
   try {
     const html = await ask(place.dataset.now);
     for (const part of [...elements(html).children]) {
-      document.getElementById(part.id).replaceWith(part);
+      const { id } = part;
+      keepFocus(() => document.getElementById(id), () => document.getElementById(id).replaceWith(part));
       showTimes(part);
     }
     if (lost) tell("back");

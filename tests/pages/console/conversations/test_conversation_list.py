@@ -2,6 +2,7 @@
 
 import html
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -63,13 +64,19 @@ async def test_only_what_is_unread_is_listed_where_that_is_asked_for(
     await person.send(f"/conversations/{ANN}/read", {"upto": str(upto)})
     assert addresses((await person.look("/conversations?unread=1")).text) == ["+15550000002"]
     assert len(addresses((await person.look("/conversations")).text)) == 2
-    await person.send("/read-all", {"upto": "99"})
+    await receive(web, "three", "+15550000003", date=1_700_000_000_002)
+    seen = re.search(
+        r'name="upto" value="(\d+)">Mark all', (await person.look("/conversations")).text
+    )
+    assert seen is not None
+    await person.send("/read-all", {"upto": seen[1]})
     page = (await person.look("/conversations?unread=1")).text
     assert "Everything is read" in page
 
 
 async def test_a_party_has_the_name_of_its_contact(web: Web, person: Person) -> None:
     await receive(web, "Hello")
+    assert f"/contacts/new?number={quote(ANN)}" in (await person.look(f"/conversations/{ANN}")).text
     ann = Contact(number=ANN, name="<Ann>")
     owner = (await web.services.accounts.orgs.named(ORG)).id
     await web.database.write(lambda tx: tx.contacts.put(owner, [ann]))
@@ -78,6 +85,7 @@ async def test_a_party_has_the_name_of_its_contact(web: Web, person: Person) -> 
     thread = (await person.look(f"/conversations/{ANN}")).text
     assert ">&lt;Ann&gt;</h2>" in thread
     assert ANN in thread
+    assert f'/contacts/{quote(ANN)}">Contact</a>' in thread
 
 
 @pytest.mark.parametrize("query", ["before=x", "before=-1", "before=" + "9" * 40, "at=x", "q=%00"])

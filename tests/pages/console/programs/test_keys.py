@@ -138,3 +138,13 @@ async def test_a_key_that_does_not_manage_sees_no_keys(web: Web) -> None:
     assert "/console/keys" not in home.text
     await person.look("/keys", 403)
     assert (await person.send("/keys", FIELDS)).status_code == 403
+
+
+async def test_the_key_of_the_session_is_marked(web: Web) -> None:
+    made = [
+        await web.call("POST", f"/keys/{ORG}", {"name": name, "scopes": ["manage"]})
+        for name in ("mine", "other")
+    ]
+    person = await Person.signed_in(web, made[0].json["key"], org="")
+    page = (await person.look("/keys")).text
+    assert re.findall(r">(\w+)</a> <span[^>]*>this session<", page) == ["mine"]

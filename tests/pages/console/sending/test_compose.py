@@ -11,7 +11,7 @@ from trio import TooSlowError
 from phonegate.domain.batches import Batches
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.principal import Principal
-from phonegate.pages.console.sending import batch_sending
+from phonegate.pages.console.sending import batch_preview, batch_sending
 from tests.api.conftest import HOME, ORG, Web
 from tests.pages.console.conftest import Person
 
@@ -215,6 +215,21 @@ async def test_many_leave_in_steps_and_go_on_after_a_break(
     assert rows[1][2:4] == ["x", "queued"]
 
 
+async def test_of_a_large_batch_the_time_is_that_of_its_first_messages_stretched(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_preview, "MOST_FORECAST", 1)
+    person = await Person.signed_in(web)
+    path = await drafted(person, to="12345, 12346, 12347", text="Hi")
+    assert "no phone that could send them is online" in (await person.look(path)).text
+
+    async def forecast(org: int, sim_selector: object, *segments: int) -> int:
+        return 120 * len(segments)
+
+    monkeypatch.setattr(web.services.sending, "forecast", forecast)
+    assert "about 6 minutes" in (await person.look(path)).text
+
+
 async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
     person = await Person.signed_in(web)
     path = await drafted(person, to="12345, 12346", text="{{a}} {name|you}")
@@ -224,6 +239,8 @@ async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
     await person.send(f"{batch}/cancel")
     page = await person.look(batch)
     assert "2 messages were cancelled." in page.text
+    kept = (await web.call("GET", f"/messages/{ORG}")).json["messages"]
+    assert [one["status"] for one in kept] == ["cancelled", "cancelled"]
     assert (await person.send(f"{batch}/again")).status_code == 404  # a person wanted it so
 
     def fail(tx: object) -> None:
@@ -308,3 +325,13 @@ async def test_a_template_is_put_in_without_a_script(web: Web) -> None:
         "/compose", {"to": "12345", "text": "Hi.", "template": "1", "insert": "1"}
     )
     assert "Hi. Sorry {name}</textarea>" in inserted.text
+
+
+async def test_what_names_no_recipient_leads_back_to_the_form(web: Web) -> None:
+    person = await Person.signed_in(web)
+    path = await drafted(person, text="Hello")
+    shown = (await person.look(path)).text
+    assert "<h1>Nothing to send yet</h1>" in shown
+    back = re.search(r'<a class="button" href="/console(/compose\?draft=[^"]+)">Edit</a>', shown)
+    assert back is not None
+    assert "Hello</textarea>" in (await person.look(back[1])).text
