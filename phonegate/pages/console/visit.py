@@ -15,6 +15,7 @@ from phonegate.api.endpoint import Request
 from phonegate.api.inner_calls import InnerCalls
 from phonegate.api.services import Services
 from phonegate.http.problem import JSON_MEDIA
+from phonegate.http.session_cookie import CONSOLE
 from phonegate.model.principal import OWNER_SCOPE, OwnerScope, Principal, Scope, allows
 from phonegate.model.sessions import Session
 from phonegate.pages.console.sent_forms import SentForm, SentForms
@@ -22,7 +23,7 @@ from phonegate.pages.console.shown_times import when
 from phonegate.pages.console.words import ADVICE, MOODS, STATE_WORDS, waits_words
 from phonegate.pages.policies import HTML, guard_console
 
-ROOT: Final = "/console"
+ROOT: Final = CONSOLE
 """Below which the console is."""
 
 BY_SCRIPT: Final = "X-Console"

@@ -11,7 +11,7 @@ from trio import TooSlowError
 from phonegate.domain.batches import Batches
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.principal import Principal
-from phonegate.pages.console.sending import batch_sending
+from phonegate.pages.console.sending import batch_preview, batch_sending
 from tests.api.conftest import HOME, ORG, Web
 from tests.pages.console.conftest import Person
 
@@ -213,6 +213,21 @@ async def test_many_leave_in_steps_and_go_on_after_a_break(
     assert len(rows) == 1_101
     assert {row[0] for row in rows[1:]} == set(numbers.split())
     assert rows[1][2:4] == ["x", "queued"]
+
+
+async def test_of_a_large_batch_the_time_is_that_of_its_first_messages_stretched(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_preview, "MOST_FORECAST", 1)
+    person = await Person.signed_in(web)
+    path = await drafted(person, to="12345, 12346, 12347", text="Hi")
+    assert "no phone that could send them is online" in (await person.look(path)).text
+
+    async def forecast(org: int, sim_selector: object, *segments: int) -> int:
+        return 120 * len(segments)
+
+    monkeypatch.setattr(web.services.sending, "forecast", forecast)
+    assert "about 6 minutes" in (await person.look(path)).text
 
 
 async def test_the_rest_is_cancelled_and_sent_again(web: Web) -> None:
