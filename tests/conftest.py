@@ -2,11 +2,13 @@
 
 import logging
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from hypothesis import HealthCheck, settings
@@ -51,6 +53,29 @@ def _routes_as_compiled_before() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_as_read_before() -> Iterator[None]:
+    """Has httpx read the public authorities once in a worker, and not again for every client.
+
+    A test that asks a gateway on loopback by `httpx.get` would spend 30 ms on them in each call.
+    """
+    afresh = httpx.create_ssl_context
+    kept: dict[object, ssl.SSLContext] = {}
+
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:  # noqa: FBT001, FBT002 - as httpx has it
+        if verify is not True or cert is not None:
+            return afresh(verify, cert, trust_env)
+        key = trust_env and tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+        if key not in kept:
+            kept[key] = afresh(trust_env=trust_env)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("httpx", "httpx._transports.default"):
+            patch.setattr(f"{module}.create_ssl_context", context)
         yield
 
 
