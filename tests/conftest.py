@@ -2,11 +2,13 @@
 
 import logging
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from hypothesis import HealthCheck, settings
@@ -54,6 +56,29 @@ def _routes_as_compiled_before() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_as_read_before() -> Iterator[None]:
+    """Has httpx read the public authorities once in a worker, and not again for every client.
+
+    A test that asks a gateway on loopback by `httpx.get` would spend 30 ms on them in each call.
+    """
+    afresh = httpx.create_ssl_context
+    kept: dict[object, ssl.SSLContext] = {}
+
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:  # noqa: FBT001, FBT002 - as httpx has it
+        if verify is not True or cert is not None:
+            return afresh(verify, cert, trust_env)
+        key = trust_env and tuple(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR")))
+        if key not in kept:
+            kept[key] = afresh(trust_env=trust_env)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("httpx", "httpx._transports.default"):
+            patch.setattr(f"{module}.create_ssl_context", context)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_imported() -> Iterator[None]:
     """Undoes what a command that a test ran in this process did to the loggers."""
@@ -79,8 +104,13 @@ async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIter
     opened.close()
 
 
-LONG_FIRST = ("test_quality.py", "test_zipapp.py", "end_to_end", "bench", "trials")
-"""Files and folders of tests that take long: begun last, they would keep one worker busy alone."""
+LONG_FIRST = (
+    *("test_quality.py", "test_schemathesis.py", "trials"),
+    *("test_zipapp.py", "bench", "end_to_end"),
+)
+"""Files and folders of tests that take long, by how long the longest of their files takes: begun
+last, they would keep one worker busy alone. xdist would begin with the files of most tests, and
+so is asked in pyproject.toml to keep this order."""
 
 
 def pytest_configure() -> None:
@@ -88,4 +118,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not any(part in item.path.parts for part in LONG_FIRST))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    ranks = (rank for rank, part in enumerate(LONG_FIRST) if part in item.path.parts)
+    return next(ranks, len(LONG_FIRST))

@@ -264,7 +264,7 @@ class Pairing:
         rows = {phone.id: phone for phone in phones}
         phone = rows[online.phone] if online is not None else next(iter(phones), None)
         if phone is not None and link.given_name is not None and not link.named:
-            await self._name(link, link.given_name, phone)
+            phone = await self._name(link, link.given_name, phone)
         sims = () if online is None else online.sims
         return PairingState(
             phone=phone,
@@ -332,13 +332,17 @@ class Pairing:
                 link.pushed = True
                 link.text_pushed |= any(link.words in _plain(item.body) for item in items)
 
-    async def _name(self, link: PairingLink, name: str, phone: Phone) -> None:
-        """Calls the phone as its owner said, once, and unless it was given a name before."""
+    async def _name(self, link: PairingLink, name: str, phone: Phone) -> Phone:
+        """Calls the phone as its owner said, once, and unless it was given a name before.
+
+        Returns the phone as it is called now.
+        """
         link.named = True
-        if phone.given_name is None:
-            await self._database.write(lambda tx: tx.phones.give_name(phone.id, name))
-        else:
+        if phone.given_name is not None:
             link.kept_name = phone.given_name != name
+            return phone
+        await self._database.write(lambda tx: tx.phones.give_name(phone.id, name))
+        return attrs.evolve(phone, given_name=name)
 
     def _online(self, link: PairingLink, phones: Sequence[Phone]) -> OnlinePhone | None:
         """Returns the connection of the phone, the last one where several came by the key."""

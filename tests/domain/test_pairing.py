@@ -200,9 +200,11 @@ async def test_the_phone_is_called_as_its_owner_said_unless_it_has_a_name(scene:
     phone = await scene.connect("mine", made.key.id)
 
     async def name() -> str | None:
-        await scene.pairing.state(link)
+        state = await scene.pairing.state(link)
         row = await scene.database.read(lambda tx: tx.phones.get(phone))
         assert row is not None
+        assert state.phone is not None
+        assert state.phone.given_name == row.given_name  # the first look says so too
         return row.given_name
 
     assert await name() == "kitchen"

@@ -122,3 +122,10 @@ def test_the_bar_of_a_small_screen_covers_nothing_that_has_the_focus(
         if browser.run(COVERED):
             covered.append(browser.run(FOCUSED))
     assert covered == []
+    browser.resize(1280)
+
+    # What only a background told apart has a line where the reader's own colours are forced.
+    forced = [{"name": "forced-colors", "value": "active"}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": forced})
+    current = browser.find('.rail [aria-current="page"]')
+    assert current.value_of_css_property("outline-style") == "solid"

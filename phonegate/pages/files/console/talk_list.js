@@ -6,6 +6,7 @@ import { inTurns } from "./turns.js";
 
 const MOST_ROWS = 40; // that change at once; beyond, the list is read anew
 const AGAIN_MS = 2000;
+const FAILED_MS = 4000;
 const MOST = 100; // unread messages are counted no further
 const MOST_LETTERS = 140;
 
@@ -127,6 +128,9 @@ export class TalkList {
       line.prepend(state);
     }
     if (fresh) this.count(row, Number(row.dataset.unread || row.querySelector(".count span").textContent.replace("+", "") || 0) + fresh);
+    const all = this.part.querySelector(".filters button");
+    if (all) all.value = Math.max(all.value, message.id);
+    else if (fresh) this.readSoon();
     if (isNew && row !== this.rows.firstElementChild) {
       this.rows.prepend(row);
       if (focused) row.firstElementChild.focus({ preventScroll: true });
@@ -155,12 +159,12 @@ export class TalkList {
   // --- What is read anew
 
   /** Reads the list anew, some time soon, and at most every two seconds. */
-  readSoon() {
+  readSoon(least = 60) {
     if (this.timer || this.isSearch) return;
     this.timer = setTimeout(() => {
       this.timer = 0;
       this.readAnew();
-    }, Math.max(60, this.read + AGAIN_MS - Date.now()));
+    }, Math.max(least, this.read + AGAIN_MS - Date.now()));
   }
 
   async readAnew() {
@@ -170,8 +174,10 @@ export class TalkList {
     let part;
     try {
       part = elements(await ask(`/conversations?part=list${unread ? "&unread=1" : ""}`));
-    } catch {
-      return; // said elsewhere
+    } catch (error) {
+      // Said elsewhere. The stream may still be there, so that nothing else would have it read again.
+      if (error.status !== 401) this.readSoon(FAILED_MS);
+      return;
     }
     showTimes(part);
     const fresh = part.querySelector("#rows");

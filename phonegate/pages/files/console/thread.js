@@ -9,6 +9,7 @@ const MOST_BUBBLES = 400; // in the page at once
 const MOST_WAITING = 100; // of a flood; those before them are loaded when they are scrolled to
 const NEAR = 80; // pixels from the end that count as its end
 const AGAIN_MS = 2000;
+const FAILED_MS = 4000;
 const READ_MS = 400;
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
@@ -356,8 +357,9 @@ export class Thread {
     try {
       setUnread((await ask(`${this.path}/read`, { method: "POST", form: { upto } })).unread);
       document.dispatchEvent(new CustomEvent("phonegate:seen", { detail: { address: this.address, upto } }));
-    } catch {
+    } catch (error) {
       this.readTo = 0;
+      if (error.status !== 401 && !this.gone.signal.aborted) this.later("read", FAILED_MS, () => this.read());
     }
   }
 
@@ -405,8 +407,10 @@ export class Thread {
       let changed;
       try {
         ({ list, changed } = await this.bubblesAfter(since));
-      } catch {
-        return; // said elsewhere
+      } catch (error) {
+        // Said elsewhere. The stream may still be there, so that nothing else would have it read again.
+        if (error.status !== 401 && !this.gone.signal.aborted) this.later("refresh", FAILED_MS, () => this.refresh());
+        return;
       }
       if (this.gone.signal.aborted) return;
       const wasAtEnd = this.isAtEnd;

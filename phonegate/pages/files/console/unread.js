@@ -6,6 +6,7 @@ import "./live.js";
 
 const MOST = 100; // counted no further
 const AGAIN_MS = 2000;
+const FAILED_MS = 4000;
 const SPREAD_MS = 900; // all consoles of an org hear of a message at once, and ask one after the other
 
 const icon = document.querySelector("link[rel=icon]");
@@ -54,8 +55,12 @@ export function countSoon() {
     asked = Date.now();
     try {
       setUnread((await ask("/unread")).unread);
-    } catch {
+    } catch (error) {
       // Said elsewhere: the connection is lost, or the session has ended.
+      if (error.status !== 401 && !timer) timer = setTimeout(() => {
+        timer = 0;
+        countSoon();
+      }, FAILED_MS);
     }
   }, Math.max(100, asked + AGAIN_MS - Date.now()) + Math.random() * SPREAD_MS);
 }

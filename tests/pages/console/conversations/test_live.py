@@ -127,6 +127,22 @@ async def test_what_is_read_in_one_console_is_said_in_all(
         assert mark == {"type": "read", "data": {"address": ANN, "upto": newest}}
 
 
+async def test_a_key_with_limits_hears_nothing_beyond_them(
+    person: Person, nursery: trio.Nursery
+) -> None:
+    limits = {"from": ["+1555*"], "codes": "hidden"}
+    made = await person.web.call("POST", f"/keys/{ORG}", {"name": "agent", "limits": limits})
+    limited = await Person.signed_in(person.web, made.json["key"], org="")
+    console = await open_stream(nursery, call_of(limited))
+    hidden = await receive(person.web, "not for it", "+491701112222")
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    await person.send("/conversations/+491701112222/read", {"upto": str(hidden)})
+    await receive(person.web, "Your code is 482913", date=1_700_000_000_001)
+    event = await console.data()
+    assert event["data"]["message"]["address"] == ANN
+    assert "482913" not in str(event)
+
+
 async def test_it_ends_with_its_session(person: Person, nursery: trio.Nursery) -> None:
     answer = await live(call_of(person))
     assert answer.stream is not None
