@@ -216,6 +216,22 @@ def test_figures_are_what_a_count_of_all_changes_says() -> None:
     )
 
 
+def test_the_wait_of_a_message_begins_when_it_might_leave(
+    tables: Tables, connection: sqlite3.Connection
+) -> None:
+    held_until, sent_at = 7_000_000, 7_001_500
+    org = tables.orgs.add("myorg", "hash", 1).id
+    phone = tables.phones.connect(org, "one", 1).id
+    queued = outbound(
+        org, created_at=1_000, status="sending", phone=phone, first_tried_at=held_until
+    )
+    sent = tables.messages.insert(queued)
+    tables.phone_queue.store_sent_all([(sent, org, phone, None)], sent_at)
+    tables.figures.write(sent_at)
+    steps = [column for column in _rows(connection) if column[3].startswith("to_sent_")]
+    assert [column[3] for column in steps] == [f"to_sent_{wait_step(sent_at - held_until)}"]
+
+
 def test_a_range_is_summed_by_slots_and_by_sender(
     tables: Tables, connection: sqlite3.Connection
 ) -> None:
