@@ -54,14 +54,14 @@ def copies_endpoints(desk: CopyDesk) -> tuple[Endpoint, ...]:
     """Returns the endpoints by which copies are ordered and looked at."""
 
     async def shown() -> CopiesAnswer:
-        done, total = desk.progress
+        # Before the list is read: a copy that is no longer being made is in it then.
+        running, problem, (done, total) = desk.running, desk.problem, desk.progress
+        copies = await desk.last()
         return CopiesAnswer(
-            copies=tuple(
-                CopyJson(at=iso(one.at), file=one.file, bytes=one.size) for one in await desk.last()
-            ),
-            running=None if desk.running is None else str(desk.running.folder),
+            copies=tuple(CopyJson(at=iso(one.at), file=one.file, bytes=one.size) for one in copies),
+            running=None if running is None else str(running.folder),
             percent=DONE_PERCENT * done // total if total else 0,
-            problem=desk.problem,
+            problem=problem,
         )
 
     async def list_copies(_: Call) -> Answer:

@@ -168,5 +168,6 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def browser(chromium: Browser) -> Iterator[Browser]:
     """The browser, with which no test may leave a complaint or ask another host."""
     yield chromium
-    assert chromium.complaints() == []
+    complaints = chromium.complaints()
+    assert complaints == [], complaints
     assert chromium.hosts() <= {LOOPBACK, HOME}

@@ -109,6 +109,7 @@ def test_each_key_of_the_list_works_and_can_be_switched_off(
     browser.click("#keys-on")
     press(browser, Keys.ESCAPE)
     browser.click("[data-sign-out] button")
+    browser.until(lambda driver: driver.current_url.endswith("/sign-in"))
 
 
 def test_the_bar_of_a_small_screen_covers_nothing_that_has_the_focus(

@@ -11,6 +11,7 @@ const WORKER_MS = 3000; // a worker says within milliseconds that it is there
 const made = document.querySelector("[data-since]")?.dataset.since;
 const since = made === undefined ? null : Number(made);
 let lost = false;
+let leaving = false;
 let stop = () => {};
 
 function tell(name, detail) {
@@ -26,6 +27,7 @@ function take(message) {
       }
       break;
     case "closed":
+      if (leaving) break;
       // Why, an EventSource does not say. Where the session has ended, this answer says so.
       ask("/unread").catch((error) => {
         if (error.status === 401) stop();
@@ -83,6 +85,11 @@ function followByWorker() {
     tell("gap");
   });
 }
+
+// Signing out ends the stream: nothing is lost then, and nothing is to be asked any more.
+document.addEventListener("submit", (event) => {
+  leaving = leaving || event.target.matches("[data-sign-out]");
+});
 
 if (live) {
   try {
