@@ -88,8 +88,10 @@ def test_an_example_is_copied_where_the_browser_trusts_nobody(
 def test_the_page_is_whole_without_its_script_and_by_keyboard(
     browser: Browser, gateway: GatewayProcess
 ) -> None:
-    browser.scripts(on=False)
     browser.look(f"{gateway.url}/reference")
+    browser.scripts(on=False)
+    # Not opened anew, which may be in another process that does not know yet.
+    browser.driver.refresh()
     browser.scripts(on=True)
     assert browser.driver.find_elements(By.CSS_SELECTOR, "button") == []
     assert browser.find("#send pre").text.startswith("curl")
