@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import trio
-from quart import Blueprint, Response, render_template
+from quart import Blueprint, Response
 from quart import request as quart_request
 
 from phonegate.api.app import request_of
@@ -44,8 +44,8 @@ from phonegate.pages.console.visit import (
     Visit,
     console_url,
     see_other,
+    visitor_page,
 )
-from phonegate.pages.policies import HTML, guard_console
 
 NAME: Final = "console"
 """The name of the blueprint."""
@@ -187,7 +187,7 @@ class _Console:
         if request.headers.get("sec-fetch-site") in _ELSEWHERE:
             # A link on a page of another site has led here, and no Strict cookie comes with it. The
             # page asks once more by itself, and shows the cookie if there is one.
-            return await self._alone("console/once_more.html", request)
+            return await visitor_page("console/once_more.html", request, self._asset)
         goal = request.path.removeprefix(ROOT)
         if request.query:
             goal += f"?{request.query}"
@@ -270,25 +270,9 @@ class _Console:
         if visit is not None:
             response = await visit.page("console/error.html", **context)
         else:
-            response = await self._alone("console/refused.html", request, **context)
+            response = await visitor_page("console/refused.html", request, self._asset, **context)
         for name, value in answer.headers:
             response.headers[name] = value
-        return response
-
-    async def _alone(
-        self, template: str, request: Request, *, status: int = 200, **context: Any
-    ) -> Response:
-        """Returns a page for one who has not signed in."""
-        text = await render_template(
-            template,
-            asset=lambda name: f"{request.prefix}{self._asset(name)}",
-            url=partial(console_url, request.prefix),
-            prefix=request.prefix,
-            status=status,
-            **context,
-        )
-        response = Response(text, status=status, content_type=HTML)
-        guard_console(response.headers, secure=request.secure)
         return response
 
 

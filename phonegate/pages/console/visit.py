@@ -1,6 +1,7 @@
 """A request of someone who has signed in to the console, and what a screen answers it with."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -203,6 +204,36 @@ def console_url(prefix: str, path: str, *parts: object, **query: Any) -> str:
     given = {name: value for name, value in query.items() if value is not None}
     question = f"?{urlencode(given)}" if given else ""
     return f"{prefix}{ROOT}{path.removesuffix('/')}{tail}{question}"
+
+
+async def visitor_page(
+    template: str,
+    request: Request,
+    asset: Callable[[str], str],
+    *,
+    status: int = 200,
+    **context: Any,
+) -> Response:
+    """Returns a page for one who has not signed in.
+
+    Args:
+        template: What it is made from.
+        request: The request that it answers.
+        asset: Returns the path of a file that pages load.
+        status: That of the answer.
+        context: What else the template shows.
+    """
+    text = await render_template(
+        template,
+        asset=lambda name: f"{request.prefix}{asset(name)}",
+        url=partial(console_url, request.prefix),
+        prefix=request.prefix,
+        status=status,
+        **context,
+    )
+    response = Response(text, status=status, content_type=HTML)
+    guard_console(response.headers, secure=request.secure)
+    return response
 
 
 def see_other(location: str) -> Response:

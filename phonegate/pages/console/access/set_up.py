@@ -1,11 +1,10 @@
 """The set-up of an empty gateway: by its one-time link, the first org is made in a browser."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import attrs
-from quart import Response, render_template
+from quart import Response
 from quart import request as quart_request
 
 from phonegate.api.endpoint import Request
@@ -16,8 +15,7 @@ from phonegate.http.problem import Problem
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem, NotFound, Refused, Throttled
 from phonegate.model.storage_errors import StoreError
 from phonegate.pages.console.access.sign_in import SignIn
-from phonegate.pages.console.visit import console_url
-from phonegate.pages.policies import HTML, guard_console
+from phonegate.pages.console.visit import console_url, visitor_page
 
 PROPOSED: Final = "home"
 """The OrgId that the form proposes."""
@@ -147,16 +145,7 @@ class SetUpPages:
     async def _page(
         self, request: Request, template: str, *, status: int = 200, **context: Any
     ) -> Response:
-        text = await render_template(
-            template,
-            asset=lambda name: f"{request.prefix}{self.asset(name)}",
-            url=partial(console_url, request.prefix),
-            prefix=request.prefix,
-            **context,
-        )
-        response = Response(text, status=status, content_type=HTML)
-        guard_console(response.headers, secure=request.secure)
-        return response
+        return await visitor_page(template, request, self.asset, status=status, **context)
 
 
 def _typed(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import attrs
-from quart import Response, render_template
+from quart import Response
 from quart import request as quart_request
 
 from phonegate.api.endpoint import Request
@@ -22,8 +22,7 @@ from phonegate.pages.console.access.session_cookies import (
     visitor_form,
     visitor_shown,
 )
-from phonegate.pages.console.visit import CSRF_FIELD, console_url, see_other
-from phonegate.pages.policies import HTML, guard_console
+from phonegate.pages.console.visit import CSRF_FIELD, console_url, see_other, visitor_page
 
 MAX_FORM: Final = 16_384
 """Bytes of the form to sign in: of unknown callers no more is read."""
@@ -129,18 +128,16 @@ class SignIn:
         self, request: Request, *, goal: str, status: int = 200, **context: Any
     ) -> Response:
         form, cookie = await visitor_form(self.services, request)
-        text = await render_template(
+        response = await visitor_page(
             "console/sign_in.html",
-            asset=lambda name: f"{request.prefix}{self.asset(name)}",
-            url=lambda path, *parts, **query: console_url(request.prefix, path, *parts, **query),
-            prefix=request.prefix,
+            request,
+            self.asset,
+            status=status,
             goal=goal,
             form_token=form,
             exposed=_is_exposed(request),
             **{"problem": "", "org": "", "expired": False, **context},
         )
-        response = Response(text, status=status, content_type=HTML)
-        guard_console(response.headers, secure=request.secure)
         if cookie is not None:
             response.headers.add("Set-Cookie", cookie)
         return response
