@@ -15,10 +15,9 @@ from phonegate import log
 from phonegate.domain.clock_jumps import ClockJumps
 from phonegate.model.events import StoredEvent
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import HOUR_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-HOUR_MS: Final = 3_600_000
 
 LOOKED_AT_ONCE: Final = 1_000
 """Events of one read, which takes some milliseconds."""

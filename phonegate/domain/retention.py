@@ -26,13 +26,12 @@ from phonegate.model.states import (
     SENT,
 )
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
+from phonegate.model.times import DAY_MS
 from phonegate.store.database import Database
 
 ERASABLE: Final = frozenset({RECEIVED, SENT, DELIVERED, FAILED, EXPIRED, CANCELLED})
 """States in which nothing more is expected. If the delivery of a sent message was not reported
 within days, it will not be reported."""
-
-DAY_MS: Final = 86_400_000
 
 LOOKED_AT_ONCE: Final = 1_000
 """Messages of one read, which takes a millisecond or two."""

@@ -9,6 +9,7 @@ import attrs
 from phonegate.api.phones_types import PhoneState
 from phonegate.domain.phone_course import Absence, Course, Period
 from phonegate.model.phones import Health
+from phonegate.model.times import DAY_MS, HOUR_MS, MINUTE_MS
 from phonegate.pages.console.figures.plots import Plot, Series, lines, moment_words
 
 KIND_WORDS: Final[Mapping[str, str]] = {
@@ -27,10 +28,6 @@ MOST_ABSENCES: Final = 20
 
 _WEAKEST_DBM: Final = -100
 """Of no use, and 50 dBm more is as good as it gets: what phones show as bars, in percent."""
-
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
 
 
 @attrs.frozen(kw_only=True)
