@@ -34,7 +34,7 @@ from phonegate.store.tables import Tables
 
 MOST_DRAFTS: Final = 200
 MOST_BATCHES: Final = 500
-"""Most that are kept of an org. The oldest go first; their messages stay."""
+"""How many are kept of one org. The oldest are deleted first, and their messages stay."""
 
 MOST_DRAFTS_EACH: Final = 20
 """Most drafts that are kept of one credential, so that no holder of a key writes those of all
