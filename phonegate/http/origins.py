@@ -189,6 +189,12 @@ def parse_origin(origin: str) -> Origin | None:
     return _read(origin) if _ORIGIN.fullmatch(origin) else None
 
 
+def is_prefetched(headers: Mapping[str, str]) -> bool:
+    """Tells whether a browser asks before anyone has opened the address (Fetch, 2.2.5)."""
+    given = (headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz"))
+    return any("prefetch" in purpose.lower() for purpose in given)
+
+
 def loggable_origin(origin: str) -> str | None:
     """Returns an origin as a log may hold it, and as `allowed_origins` takes it.
 

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import attrs
 
 from phonegate.domain.segmentation import count
+from phonegate.model.twilio_ids import account_sid, message_sid
 from phonegate.model.webhooks import Shape
 
 JSON: Final = "application/json"
@@ -150,16 +151,6 @@ def _in_list(value: Any) -> str:
 
 
 # -- Twilio
-
-
-def message_sid(message: int) -> str:
-    """Returns the id of a message in Twilio's form, from which the gateway's own can be read."""
-    return f"SM{message:032x}"
-
-
-def account_sid(org: int) -> str:
-    """Returns the id of an org in Twilio's form."""
-    return f"AC{org:032x}"
 
 
 def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, str]]:

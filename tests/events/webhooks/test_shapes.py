@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.events.webhooks.shapes import flat, has_form, message_sid, write
+from phonegate.events.webhooks.shapes import flat, has_form, write
 from phonegate.model.events import EVENT_TYPES
+from phonegate.model.twilio_ids import message_sid
 from phonegate.model.webhooks import Shape
 from tests.events.webhooks.rendered import event
 
