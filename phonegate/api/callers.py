@@ -28,7 +28,7 @@ from phonegate.model.refusals import (
     Refused,
     Unauthorized,
 )
-from phonegate.model.twilio_ids import org_of_account_sid
+from phonegate.model.twilio_ids import org_of
 from phonegate.typed_json.fields import fields_of
 
 ORG_FIELD: Final = "org_id"
@@ -227,7 +227,7 @@ class Callers:
         credential, org = login.credential, login.org
         if org is None or credential is None or is_key_like(credential):
             return None
-        number = org_of_account_sid(org)
+        number = org_of(org)
         if number is None:
             return org
         known = self._names.get(number)

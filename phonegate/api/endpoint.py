@@ -215,7 +215,8 @@ class Endpoint:
         return (
             self.body is not None
             or self.raw_limit is not None
-            or (self.given is not None and self.method != "GET")
+            # Some clients send JSON in the body of a GET.
+            or self.given is not None
         )
 
     @property

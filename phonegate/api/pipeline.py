@@ -241,7 +241,9 @@ class Pipeline:
         if endpoint is None:
             return self.worded(answer, exchange.request)
         if endpoint.dialect is not None:
-            given = {} if endpoint.given is None else exchange.body
+            given = (
+                exchange.body if endpoint.given is not None and exchange.body else exchange.query
+            )
             return in_dialect(answer, endpoint.dialect, exchange.request, endpoint.name, given)
         if endpoint.detail_too is None:
             return answer

@@ -68,6 +68,9 @@ _BROWSER: Final = "Mozilla/"
 """How every browser begins its User-Agent. Some let a page choose another, so that nothing which
 everybody has, such as a published secret, may rest on it."""
 
+_PURPOSES: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Headers in which browsers say that they only prepare for a click."""
+
 _KEPT_HOSTS: Final = 256
 """Hosts whose names are remembered; most gateways are asked by one or two."""
 
@@ -191,8 +194,10 @@ def parse_origin(origin: str) -> Origin | None:
 
 def is_prefetched(headers: Mapping[str, str]) -> bool:
     """Tells whether a browser asks before anyone has opened the address (Fetch, 2.2.5)."""
-    given = (headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz"))
-    return any("prefetch" in purpose.lower() for purpose in given)
+    given = (headers.get(name, "").lower() for name in _PURPOSES)
+    return any(
+        word in purpose for purpose in given for word in ("prefetch", "prerender", "preview")
+    )
 
 
 def loggable_origin(origin: str) -> str | None:

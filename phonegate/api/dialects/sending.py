@@ -23,6 +23,7 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.bounds import MAX_MESSAGES
+from phonegate.model.callbacks import Callback
 from phonegate.model.numbers import is_recipient, recipient_fault, written_form
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.refusals import (
@@ -59,6 +60,8 @@ class Wanted:
     ttl_s: int | None = None
     priority: int = 0
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
+    callback: Callback | None = attrs.field(default=None, repr=False)
+    """Where its client wants to hear what becomes of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -337,6 +340,7 @@ def _draft(one: Wanted) -> Draft:
         media_urls=one.media_urls,
         ttl_s=one.ttl_s,
         send_at=one.send_at,
+        callback=one.callback,
     )
 
 
@@ -370,6 +374,7 @@ def _outgoing(one: Wanted) -> Outgoing:
         send_at=one.send_at,
         priority=one.priority,
         media_urls=one.media_urls or None,
+        callback=one.callback,
     )
 
 

@@ -112,6 +112,11 @@ def test_a_state_is_twilios_status_callback(kind: str, word: str, code: str | No
     assert found.get("ErrorCode") == code
 
 
+def test_what_failed_after_it_was_sent_is_undelivered() -> None:
+    found = dict(write("twilio", event("message.failed", sent_at="x"), 3).fields)
+    assert (found["MessageStatus"], found["ErrorCode"]) == ("undelivered", "30008")
+
+
 def test_what_twilio_has_no_form_for_is_known_before() -> None:
     for kind in EVENT_TYPES:
         for shape in get_args(Shape):
