@@ -25,6 +25,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.org_options import OrgOptions
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_waiting import PhoneWaiting
@@ -49,6 +50,7 @@ class Services:
 
     accounts: Accounts
     authentication: Authenticator
+    org_options: OrgOptions
     sessions: Sessions
     waits: Waits
     assistants: Assistants

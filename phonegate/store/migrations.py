@@ -503,6 +503,12 @@ _EVENTS: Final = (
     """,
 )
 
+_ORG_OPTIONS: Final = (
+    # NULL: no country, and as many characters as `model.bounds` says.
+    "ALTER TABLE orgs ADD COLUMN default_country TEXT",
+    "ALTER TABLE orgs ADD COLUMN max_characters INTEGER",
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -517,6 +523,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _PHONES_OF_A_KIND,
     _EVENTS,
     CONSOLE,
+    _ORG_OPTIONS,
 )
 """Step n brings a file from version n to n + 1."""
 
