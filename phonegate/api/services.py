@@ -25,6 +25,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.org_options import OrgOptions
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
@@ -66,6 +67,7 @@ class Services:
     media: Media
     sending: Sending
     withdrawal: Withdrawal
+    message_erasure: MessageErasure
     approval: Approval
     carrier_sending: CarrierSending
     carrier_reports: CarrierReports
