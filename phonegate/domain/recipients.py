@@ -41,6 +41,8 @@ class Recipient:
     """As it stood there."""
     number: str = attrs.field(default="", repr=False)
     """As an SMS is sent to it: an E.164 number or a short code. Empty where there is none."""
+    place: int = 1
+    """Where it stands in its list, counted from 1."""
     problem: str | None = None
     """What is wrong with it and what to do, as the end of a sentence that begins with it."""
 
@@ -57,11 +59,11 @@ def read_recipients(texts: Iterable[str], country: str | None) -> tuple[Recipien
     """
     found: dict[str, Recipient] = {}
     seen: set[str] = set()
-    for written in (one for text in texts for one in _entries(text)):
+    for place, written in enumerate((one for text in texts for one in _entries(text)), 1):
         if written in seen:
             continue
         seen.add(written)
-        one = read_recipient(written, country)
+        one = attrs.evolve(read_recipient(written, country), place=place)
         found.setdefault(one.number or f"? {written}", one)
         if len(found) > MAX_MESSAGES:
             break

@@ -184,6 +184,7 @@ def test_lists_keep_their_order_and_each_number_once() -> None:
     read = read_recipients(texts, None)
     assert [one.number for one in read] == ["+15551110002", "+15551110001", "12345", ""]
     assert [one.written for one in read] == ["+15551110002", "0015551110001", "12345", "x"]
+    assert [one.place for one in read] == [1, 2, 3, 5]
 
 
 @pytest.mark.parametrize(
