@@ -43,6 +43,10 @@ class Asked(Departure, Sized, Protocol):
     def ttl_s(self) -> int | None:
         """How long after its `send_at` it may leave. None takes the gateway's setting."""
 
+    @property
+    def client_id(self) -> str | None:
+        """What its sender's program calls it."""
+
 
 def new_message(
     sender: Principal, asked: Asked, timing: Timing, now: int, *, segments: int, **route: Any
@@ -70,6 +74,7 @@ def new_message(
         wanted_at=timing.wanted_at,
         quiet_at=timing.quiet_at,
         key=sender.key_id,
+        client_id=asked.client_id,
         **route,
     )
 

@@ -65,6 +65,8 @@ class Draft:
     ttl_s: int | None = None
     send_at: int | None = None
     """In ms."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -185,6 +187,7 @@ class CarrierSending:
             ttl_s=draft.ttl_s,
             send_at=draft.send_at,
             media_urls=draft.media_urls or None,
+            client_id=draft.client_id,
         )
         of_phone: Keep[SendOutcome] | None = None
         if keep is not None:

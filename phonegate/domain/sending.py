@@ -49,6 +49,8 @@ class Outgoing:
     media_urls: tuple[str, ...] | None = None
     phone: int | None = None
     """The phone that must send it, which is online. It needs no `sim_selector` then."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
     @property
     def is_plain(self) -> bool:
@@ -60,6 +62,7 @@ class Outgoing:
             and self.on_uncertain is None
             and not self.media_urls
             and self.phone is None
+            and self.client_id is None
         )
 
 

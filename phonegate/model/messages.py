@@ -74,6 +74,8 @@ class _Fields:
     """When its API key's quiet hours begin, by which it must have left."""
     key: str | None = attrs.field(default=None, metadata=ASKED)
     """The API key that sent it. None for the org's own secret."""
+    client_id: str | None = attrs.field(default=None, metadata=ASKED)
+    """What its sender's program calls it: the same for all recipients of one request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -249,6 +251,7 @@ class MessageView(NamedTuple):
     approval: Approval | None
     wanted_at: int | None
     key: str | None
+    client_id: str | None
 
     def __repr__(self) -> str:
         return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"

@@ -26,6 +26,7 @@ def value_of(name: str, at: int) -> Any:
         "fingerprint": b"%d" % at,
     }
     text = {"address", "body", "sim_selector", "sim", "reference", "callback_url", "key", "error"}
+    text |= {"client_id"}
     return given.get(name, f"text {at}" if name in text else at)
 
 
@@ -99,5 +100,5 @@ def test_a_repeat_asks_for_the_same_and_for_nothing_else() -> None:
     copy = message.again(created_at=5)
     same = {name for name in fields(NewMessage) if getattr(copy, name) == getattr(message, name)}
     asked = {"address", "body", "sim_selector", "provider", "media_urls", "priority", "expires_at"}
-    assert same == {*asked, "org", "quiet_at", "key", "segments"}
+    assert same == {*asked, "org", "quiet_at", "key", "segments", "client_id"}
     assert (copy.resend_of, copy.on_uncertain, copy.created_at) == (9, "hold", 5)
