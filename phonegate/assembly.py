@@ -174,8 +174,18 @@ class Core:
             online_phones=switchboard.online_phones,
             timings=timings.scheduler,
         )
+        own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
+        webhook_guard = Guard(
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS, ALLOW),
+            own_ports=own_ports,
+        )
+        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         acceptance = Acceptance(
-            database, rate_limits, now_ms=now_ms, default_ttl_s=delivery.default_ttl_s
+            database,
+            rate_limits,
+            now_ms=now_ms,
+            check_url=webhook_urls.check,
+            default_ttl_s=delivery.default_ttl_s,
         )
         sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
         carrier_sending = CarrierSending(
@@ -190,7 +200,6 @@ class Core:
             database, accounts.orgs, accounts.keys, sending, switchboard, now_ms=now_ms
         )
         media = Media(database)
-        own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(
             rules=lambda: _outgoing(
                 settings.media, accounts, "[media] private_networks", "[media] allow"
@@ -198,10 +207,6 @@ class Core:
             own_ports=own_ports,
         )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
-        webhook_guard = Guard(
-            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS, ALLOW),
-            own_ports=own_ports,
-        )
         own_urls = [settings.http.public_url] if settings.http.public_url else []
         webhooks = WebhookService(
             database,
@@ -217,7 +222,6 @@ class Core:
             now_ms=now_ms,
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
         )
-        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         simulated = SimulatedPhones(accounts, admission, phones)
         services = Services(
             accounts=accounts,

@@ -503,6 +503,21 @@ _EVENTS: Final = (
     """,
 )
 
+_CALLBACKS: Final = (
+    # What is called with what becomes of a message, as JSON, with what signs it.
+    "ALTER TABLE messages ADD COLUMN status_callback TEXT",
+    # A webhook of shape `twilio` may be called by GET, and be signed by a state of HMAC-SHA1 in
+    # place of its secret. `used_at` is NULL but for those that the callbacks of messages go by,
+    # one for each receiver: when one was last asked for.
+    "ALTER TABLE webhooks ADD COLUMN method TEXT NOT NULL DEFAULT 'POST'",
+    "ALTER TABLE webhooks ADD COLUMN signing_state BLOB",
+    "ALTER TABLE webhooks ADD COLUMN used_at INTEGER",
+    """
+    CREATE UNIQUE INDEX webhooks_of_callbacks ON webhooks (org, shape, url)
+    WHERE used_at IS NOT NULL
+    """,
+)
+
 _CLIENT_IDS: Final = (
     # What the programs of senders call their messages: all of one request have the same.
     "ALTER TABLE messages ADD COLUMN client_id TEXT",
@@ -558,6 +573,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _PHONES_OF_A_KIND,
     _EVENTS,
     CONSOLE,
+    _CALLBACKS,
     _CLIENT_IDS,
 )
 """Step n brings a file from version n to n + 1."""
