@@ -26,6 +26,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_waiting import PhoneWaiting
@@ -66,6 +67,7 @@ class Services:
     media: Media
     sending: Sending
     withdrawal: Withdrawal
+    message_erasure: MessageErasure
     approval: Approval
     carrier_sending: CarrierSending
     carrier_reports: CarrierReports

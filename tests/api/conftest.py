@@ -43,6 +43,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate, PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -334,6 +335,7 @@ def build_services(
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
+        message_erasure=MessageErasure(database),
         approval=Approval(database, now_ms=now_ms),
         carrier_sending=CarrierSending(
             database,
