@@ -18,6 +18,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -53,6 +54,7 @@ class Services:
     authentication: Authenticator
     org_options: OrgOptions
     sessions: Sessions
+    dialect_tokens: DialectTokens
     waits: Waits
     assistants: Assistants
     inbox: Inbox
