@@ -32,6 +32,7 @@ from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
@@ -226,12 +227,14 @@ class Core:
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
+            org_options=accounts.options,
             sessions=Sessions(
                 database,
                 accounts.authentication,
                 now_ms=now_ms,
                 operator_token=settings.operator.token if settings.operator.console else "",
             ),
+            dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
             waits=Waits(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),

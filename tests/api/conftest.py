@@ -33,6 +33,7 @@ from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -316,9 +317,11 @@ def build_services(
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
+        org_options=accounts.options,
         sessions=Sessions(
             database, accounts.authentication, now_ms=lambda: NOW, operator_token=OPERATOR_TOKEN
         ),
+        dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
         waits=waits,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
