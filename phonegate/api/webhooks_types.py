@@ -12,8 +12,8 @@ from phonegate.domain.webhook_form import MAX_HEADERS, MAX_NAME
 from phonegate.domain.webhooks import Standing
 from phonegate.http.outgoing_url import UnusableUrl, read_url
 from phonegate.model.bounds import MAX_ID
-from phonegate.model.times import iso
 from phonegate.model.callbacks import CallbackShape
+from phonegate.model.times import iso
 from phonegate.model.webhooks import Delivery, Shape
 from phonegate.typed_json.fields import Rule, Wrong, field
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
