@@ -48,7 +48,7 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {}
 """By name of the endpoint: asks to send a text to a number."""
 
 OTHERS: Final[Mapping[str, Asked]] = {}
-"""By name of the endpoint: a right request, in an org that has the id 1, of things with the id 1."""
+"""By name of the endpoint: a right request, in an org with the id 1, about things with the id 1."""
 
 
 def asked_of(endpoint: Endpoint) -> Asked:

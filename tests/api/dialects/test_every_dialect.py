@@ -71,13 +71,13 @@ async def stored(web: Web) -> list[dict[str, Any]]:
     return messages
 
 
-def test_every_dialect_is_there_and_every_sender_is_called() -> None:
+async def test_every_dialect_is_there_and_every_sender_is_called() -> None:
     assert [one.name for one in TABLE.dialects] == list(DIALECTS)
     assert {e.name for e in SENDERS} == set(SENDING)
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_one_that_is_switched_off_has_no_address(name: str) -> None:
+async def test_one_that_is_switched_off_has_no_address(name: str) -> None:
     others = [one for one in DIALECTS if one != name]
     table = build_table(dialects=others)
     assert [one.name for one in table.dialects] == others
