@@ -82,6 +82,8 @@ class Dialect:
     """Where its clients show who they are."""
     refuse: Callable[[Refusal], Worded]
     """Words every error at its addresses."""
+    has_tokens: bool = False
+    """Whether it gives out tokens in place of credentials (`phonegate.domain.dialect_tokens`)."""
     bases: tuple[str, ...] = ()
     """Beginnings of paths that are its alone: errors at other addresses below them are worded by it
     too."""
