@@ -32,6 +32,7 @@ from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
@@ -39,6 +40,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -231,6 +233,7 @@ class Core:
                 now_ms=now_ms,
                 operator_token=settings.operator.token if settings.operator.console else "",
             ),
+            dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
             waits=Waits(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
@@ -245,6 +248,7 @@ class Core:
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
+            message_erasure=MessageErasure(database),
             approval=Approval(database, now_ms=now_ms),
             carrier_sending=carrier_sending,
             carrier_reports=CarrierReports(

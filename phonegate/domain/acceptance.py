@@ -48,6 +48,10 @@ class Asked(Departure, Sized, Protocol):
     def callback(self) -> Callback | None:
         """What is called with what becomes of it."""
 
+    @property
+    def client_id(self) -> str | None:
+        """What its sender's program calls it."""
+
 
 def new_message(
     sender: Principal, asked: Asked, timing: Timing, now: int, *, segments: int, **route: Any
@@ -76,6 +80,7 @@ def new_message(
         quiet_at=timing.quiet_at,
         key=sender.key_id,
         status_callback=asked.callback,
+        client_id=asked.client_id,
         **route,
     )
 

@@ -68,6 +68,8 @@ class Draft:
     """In ms."""
     callback: Callback | None = None
     """What is called with what becomes of it."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -189,6 +191,7 @@ class CarrierSending:
             send_at=draft.send_at,
             media_urls=draft.media_urls or None,
             callback=draft.callback,
+            client_id=draft.client_id,
         )
         of_phone: Keep[SendOutcome] | None = None
         if keep is not None:

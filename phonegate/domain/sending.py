@@ -52,6 +52,8 @@ class Outgoing:
     """The phone that must send it, which is online. It needs no `sim_selector` then."""
     callback: Callback | None = None
     """What is called with what becomes of it."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
     @property
     def is_plain(self) -> bool:
@@ -64,6 +66,7 @@ class Outgoing:
             and not self.media_urls
             and self.phone is None
             and self.callback is None
+            and self.client_id is None
         )
 
 

@@ -77,6 +77,8 @@ class _Fields:
     """The API key that sent it. None for the org's own secret."""
     status_callback: Callback | None = attrs.field(default=None, repr=False, metadata=ASKED)
     """What is called with what becomes of it, where its sender has asked for that."""
+    client_id: str | None = attrs.field(default=None, metadata=ASKED)
+    """What its sender's program calls it: the same for all recipients of one request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -254,6 +256,7 @@ class MessageView(NamedTuple):
     approval: Approval | None
     wanted_at: int | None
     key: str | None
+    client_id: str | None
 
     def __repr__(self) -> str:
         return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"

@@ -29,6 +29,7 @@ def value_of(name: str, at: int) -> Any:
         "status_callback": Callback(shape="kannel", url=f"https://a/{at}", mask=3, sign=b"%d" % at),
     }
     text = {"address", "body", "sim_selector", "sim", "reference", "callback_url", "key", "error"}
+    text |= {"client_id"}
     return given.get(name, f"text {at}" if name in text else at)
 
 
@@ -105,7 +106,7 @@ def test_a_repeat_asks_for_the_same_and_for_nothing_else() -> None:
     copy = message.again(created_at=5)
     same = {name for name in fields(NewMessage) if getattr(copy, name) == getattr(message, name)}
     asked = {"address", "body", "sim_selector", "provider", "media_urls", "priority", "expires_at"}
-    assert same == {*asked, "org", "quiet_at", "key", "segments"}
+    assert same == {*asked, "org", "quiet_at", "key", "segments", "client_id"}
     assert (copy.resend_of, copy.on_uncertain, copy.created_at) == (9, "hold", 5)
     callback = message.status_callback
     assert callback is not None
