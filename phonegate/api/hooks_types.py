@@ -16,7 +16,7 @@ from phonegate.domain.hook_template import MAX_TEMPLATE
 from phonegate.domain.hook_verification import MAX_HEADER, MAX_SECRET
 from phonegate.domain.hooks import MAX_NAME
 from phonegate.domain.json_path import MAX_PATH
-from phonegate.domain.ready_mappings import ReadyMapping
+from phonegate.domain.ready_mappings import READY_BY_NAME, ReadyMapping
 from phonegate.model.bounds import MAX_NUMBER
 from phonegate.model.hooks import (
     AnswerForm,
@@ -27,7 +27,7 @@ from phonegate.model.hooks import (
     VerificationKind,
 )
 from phonegate.model.times import iso
-from phonegate.typed_json.fields import Rule, field
+from phonegate.typed_json.fields import Rule, Wrong, field
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
 
 NONE: Final = "none"
@@ -43,10 +43,12 @@ MAX_CONDITION: Final = 2 * MAX_PATH
 
 @attrs.frozen
 class AnyJson(Rule):
-    """Any JSON: what a program would post."""
+    """Any JSON but null: what a program would post."""
 
     def read(self, value: object) -> object:
         """Returns the value."""
+        if value is None:
+            raise Wrong("must be what a program would post")
         return value
 
 
@@ -63,16 +65,14 @@ class HookMappingJson:
         private=True,
     )
     text: Annotated[str, Text(1, MAX_TEMPLATE)] = field(
-        "A template: paths in braces stand for what they lead to, {path | default:\"…\"} for "
+        'A template: paths in braces stand for what they lead to, {path | default:"…"} for '
         "that or else a text. {#alerts}…{/} is repeated for each item of a list, "
         '{#status == "firing"}…{/} stands where that holds, and {^…}…{/} where it does not.',
         example="{status | upper}: {alerts[*].annotations.summary}",
         private=True,
     )
     when: (
-        Annotated[
-            tuple[Annotated[str, Text(1, MAX_CONDITION)], ...], Several(0, MAX_CONDITIONS)
-        ]
+        Annotated[tuple[Annotated[str, Text(1, MAX_CONDITION)], ...], Several(0, MAX_CONDITIONS)]
         | None
     ) = field(
         "Conditions that must all hold, else nothing is sent: a path that leads to something, or "
@@ -108,7 +108,7 @@ class VerificationJson:
     closed: ClassVar[bool] = True
     """As of the mapping."""
 
-    kind: Annotated[str, OneOf(KINDS)] = field(
+    kind: Annotated[Literal["none"] | VerificationKind, OneOf(KINDS)] = field(
         "standard: signed by Standard Webhooks. zitadel: by ZITADEL-Signature. hmac: the hex "
         "HMAC-SHA256 of the body in a header. basic: a user and password. header: a fixed header. "
         "none: the URL is enough.",
@@ -168,7 +168,9 @@ class HookPatch:
     name: Annotated[str, Text(1, MAX_NAME, line=True)] | None = field(
         "What to call it.", default=None
     )
-    mapping: HookMappingJson | None = field("The whole mapping, in place of the one before.", default=None)
+    mapping: HookMappingJson | None = field(
+        "The whole mapping, in place of the one before.", default=None
+    )
     verification: VerificationJson | None = field(
         "In place of the one before; of the kind none: the URL is enough.", default=None
     )
@@ -309,11 +311,22 @@ class ReadyMappingState:
     title: str = field("The program.", example="Another program")
     about: str = field("When the program calls.", example="A program posts a number and a text.")
     steps: str = field("Where the URL is entered there.", example="Enter this address there.")
-    needs_recipient: bool = field("Whether to holds a number to replace by your own.", example=False)
+    needs_recipient: bool = field(
+        "Whether to holds a number to replace by your own.", example=False
+    )
     mapping: HookMappingState = field("The mapping.")
     verification: VerificationState = field("What fits the program. The secret comes from there.")
     secret_hint: str = field("Where the program has its secret.", example="")
     sample: Any = field("What the program posts.", example={"to": "+15553334444", "text": "Hi"})
+
+
+@attrs.frozen(kw_only=True)
+class ReadyQuery:
+    """Which ready-made mappings to show."""
+
+    name: Annotated[str, OneOf(tuple(READY_BY_NAME))] | None = field(
+        "Only this one.", default=None, example="json"
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -343,7 +356,7 @@ def verification_of(asked: VerificationJson | None) -> Verification | None:
     if asked is None or asked.kind == NONE:
         return None
     return Verification(
-        kind=asked.kind,  # type: ignore[arg-type] - its rule is made of the kinds
+        kind=asked.kind,
         secret=asked.secret,
         header=asked.header or None,
         timestamp_header=asked.timestamp_header or None,

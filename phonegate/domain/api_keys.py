@@ -157,7 +157,9 @@ class ApiKeys:
         return key
 
     async def revoke(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:
-        """Ends an API key at once with its webhooks and hooks, and cancels its messages that have not left.
+        """Ends an API key at once, and cancels its messages that have not left.
+
+        Its webhooks and hooks end with it.
 
         A long queue is cancelled in steps. If the gateway or the client stops meanwhile, the
         scheduler cancels the rest. So does another call.

@@ -1,7 +1,8 @@
 """Hooks of an org: made, shown, changed and removed, and found by the URL that a program calls."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
@@ -14,7 +15,14 @@ from phonegate.domain.hook_verification import require_verification
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.hooks import Hook, HookMapping, Outcome, Verification
 from phonegate.model.principal import Principal, allows, usable
-from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound, OrgFull
+from phonegate.model.refusals import (
+    BadInput,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    NotFound,
+    OrgFull,
+)
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -23,6 +31,9 @@ MAX_NAME: Final = 100
 
 PREFIX: Final = "pgh_"
 """How the token of a hook's URL begins, so that people and secret scanners know one."""
+
+MAX_DETAIL: Final = 300
+"""Characters that are kept of what was wrong with a call."""
 
 DISABLED: Final = "It was disabled by a person."
 
@@ -94,6 +105,8 @@ class Hooks:
         self._authentication = authentication
         self._now_ms = now_ms
         self._rate_limits = rate_limits
+        self._turns: set[tuple[int, bytes]] = set()
+        """The calls that are under way, each with what a repeat of it has too."""
 
     async def add(self, caller: Principal, new: NewHook) -> MadeHook:
         """Makes a hook.
@@ -163,27 +176,14 @@ class Hooks:
             NotFound: The org has no such hook.
         """
         _require_sender(caller)
-        if change.name is not None:
-            _require_name(change.name)
-        if change.mapping is not None:
-            read_mapping(change.mapping)
-        if change.verification is not None:
-            require_verification(change.verification)
+        _require_form(change)
         now = self._now_ms()
 
         def op(tx: Tables) -> Hook:
             old = _found(tx, caller.org, id)
-            columns: dict[str, Any] = _keep_or_take(tx, caller, old)
-            if change.name is not None:
-                columns["name"] = change.name
-            if change.mapping is not None:
-                columns["mapping"] = change.mapping
-            if change.verification is not None or change.unverified:
-                columns["verification"] = change.verification
-            if change.enabled is True:
-                columns |= {"disabled_at": None, "disabled_reason": None}
-                if old.key is not None and not tx.keys.exists(old.key):
-                    columns["key"] = caller.key_id
+            columns = {**_keep_or_take(tx, caller, old), **_changed_columns(change)}
+            if change.enabled and old.key is not None and not tx.keys.exists(old.key):
+                columns["key"] = caller.key_id
             elif change.enabled is False and old.disabled_at is None:
                 columns |= {"disabled_at": now, "disabled_reason": DISABLED}
             if columns:
@@ -245,9 +245,30 @@ class Hooks:
             raise NotFound("There is no hook at this address.")
         return KnownHook(hook=found, sender=sender_of(found, key))
 
+    @contextmanager
+    def turn(self, hook: Hook, mark: bytes) -> Iterator[None]:
+        """Holds off what a program posts again while its first call is under way.
+
+        Args:
+            hook: The hook.
+            mark: What the two calls have in common.
+
+        Raises:
+            Conflict: The first is under way.
+        """
+        turn = (hook.id, mark)
+        if turn in self._turns:
+            raise Conflict("The same call is being answered. Ask again later.")
+        self._turns.add(turn)
+        try:
+            yield
+        finally:
+            self._turns.discard(turn)
+
     async def note(self, hook: Hook, outcome: Outcome) -> None:
         """Notes what became of a call."""
         now = self._now_ms()
+        outcome = attrs.evolve(outcome, detail=outcome.detail[:MAX_DETAIL])
         await self._database.write(lambda tx: tx.hooks.note(hook.id, outcome, now))
 
 
@@ -261,6 +282,27 @@ def _require_name(name: str) -> None:
     if not (1 <= len(name) <= MAX_NAME and name.isprintable()):
         problem = f"must be 1 to {MAX_NAME} printable characters"
         raise BadInput(f"name {problem}.", [FieldProblem("name", problem)])
+
+
+def _require_form(change: HookChange) -> None:
+    if change.name is not None:
+        _require_name(change.name)
+    if change.mapping is not None:
+        read_mapping(change.mapping)
+    if change.verification is not None:
+        require_verification(change.verification)
+
+
+def _changed_columns(change: HookChange) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for name in ("name", "mapping"):
+        if (value := getattr(change, name)) is not None:
+            columns[name] = value
+    if change.verification is not None or change.unverified:
+        columns["verification"] = change.verification
+    if change.enabled:
+        columns |= {"disabled_at": None, "disabled_reason": None}
+    return columns
 
 
 def _require_key(tx: Tables, org: int, key: str) -> None:

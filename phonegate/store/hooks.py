@@ -153,10 +153,9 @@ def _written(column: str, value: Any) -> Any:
 def _hook(row: tuple[Any, ...]) -> Hook:
     id_, org, org_name, kind, detail = row[:5]
     columns = dict(zip(_COLUMNS, row[5:], strict=True))
-    mapping = json.loads(columns["mapping"])
-    columns["mapping"] = HookMapping(
-        **{name: tuple(one) if isinstance(one, list) else one for name, one in mapping.items()}
-    )
+    mapping: dict[str, Any] = json.loads(columns["mapping"])
+    mapping |= {name: tuple(mapping[name]) for name in ("to", "when")}
+    columns["mapping"] = HookMapping(**mapping)
     if columns["verification"] is not None:
         columns["verification"] = Verification(**json.loads(columns["verification"]))
     last = None if kind is None else Outcome(kind=kind, detail=detail or "")
