@@ -559,6 +559,12 @@ _CLIENT_IDS: Final = (
     """,
 )
 
+_ORG_OPTIONS: Final = (
+    # NULL: no country, and as many characters as `model.bounds` says.
+    "ALTER TABLE orgs ADD COLUMN default_country TEXT",
+    "ALTER TABLE orgs ADD COLUMN max_characters INTEGER",
+)
+
 _HOOKS: Final = (
     # Of the token that their URLs end with, the SHA-256. What verifies their calls is kept as it
     # was entered, since signatures are made with it.
@@ -600,6 +606,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     CONSOLE,
     _CALLBACKS,
     _CLIENT_IDS,
+    _ORG_OPTIONS,
     _HOOKS,
 )
 """Step n brings a file from version n to n + 1."""
