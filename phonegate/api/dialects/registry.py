@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects.generic import api as generic
+from phonegate.api.dialects.generic import textbee
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
 
@@ -12,5 +14,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
     Args:
         names: The dialects that are served.
     """
-    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {}
+    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
+    }
     return [one for name, found in endpoints.items() if name in names for one in found]

@@ -8,6 +8,7 @@ import attrs
 
 from phonegate.api.convert import CONVERTER, refusal
 from phonegate.api.dialect import Dialect, Given, Refusal, Worded
+from phonegate.api.dialects.generic import textbee_answers
 from phonegate.api.dialects.generic.answers import (
     PLAIN_MEDIA,
     SmsAccepted,
@@ -174,6 +175,9 @@ def _media_problem(index: int, url: str) -> FieldProblem | None:
 
 def refuse(refusal: Refusal) -> Worded:
     """Words an error as the client looks for it."""
+    if (refusal.endpoint or "").startswith("textbee_"):
+        body = textbee_answers.refused(refusal.detail)
+        return Worded(status=refusal.status, body=body, media=JSON_MEDIA)
     if wants_text(refusal.given, refusal.headers):
         return Worded(status=refusal.status, body=text_refused(refusal.detail), media=PLAIN_MEDIA)
     problems = [(one.field, one.problem) for one in refusal.problems]
@@ -200,7 +204,7 @@ DIALECT: Final = Dialect(
 
 GIVEN: Final = Given(type=Sms, read=read_given)
 
-_ERRORS: Final = (
+SEND_ERRORS: Final = (
     "unknown_sim",
     "idempotency_key_reused",
     "conflict",
@@ -218,9 +222,10 @@ _ANSWER: Final = (
 def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> Endpoint:
     settled: dict[str, Any] = {
         "scope": "send",
-        "group": "generic",
+        "group": f"dialect: {DIALECT.name}",
+        "listed": False,
         "answer": SmsAccepted,
-        "error_codes": _ERRORS,
+        "error_codes": SEND_ERRORS,
         "idempotent": True,
         "dialect": DIALECT,
         "given": GIVEN,
@@ -242,12 +247,13 @@ ENDPOINTS: Final = (
         "Send an SMS by a link",
         description="For programs that know nothing but an address to open. It takes an API key "
         "alone whose only scope is send, in a header or as `key`. A browser that opens it ahead "
-        "of a click, and pages of other sites, send nothing.",
+        "of a click, and pages of other sites, send nothing. With `responsetype=text` the "
+        "answer is a line, such as `OK; ID=7` or `ERROR: to is required.`",
         examples=(
             Example(
-                title="a text by GET, answered by a line of text",
-                path="/sms?key=YOUR_API_KEY&to=%2B15553334444&text=Backup+failed&responsetype=text",
-                answer="OK; ID=7",
+                title="a link",
+                path="/sms?key=YOUR_API_KEY&to=%2B15553334444&text=Backup+failed",
+                answer=_ANSWER,
             ),
         ),
         media=PLAIN_MEDIA,

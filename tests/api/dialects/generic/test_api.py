@@ -163,7 +163,7 @@ async def test_what_stands_beside_the_text_counts(web: Web) -> None:
     assert len(found) == 2
     for message in found:
         assert (message.sim_selector, message.priority) == ("1", 1)
-        assert (message.send_at, message.expires_at) == (NOW + 60_000, NOW + 120_000)
+        assert (message.held_until, message.expires_at) == (NOW + 60_000, NOW + 120_000)
 
 
 async def test_a_sender_that_is_a_name_leaves_the_choice(web: Web) -> None:

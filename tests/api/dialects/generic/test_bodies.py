@@ -144,7 +144,7 @@ def test_what_would_be_missed_is_named(fields: dict[str, Any], wrong: list[str])
 
 
 def test_what_is_not_needed_may_be_anything() -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "to": "1",
         "message": "x",
         "body": {"html": "y"},
