@@ -31,33 +31,14 @@ from phonegate.http.login import Login
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.bounds import MAX_LABEL, MAX_MEDIA, MAX_RECEIVED
 from phonegate.model.refusals import FieldProblem
-from phonegate.typed_json.fields import Rule, Wrong, field
+from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import Text, Whole
-
-PRIORITIES: Final = {"low": -1, "normal": 0, "high": 1}
-"""What programs write in words."""
 
 _MEDIA: Final = WebAddress()
 
 
-@attrs.frozen
-class Priority(Rule):
-    """A whole number from -128 to 127, or a word."""
-
-    def read(self, value: object) -> int:
-        """Returns the number."""
-        if isinstance(value, str) and (found := PRIORITIES.get(value.strip().lower())) is not None:
-            return found
-        return Whole(-128, 127).read(value)
-
-    def read_text(self, text: str) -> int:
-        """Reads the same from a parameter."""
-        word = text.strip().lower()
-        return PRIORITIES[word] if word in PRIORITIES else Whole(-128, 127).read_text(word)
-
-
 @attrs.frozen(kw_only=True)
-class Sms:
+class GenericSms:
     """An SMS as programs ask for it. Names are compared without regard to case and marks."""
 
     to: tuple[str, ...] = field(
@@ -66,15 +47,15 @@ class Sms:
         "`receiver`, `destination`, `msisdn`, and all of them with an s.",
         example=["+15553334444"],
     )
-    text: Annotated[str, Text(1, MAX_RECEIVED)] = field(
+    text: Annotated[str, Text(1, MAX_RECEIVED)] | None = field(
         "The text, up to 255 segments. Also `message`, `msg`, `content`, `body`; the first of "
         "`message`, `text`, `msg`, `content`, `body` that is not empty counts.",
-        default="",
+        default=None,
         example="Backup failed",
         private=True,
     )
-    title: Annotated[str, Text(1, MAX_RECEIVED)] = field(
-        "Stands before the text, in a line of its own. Also `subject`.", default="", private=True
+    title: Annotated[str, Text(1, MAX_RECEIVED)] | None = field(
+        "Stands before the text, in a line of its own. Also `subject`.", default=None, private=True
     )
     from_: Annotated[str, Text(1, MAX_LABEL)] | None = field(
         "The number that sends: of a SIM of the org, or of an assistant. A name leaves the choice "
@@ -93,7 +74,7 @@ class Sms:
         "Also `date`.",
         default=None,
     )
-    priority: Annotated[int, Priority()] = field(
+    priority: Annotated[int, Whole(-128, 127)] = field(
         "Higher ones leave first: -128 to 127, or low, normal, high.", default=0
     )
     media_urls: tuple[str, ...] = field(
@@ -113,7 +94,7 @@ async def wanted_of(call: Call) -> list[Wanted]:
     Raises:
         BadInput: Something is wrong in it. All of it is named.
     """
-    sms: Sms = call.body
+    sms: GenericSms = call.body
     wrong = [problem for url in enumerate(sms.media_urls) if (problem := _media_problem(*url))]
     if len(sms.media_urls) > MAX_MEDIA:
         wrong.append(
@@ -124,7 +105,7 @@ async def wanted_of(call: Call) -> list[Wanted]:
     sim = sms.sim or ""
     slot = int(sim) if is_slot(sim) else None
     sender = sms.from_ or (sim if slot is None else "") or None
-    text = "\n".join(filter(None, (sms.title.strip(), sms.text)))
+    text = "\n".join(filter(None, ((sms.title or "").strip(), sms.text)))
     return [
         Wanted(
             to=to,
@@ -202,7 +183,7 @@ DIALECT: Final = Dialect(
     refuse=refuse,
 )
 
-GIVEN: Final = Given(type=Sms, read=read_given)
+GIVEN: Final = Given(type=GenericSms, read=read_given)
 
 SEND_ERRORS: Final = (
     "unknown_sim",

@@ -18,6 +18,7 @@ from phonegate.api.convert import refusal
 from phonegate.api.dialects.generic.names import (
     KEY,
     LISTS,
+    PRIORITY,
     SEND_AT,
     SENDER,
     TEXT,
@@ -45,6 +46,9 @@ ESCAPING: Final = (
     "A text within JSON needs its quotes and backslashes escaped. Where a program can't do that, "
     "have it send a form."
 )
+
+PRIORITIES: Final = {"low": "-1", "normal": "0", "high": "1"}
+"""What programs write in words."""
 
 _NO_TEXT: Final = "must be text"
 _NO_LIST: Final = "must be text, a number, or a list of them"
@@ -82,9 +86,11 @@ def read_given(
     for part in (USER, KEY):
         asked.pop(part, None)
     # Some declare a form of parts without sending any.
-    if not body.strip():
-        return asked
-    return {**asked, **_of_body(body, headers, asked)}
+    found = {**asked, **_of_body(body, headers, asked)} if body.strip() else asked
+    if PRIORITY in found:
+        word = found[PRIORITY][0].strip().lower()
+        found[PRIORITY] = (PRIORITIES.get(word, word),)
+    return found
 
 
 def _of_body(

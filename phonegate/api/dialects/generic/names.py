@@ -17,6 +17,7 @@ TEXT: Final = "text"
 TITLE: Final = "title"
 SENDER: Final = "from"
 SEND_AT: Final = "send_at"
+PRIORITY: Final = "priority"
 USER: Final = "user"
 KEY: Final = "key"
 FORMAT: Final = "format"
@@ -74,7 +75,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "sim": ("sim", "simslot"),
         "ttl": ("ttl",),
         SEND_AT: ("sendat", "date", "scheduledat", "scheduleat"),
-        "priority": ("priority",),
+        PRIORITY: ("priority",),
         "media_urls": ("mediaurls", "mediaurl", "media"),
         FORMAT: ("format", "responsetype"),
         USER: _plain_names(ORG_PARAMETERS),

@@ -6,9 +6,9 @@ from typing import Any, Final
 from phonegate.api.dialects.generic.api import DIALECT, GIVEN, SEND_ERRORS, wanted_of
 from phonegate.api.dialects.generic.textbee_answers import (
     ANY_DEVICE,
-    BatchAnswer,
-    DevicesAnswer,
-    ReceivedAnswer,
+    TextbeeBatchAnswer,
+    TextbeeDevicesAnswer,
+    TextbeeReceivedAnswer,
     accepted,
     devices,
     received,
@@ -78,12 +78,12 @@ ENDPOINTS: Final = (
         "/{id}/sendSMS",
         scope="send",
         summary="Send an SMS as by textbee",
-        description="For programs of textbee's users. Their base address is the gateway's own, with "
-        "or without /api/v1. Whatever device the path names, any phone of the org sends; a number "
-        "as `from` chooses a SIM.",
+        description="For programs of textbee's users. Their base address is the gateway's own, "
+        "with or without /api/v1. Whatever device the path names, any phone of the org sends; a "
+        "number as `from` chooses a SIM.",
         given=GIVEN,
         sends=True,
-        answer=BatchAnswer,
+        answer=TextbeeBatchAnswer,
         statuses=(201,),
         error_codes=SEND_ERRORS,
         idempotent=True,
@@ -107,7 +107,7 @@ ENDPOINTS: Final = (
         scope="any",
         summary="List devices as by textbee",
         description="One device, `any`, which stands for all phones of the org.",
-        answer=DevicesAnswer,
+        answer=TextbeeDevicesAnswer,
         examples=(
             Example(
                 title="the one device",
@@ -127,7 +127,7 @@ ENDPOINTS: Final = (
         scope="read",
         summary="List received SMS as by textbee",
         description=f"The newest {RECEIVED} of all phones.",
-        answer=ReceivedAnswer,
+        answer=TextbeeReceivedAnswer,
         examples=(
             Example(
                 title="what came in",

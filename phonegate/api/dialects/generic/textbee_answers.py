@@ -22,7 +22,7 @@ QUEUED: Final = "SMS added to queue for processing"
 
 
 @attrs.frozen(kw_only=True)
-class Batch:
+class TextbeeBatch:
     """What became of an SMS to one or more recipients."""
 
     success: bool = field("Always true.", default=True, example=True)
@@ -32,14 +32,14 @@ class Batch:
 
 
 @attrs.frozen(kw_only=True)
-class BatchAnswer:
+class TextbeeBatchAnswer:
     """The answer to a send."""
 
-    data: Batch = field("What became of it.")
+    data: TextbeeBatch = field("What became of it.")
 
 
 @attrs.frozen(kw_only=True)
-class Device:
+class TextbeeDevice:
     """A device as textbee lists it."""
 
     _id: str = field("What to name in the path.", default=ANY_DEVICE, example=ANY_DEVICE)
@@ -49,14 +49,14 @@ class Device:
 
 
 @attrs.frozen(kw_only=True)
-class DevicesAnswer:
+class TextbeeDevicesAnswer:
     """All devices, which is one."""
 
-    data: tuple[Device, ...] = field("The devices.")
+    data: tuple[TextbeeDevice, ...] = field("The devices.")
 
 
 @attrs.frozen(kw_only=True)
-class ReceivedSms:
+class TextbeeReceived:
     """A received SMS as textbee shows it."""
 
     _id: str = field("Its ticket.", example="5")
@@ -68,21 +68,21 @@ class ReceivedSms:
 
 
 @attrs.frozen(kw_only=True)
-class ReceivedAnswer:
+class TextbeeReceivedAnswer:
     """The newest received SMS."""
 
-    data: tuple[ReceivedSms, ...] = field("The newest first.")
+    data: tuple[TextbeeReceived, ...] = field("The newest first.")
 
 
-def devices(*, online: bool) -> DevicesAnswer:
+def devices(*, online: bool) -> TextbeeDevicesAnswer:
     """Returns the list of devices."""
-    return DevicesAnswer(data=(Device(status="online" if online else "offline"),))
+    return TextbeeDevicesAnswer(data=(TextbeeDevice(status="online" if online else "offline"),))
 
 
 def received(views: Sequence[MessageView]) -> bytes:
     """Returns received messages, the newest first."""
     shown = tuple(
-        ReceivedSms(
+        TextbeeReceived(
             id=str(view.id),
             sender=view.address,
             message=view.body,
@@ -90,13 +90,13 @@ def received(views: Sequence[MessageView]) -> bytes:
         )
         for view in reversed(views)
     )
-    return CONVERTER.encode(ReceivedAnswer(data=shown))
+    return CONVERTER.encode(TextbeeReceivedAnswer(data=shown))
 
 
 def accepted(ids: Sequence[int]) -> bytes:
     """Returns the answer to an SMS that was accepted for these tickets."""
-    batch = Batch(smsBatchId=str(ids[0]), recipientCount=len(ids))
-    return CONVERTER.encode(BatchAnswer(data=batch))
+    batch = TextbeeBatch(smsBatchId=str(ids[0]), recipientCount=len(ids))
+    return CONVERTER.encode(TextbeeBatchAnswer(data=batch))
 
 
 def refused(detail: str) -> bytes:
