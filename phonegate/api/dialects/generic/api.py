@@ -77,8 +77,8 @@ class GenericSms:
     priority: Annotated[int, Whole(-128, 127)] = field(
         "Higher ones leave first: -128 to 127, or low, normal, high.", default=0
     )
-    media_urls: tuple[str, ...] = field(
-        "Media for an MMS: up to 10 http or https URLs.", default=(), private=True
+    media_urls: tuple[str, ...] | None = field(
+        "Media for an MMS: up to 10 http or https URLs.", default=None, private=True
     )
     format: Annotated[str, Text(0, MAX_LABEL)] | None = field(
         "`text`: the answer is a line of text, also by `responsetype=text` or by an `Accept` that "
@@ -95,10 +95,11 @@ async def wanted_of(call: Call) -> list[Wanted]:
         BadInput: Something is wrong in it. All of it is named.
     """
     sms: GenericSms = call.body
-    wrong = [problem for url in enumerate(sms.media_urls) if (problem := _media_problem(*url))]
-    if len(sms.media_urls) > MAX_MEDIA:
+    media = sms.media_urls or ()
+    wrong = [problem for url in enumerate(media) if (problem := _media_problem(*url))]
+    if len(media) > MAX_MEDIA:
         wrong.append(
-            FieldProblem("media_urls", f"holds {len(sms.media_urls)}, at most {MAX_MEDIA} are sent")
+            FieldProblem("media_urls", f"holds {len(media)}, at most {MAX_MEDIA} are sent")
         )
     if wrong:
         raise refusal(tuple(wrong))
@@ -115,7 +116,7 @@ async def wanted_of(call: Call) -> list[Wanted]:
             send_at=sms.send_at,
             ttl_s=sms.ttl,
             priority=sms.priority,
-            media_urls=sms.media_urls,
+            media_urls=media,
         )
         for to in await recipients(call, sms.to)
     ]
@@ -171,14 +172,12 @@ def refuse(refusal: Refusal) -> Worded:
 DIALECT: Final = Dialect(
     name="generic",
     title="Generic SMS",
-    text="For programs that let you write the address and the names of its parameters: Home "
-    "Assistant, Keycloak, ERPNext, WordPress, LibreNMS, Traccar, RapidPro, authentik, Zabbix and "
-    "whatever speaks of an *HTTP SMS gateway*. An SMS may stand in the query, in a form, in JSON, "
-    "or be a plain text with the number in the query, under nearly any names. Credentials: "
-    "`Authorization: Basic` with `ORG:SECRET` or `anything:KEY`, `Authorization: Bearer KEY`, "
-    "`X-API-Key`, or the parameters `user` and `password`, `key`, `token`, `api_key` or "
-    "`access_token`. **By GET, and with a secret in the address, it takes an API key alone whose "
-    "only scope is send.**",
+    text="For programs that let you write the address and the names of its parameters, or speak "
+    "of an *HTTP SMS gateway*: Home Assistant, Keycloak, ERPNext, WordPress, LibreNMS, Traccar, "
+    "RapidPro, authentik, Zabbix; and for the *SMSGateway* of Uptime Kuma and programs of textbee. "
+    "An SMS may stand in the query, in a form, in JSON, or be a plain text with the number in the "
+    "query.",
+    addresses=("/sms", ""),
     login=Login(headers=("x-api-key",), org_names=ORG_PARAMETERS, secret_names=KEY_PARAMETERS),
     refuse=refuse,
 )
@@ -211,6 +210,7 @@ def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> E
         "dialect": DIALECT,
         "given": GIVEN,
         "sends": True,
+        "fast_path": True,
         "handler": send_sms,
     }
     return Endpoint(name=name, method=method, paths=(path,), summary=summary, **{**settled, **more})
@@ -227,7 +227,8 @@ ENDPOINTS: Final = (
         "/sms",
         "Send an SMS by a link",
         description="For programs that know nothing but an address to open. It takes an API key "
-        "alone whose only scope is send, in a header or as `key`. A browser that opens it ahead "
+        "alone whose only scope is send: in a header, as `key`, `token`, `api_key` or "
+        "`access_token`, or as `password` beside any `user`. A browser that opens it ahead "
         "of a click, and pages of other sites, send nothing. With `responsetype=text` the "
         "answer is a line, such as `OK; ID=7` or `ERROR: to is required.`",
         examples=(
