@@ -122,6 +122,10 @@ MIN_TOKEN = 20
 """Fewest characters of the operator's token: guesses at it are not counted."""
 
 
+def _binds(values: tuple[str, ...]) -> str | None:
+    return _bind(values) if values else None
+
+
 def _one_bind(value: str) -> str | None:
     return _bind((value,)) if value else None
 
@@ -212,6 +216,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "http.peer_timeout_s": _SECONDS,
         "http.max_connections": _between(1, 1_000_000),
         "http.drain_s": _between(0, _DAY_S),
+        "stand_in.bind": _binds,
         "database.path": _filled,
         "database.readers": _between(1, 64),
         "delivery.max_attempts": _between(1, 1_000),
