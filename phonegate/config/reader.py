@@ -317,12 +317,16 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
 
 
 def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
-    """Yields the faults of addresses to listen on that each are right by themselves."""
+    """Yields the faults of addresses to listen on, and of what a stand-in needs besides."""
     stand_in = settings.stand_in
     if stand_in.enabled and not stand_in.bind and not settings.tls.certificate:
         problem = "is needed as well, because stand_in.enabled is true and [tls] is empty"
         source = given["stand_in.enabled"].source
         yield Fault(key="stand_in.bind", source=source, problem=problem)
+    if stand_in.enabled and "twilio" not in settings.dialects.enabled:
+        problem = "must have twilio, which is what stand_in.enabled serves"
+        source = given["dialects.enabled"].source
+        yield Fault(key="dialects.enabled", source=source, problem=problem)
     for key, binds, others in (
         ("http.bind", settings.http.bind, ()),
         ("stand_in.bind", stand_in.bind, settings.http.bind if stand_in.enabled else ()),

@@ -198,6 +198,10 @@ def test_tls_pair_may_come_from_two_sources() -> None:
         ('[stand_in]\nenabled = true\nbind = ["0.0.0.0:443"]', []),
         ('[stand_in]\nenabled = true\n[tls]\ncertificate = "c"\nkey = "k"', []),
         ('[stand_in]\nbind = ["nothing"]', ["stand_in.bind "]),
+        (
+            '[stand_in]\nenabled = true\nbind = ["x:443"]\n[dialects]\nenabled = ["generic"]',
+            ["dialects.enabled "],
+        ),
         ('[stand_in]\nbind = ["x:443", "x:443", "x:0", "x:0"]', ["stand_in.bind "]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nenabled = true\nbind = ["x:443"]', ["stand_in."]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nbind = ["x:443"]', []),
