@@ -78,6 +78,9 @@ class Dialect:
     """What people call it."""
     text: str
     """What it serves and for whom, in Markdown."""
+    addresses: tuple[str, ...] = ()
+    """The paths that are entered in the settings of programs, without the gateway's address. An
+    empty one is that address itself."""
     login: Login
     """Where its clients show who they are."""
     refuse: Callable[[Refusal], Worded]
