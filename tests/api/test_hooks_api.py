@@ -21,9 +21,10 @@ async def call(web: Web, method: str, path: str = "", body: Any = None, **how: A
 
 
 async def make(web: Web, **fields: Any) -> dict[str, Any]:
-    how = {"headers": fields.pop("headers")} if "headers" in fields else {}
-    secret = {"secret": None} if how else {}
-    reply = await call(web, "POST", body=NEW | fields, **how, **secret)
+    how: dict[str, Any] = {}
+    if "headers" in fields:
+        how = {"headers": fields.pop("headers"), "secret": None}
+    reply = await call(web, "POST", body=NEW | fields, **how)
     assert reply.status == 201, reply.data
     made: dict[str, Any] = reply.json
     return made
