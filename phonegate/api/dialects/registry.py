@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects import hooks
 from phonegate.api.dialects.generic import api as generic
 from phonegate.api.dialects.generic import textbee
 from phonegate.api.endpoint import Endpoint
@@ -15,6 +16,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         names: The dialects that are served.
     """
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "hooks": hooks.ENDPOINTS,
         "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
     }
     return [one for name, found in endpoints.items() if name in names for one in found]
