@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects.twilio import endpoints as twilio
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
 
@@ -12,5 +13,5 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
     Args:
         names: The dialects that are served.
     """
-    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {}
+    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {"twilio": twilio.ENDPOINTS}
     return [one for name, found in endpoints.items() if name in names for one in found]
