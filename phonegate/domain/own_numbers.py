@@ -62,8 +62,8 @@ class Target:
     """Empty: nowhere. None: where it leads now."""
     method: Method | None = None
     """None: as it is called now."""
-    signing_state: bytes = attrs.field(repr=False)
-    """Signs the calls: a state of `http/hmac_state.py`."""
+    signing_state: bytes | None = attrs.field(repr=False)
+    """Signs the calls: a state of `http/hmac_state.py`. None: the secret of the webhook does."""
 
 
 class OwnNumbers:

@@ -8,6 +8,8 @@ from phonegate.api.dialect import Dialect
 from phonegate.api.dialects.twilio.errors import refuse
 from phonegate.api.dialects.twilio.resources import BASE
 from phonegate.api.endpoint import Answer, Call
+from phonegate.domain.credentials import is_key_like
+from phonegate.http.hmac_state import state_of
 from phonegate.http.login import Login, find_login
 from phonegate.http.problem import JSON_MEDIA
 from phonegate.model.refusals import NotFound
@@ -26,6 +28,9 @@ TWILIO: Final = Dialect(
 )
 
 SUFFIX: Final = ".json"
+
+LONG_SECRET: Final = 32
+"""Characters of a SecretKey that is likely a random one, as Twilio's own tokens are."""
 
 
 def require_account(call: Call) -> int:
@@ -49,9 +54,14 @@ def sid_of(call: Call, name: str = "sid") -> str:
     return call.path[name].removesuffix(SUFFIX)
 
 
-def token_of(call: Call) -> str:
-    """Returns the token by which a request was let in: what Twilio calls the auth token."""
-    return find_login(TWILIO.login, call.request.headers).credential or ""
+def signing_state(call: Call) -> bytes | None:
+    """Returns what signs calls as the token of a request does, which its client checks them by.
+
+    None for a short SecretKey, which is likely one that a person has chosen: from what is stored it
+    could be guessed, and quicker than from its slow hash. An API key can't be.
+    """
+    token = find_login(TWILIO.login, call.request.headers).credential or ""
+    return state_of(token.encode()) if is_key_like(token) or len(token) >= LONG_SECRET else None
 
 
 def written(content: Mapping[str, Any], status: int = 200) -> Answer:

@@ -10,13 +10,12 @@ import attrs
 from phonegate.api.convert import refusal
 from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
 from phonegate.api.dialects.twilio import resources
-from phonegate.api.dialects.twilio.account import TWILIO, require_account, token_of, written
+from phonegate.api.dialects.twilio.account import TWILIO, require_account, signing_state, written
 from phonegate.api.dialects.twilio.errors import CHANNELS
 from phonegate.api.dialects.twilio.fields import TwilioMessage
 from phonegate.api.endpoint import Answer, Call
 from phonegate.api.messages_types import MAX_AHEAD_MS
 from phonegate.api.rules import WebAddress
-from phonegate.http.hmac_state import state_of
 from phonegate.http.refusals import FIRST_ERROR
 from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Message
@@ -103,7 +102,7 @@ def _callback(call: Call, asked: TwilioMessage) -> Callback | None:
     return Callback(
         shape="twilio",
         url=asked.StatusCallback,
-        sign=state_of(token_of(call).encode()),
+        sign=signing_state(call),
         field="StatusCallback",
     )
 

@@ -14,7 +14,7 @@ from phonegate.api.dialect import Refusal, Worded
 from phonegate.http.problem import JSON_MEDIA
 
 MAX_BODY: Final = 1_600
-"""Characters of a text. Twilio's clients split longer ones themselves, or are told by 21617."""
+"""Characters of a text. Twilio's clients split longer ones themselves, or expect 21617."""
 
 UPDATE: Final = "twilio_update_message"
 """The endpoint that cancels or redacts a message."""

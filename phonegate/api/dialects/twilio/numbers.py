@@ -9,7 +9,7 @@ from phonegate.api.dialects.twilio.account import (
     SUFFIX,
     require_account,
     sid_of,
-    token_of,
+    signing_state,
     written,
 )
 from phonegate.api.dialects.twilio.fields import MAX_ADDRESS, TwilioNumberChange, TwilioNumberList
@@ -17,7 +17,6 @@ from phonegate.api.dialects.twilio.paging import Place, page
 from phonegate.api.endpoint import Answer, Call
 from phonegate.api.errors import FieldsRefused
 from phonegate.domain.own_numbers import OwnNumber, Target, direct
-from phonegate.http.hmac_state import state_of
 from phonegate.model.callbacks import Method
 from phonegate.model.refusals import AddressRefused, BadInput, FieldProblem, NotFound
 from phonegate.model.twilio_ids import number_sid
@@ -62,12 +61,12 @@ async def update(call: Call) -> Answer:
     org = require_account(call)
     asked: TwilioNumberChange = call.body
     own = await _number(call, org)
-    signing_state = state_of(token_of(call).encode())
+    signs = signing_state(call)
     for field, urls, method, is_received in (
         ("SmsUrl", asked.SmsUrl, asked.SmsMethod, True),
         ("StatusCallback", asked.StatusCallback, asked.StatusCallbackMethod, False),
     ):
-        target = _target(field, urls, method, signing_state)
+        target = _target(field, urls, method, signs)
         if target is None:
             continue
         try:
@@ -86,7 +85,7 @@ async def update(call: Call) -> Answer:
 
 
 def _target(
-    field: str, urls: Sequence[str] | None, method: Method | None, signing_state: bytes
+    field: str, urls: Sequence[str] | None, method: Method | None, signs: bytes | None
 ) -> Target | None:
     """Returns where an address is to lead. None where the request does not say."""
     url = urls[0].strip() if urls else None
@@ -94,7 +93,7 @@ def _target(
         raise refusal((FieldProblem(field, f"has more than {MAX_ADDRESS} characters"),))
     if url is None and method is None:
         return None
-    return Target(url=url, method=method, signing_state=signing_state)
+    return Target(url=url, method=method, signing_state=signs)
 
 
 def _fits(own: OwnNumber, asked: TwilioNumberList) -> bool:

@@ -159,12 +159,22 @@ async def test_the_secret_goes_with_either_name(site: Web, user: str) -> None:
 
 async def test_a_callback_is_signed_by_the_token_of_the_request(site: Web) -> None:
     url = "http://192.168.1.5/cb?x=1"
-    assert (await create(site, StatusCallback=url)).status == 201
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "x", "scopes": ["send"]})
+    key = made.json["key"]
+    assert (await create(site, token=key, StatusCallback=url)).status == 201
     stored = await site.database.read(lambda tx: tx.messages.find(1, 1))
     assert stored is not None
     assert stored.status_callback is not None
     assert stored.status_callback.url == url
-    assert stored.status_callback.sign == hmac_state.state_of(SECRET.encode())
+    assert stored.status_callback.sign == hmac_state.state_of(key.encode())
+
+
+async def test_a_secret_that_could_be_guessed_signs_nothing(site: Web) -> None:
+    assert (await create(site, StatusCallback="http://192.168.1.5/cb")).status == 201
+    stored = await site.database.read(lambda tx: tx.messages.find(1, 1))
+    assert stored is not None
+    assert stored.status_callback is not None
+    assert stored.status_callback.sign is None
 
 
 async def test_a_repeat_is_answered_with_its_text_which_is_not_kept(site: Web) -> None:

@@ -5,7 +5,7 @@ import pytest
 from phonegate.http import hmac_state
 from phonegate.model.twilio_ids import number_sid
 from phonegate.model.webhooks import Webhook
-from tests.api.conftest import ORG, SECRET, Reply, Web
+from tests.api.conftest import ORG, Reply, Web
 from tests.api.dialects.twilio.calls import NUMBER, call, online
 
 URL = "http://192.168.1.5/sms?a=1"
@@ -66,11 +66,14 @@ async def test_a_number_is_found(site: Web, query: str, count: int) -> None:
 
 
 async def test_an_address_for_received_messages_is_a_webhook(site: Web) -> None:
-    reply = await update(site, SmsUrl=URL)
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "x"})
+    key = made.json["key"]
+    path = f"IncomingPhoneNumbers/{number_sid(1, NUMBER)}.json"
+    reply = await call(site, "POST", path, {"SmsUrl": URL}, token=key)
     assert (reply.status, reply.json["sms_url"], reply.json["sms_method"]) == (200, URL, "POST")
     (hook,) = await hooks(site)
     assert (hook.shape, hook.sim, hook.events) == ("twilio", NUMBER, ("message.received",))
-    assert hook.signing_state == hmac_state.state_of(SECRET.encode())
+    assert hook.signing_state == hmac_state.state_of(key.encode())
     changed = await update(site, SmsUrl="http://192.168.1.5/other", SmsMethod="GET")
     assert (changed.json["sms_url"], changed.json["sms_method"]) == (
         "http://192.168.1.5/other",
