@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects.generic import api as generic
+from phonegate.api.dialects.generic import textbee
 from phonegate.api.dialects.twilio import endpoints as twilio
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
@@ -13,5 +15,8 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
     Args:
         names: The dialects that are served.
     """
-    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {"twilio": twilio.ENDPOINTS}
+    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
+        "twilio": twilio.ENDPOINTS,
+    }
     return [one for name, found in endpoints.items() if name in names for one in found]

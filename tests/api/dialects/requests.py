@@ -54,6 +54,12 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
         path=f"{ACCOUNT}/Messages.json",
         form={"To": to, "MessagingServiceSid": f"MG{'0' * 32}", "Body": "hi"},
     ),
+    "generic_send_by_get": lambda to: Asked(path="/sms", query={"to": to, "text": "x"}),
+    "generic_send": lambda to: Asked(path="/sms", form={"number": to, "message": "x"}),
+    "uptime_kuma_send": lambda to: Asked(path="/api/v1/sms/send", json={"to": to, "body": "x"}),
+    "textbee_send": lambda to: Asked(
+        path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
+    ),
 }
 """By name of the endpoint: asks to send a text to a number."""
 
