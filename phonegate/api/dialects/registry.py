@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects import hooks
 from phonegate.api.dialects.generic import api as generic
 from phonegate.api.dialects.generic import textbee
 from phonegate.api.dialects.twilio import endpoints as twilio
@@ -16,6 +17,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         names: The dialects that are served.
     """
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "hooks": hooks.ENDPOINTS,
         "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
         "twilio": twilio.ENDPOINTS,
     }
