@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from phonegate.api.dialects import hooks
 from phonegate.api.dialects.generic import api as generic
 from phonegate.api.dialects.generic import textbee
+from phonegate.api.dialects.twilio import endpoints as twilio
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
 
@@ -18,5 +19,6 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
         "hooks": hooks.ENDPOINTS,
         "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
+        "twilio": twilio.ENDPOINTS,
     }
     return [one for name, found in endpoints.items() if name in names for one in found]
