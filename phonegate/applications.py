@@ -52,7 +52,8 @@ def main_app(
         public_url=settings.http.public_url,
         find_authority=lambda: own_authority(settings).authority,
     )
-    pipeline.complete(build_table(*of_operator, *pages))
+    dialects = settings.dialects.enabled
+    pipeline.complete(build_table(*of_operator, *pages, dialects=dialects))
     return build_whole_app(
         core.services,
         settings.http,
@@ -60,6 +61,7 @@ def main_app(
         assets,
         own_certificate=is_in_use(settings, own_authority(settings)),
         inner=inner,
+        dialects=dialects,
     )
 
 

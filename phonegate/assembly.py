@@ -32,6 +32,7 @@ from phonegate.domain.carrier_timings import CarrierTimings
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
@@ -39,6 +40,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -173,8 +175,18 @@ class Core:
             online_phones=switchboard.online_phones,
             timings=timings.scheduler,
         )
+        own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
+        webhook_guard = Guard(
+            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS, ALLOW),
+            own_ports=own_ports,
+        )
+        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         acceptance = Acceptance(
-            database, rate_limits, now_ms=now_ms, default_ttl_s=delivery.default_ttl_s
+            database,
+            rate_limits,
+            now_ms=now_ms,
+            check_url=webhook_urls.check,
+            default_ttl_s=delivery.default_ttl_s,
         )
         sending = Sending(database, switchboard, acceptance, on_uncertain=delivery.on_uncertain)
         carrier_sending = CarrierSending(
@@ -189,7 +201,6 @@ class Core:
             database, accounts.orgs, accounts.keys, sending, switchboard, now_ms=now_ms
         )
         media = Media(database)
-        own_ports = {parse_bind(bind)[1] for bind in (settings.operator.bind,) if bind}
         guard = Guard(
             rules=lambda: _outgoing(
                 settings.media, accounts, "[media] private_networks", "[media] allow"
@@ -197,10 +208,6 @@ class Core:
             own_ports=own_ports,
         )
         source = MediaSource(media, guard, public_url=settings.http.public_url)
-        webhook_guard = Guard(
-            rules=lambda: _outgoing(settings.webhooks, accounts, PRIVATE_NETWORKS, ALLOW),
-            own_ports=own_ports,
-        )
         own_urls = [settings.http.public_url] if settings.http.public_url else []
         webhooks = WebhookService(
             database,
@@ -216,7 +223,6 @@ class Core:
             now_ms=now_ms,
             keep_ms=kept_ms(settings.events.keep_hours, settings.retention.messages_days),
         )
-        webhook_urls = WebhookUrls(guard=webhook_guard, public_url=settings.http.public_url)
         simulated = SimulatedPhones(accounts, admission, phones)
         services = Services(
             accounts=accounts,
@@ -227,6 +233,7 @@ class Core:
                 now_ms=now_ms,
                 operator_token=settings.operator.token if settings.operator.console else "",
             ),
+            dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
             waits=Waits(database),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
@@ -241,6 +248,7 @@ class Core:
             media=media,
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
+            message_erasure=MessageErasure(database),
             approval=Approval(database, now_ms=now_ms),
             carrier_sending=carrier_sending,
             carrier_reports=CarrierReports(

@@ -31,7 +31,7 @@ from phonegate.api.openapi.routes import build_openapi
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.reply import NO_LENGTH, Reply, render
 from phonegate.api.services import Services
-from phonegate.api.table import build_table
+from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings
 from phonegate.domain.client_network import client_network
 from phonegate.http.refusals import TooLarge
@@ -132,13 +132,15 @@ class WebApp(QuartTrio):
         if isinstance(error, werkzeug.exceptions.NotFound | WebsocketMismatch):
             error = self._pipeline.no_such_address(request)
         answer = answer_for(_own(error))
+        code = code_of(answer)
         if is_plain:
-            g.code = code_of(answer)
+            answer = self._pipeline.worded(answer, request)
+            g.code = code
             if isinstance(error, werkzeug.exceptions.MethodNotAllowed):
                 g.rule = self._rule_by(error.valid_methods)
         else:
             # Quart calls no after_request for an upgrade.
-            self._pipeline.log.note(request, answer.status, 0.0, code=code_of(answer))
+            self._pipeline.log.note(request, answer.status, 0.0, code=code)
         head = request.method == "HEAD"
         return _response(render(answer, self._pipeline.base_headers, head=head))
 
@@ -174,7 +176,11 @@ class WebApp(QuartTrio):
 
 
 def build_app(
-    services: Services, settings: HttpSettings, *, pipeline: Pipeline | None = None
+    services: Services,
+    settings: HttpSettings,
+    *,
+    pipeline: Pipeline | None = None,
+    described: Table | None = None,
 ) -> WebApp:
     """Returns the app that serves the table, and whatever blueprints are added to it.
 
@@ -182,10 +188,15 @@ def build_app(
         services: What the handlers work with.
         settings: Limits and deadlines.
         pipeline: What answers the table's endpoints; without one the app has its own.
+        described: The endpoints that the OpenAPI document describes; without a table, all.
     """
     app = WebApp(build_pipeline(services, settings) if pipeline is None else pipeline, settings)
     app.register_blueprint(
-        build_openapi(build_table(), public_url=settings.public_url, version=services.version)
+        build_openapi(
+            build_table() if described is None else described,
+            public_url=settings.public_url,
+            version=services.version,
+        )
     )
     app.asgi_app = CountedSend(app.asgi_app, services.answer_budget)  # type: ignore[assignment, method-assign]
     return app

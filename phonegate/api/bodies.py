@@ -8,6 +8,7 @@ import trio
 
 from phonegate.api.body_budget import BodyBudget
 from phonegate.api.exchange import Exchange
+from phonegate.api.given import given_texts
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
 from phonegate.api.payload import check_media, read_object
 from phonegate.api.services import Services
@@ -45,6 +46,8 @@ class Bodies:
     async def parse(self, exchange: Exchange, deadline: float) -> Mapping[str, Any]:
         """Returns the JSON object of a body, which is empty where the endpoint takes none.
 
+        Of an endpoint with parameters it returns those, of body and query.
+
         Raises:
             TooLarge, UnsupportedMedia, BadInput, Busy: the body can't be read.
             Throttled: too many large bodies of its org wait.
@@ -54,10 +57,13 @@ class Bodies:
         body = exchange.sent
         if endpoint.raw_limit is not None and len(body) > endpoint.raw_limit:
             raise TooLarge(endpoint.raw_limit)
-        if endpoint.body is None:
+        if endpoint.body is None and endpoint.given is None:
             return {}
         headers = request.headers
-        if endpoint.forms is not None:
+        read: Callable[[], Any]
+        if endpoint.given is not None:
+            read = partial(endpoint.given.read or given_texts, body, headers, exchange.query)
+        elif endpoint.forms is not None:
             read = partial(endpoint.forms.read, body, headers, exchange.query)
         else:
             check_media(headers.get("content-type"), headers.get("content-encoding"), body)

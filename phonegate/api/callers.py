@@ -19,8 +19,16 @@ from phonegate.api.services import Services
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.http.credentials import find_credential
+from phonegate.http.login import ShownLogin
 from phonegate.model.principal import OwnerScope, Principal, Scope
-from phonegate.model.refusals import FieldProblem, RateExceeded, Refused, Unauthorized
+from phonegate.model.refusals import (
+    FieldProblem,
+    Forbidden,
+    RateExceeded,
+    Refused,
+    Unauthorized,
+)
+from phonegate.model.twilio_ids import org_of
 from phonegate.typed_json.fields import fields_of
 
 ORG_FIELD: Final = "org_id"
@@ -30,6 +38,19 @@ NEEDS_KEY: Final = (
     "This needs an API key (Authorization: Bearer pgk_...), or the org's SecretKey in "
     "X-Secret-Key with ?org_id= beside it."
 )
+
+NEEDS_ORG: Final = (
+    "The SecretKey of an org needs the OrgId beside it, as in the user name of Authorization: "
+    "Basic. An API key (pgk_...) needs none."
+)
+
+SEND_ALONE: Final = (
+    "By GET, or with a secret in the address, only an API key may send that can do nothing else, "
+    "since addresses end in logs. Make one whose only scope is send, or use POST and a header."
+)
+
+KEPT_NAMES: Final = 1_000
+"""Orgs whose names are remembered."""
 
 _BODY_ORG: Final = re.compile(rb'"org_id"\s*+:\s*+"([A-Za-z0-9_-]{3,50})"')
 """Where a body names its org, found without parsing it."""
@@ -41,6 +62,9 @@ class Callers:
     def __init__(self, services: Services) -> None:
         self._authentication = services.authentication
         self._rate_limits: RateLimits = services.rate_limits
+        self._services = services
+        self._names: dict[int, str] = {}
+        """The names of orgs by their number, which never changes."""
 
     def remembered(self, exchange: Exchange) -> KnownCaller | None:
         """Finds out whom the head of a request speaks for, where it spoke for the same lately.
@@ -103,9 +127,7 @@ class Callers:
                 exchange.counted = True
                 self._rate_limits.count_unauthenticated(request.client, exchange.began)
             return None
-        org = exchange.path.get("org")
-        if org is None:
-            org = org_of_query(endpoint, exchange.query)
+        org = await self._org_of_head(exchange)
         if org is None and not is_key_like(credential):
             return None
         # One in the body goes before one in the path or the query.
@@ -169,7 +191,12 @@ class Callers:
         if endpoint.scope is None:
             return None
         credential = exchange.credential()
-        org = _named_org(exchange, credential)
+        if endpoint.dialect is not None:
+            org = await self._org_of_login(exchange.login())
+            if org is None and credential is not None and not is_key_like(credential):
+                raise Unauthorized(NEEDS_ORG)
+        else:
+            org = _named_org(exchange, credential)
         # What was right in the head may have been changed while the body came.
         if (
             known is not None
@@ -183,7 +210,35 @@ class Callers:
             )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")
+        if endpoint.sends and not _may_send_by(exchange, principal):
+            raise Forbidden(SEND_ALONE)
         return principal
+
+    async def _org_of_head(self, exchange: Exchange) -> str | None:
+        """Returns the org that a head names."""
+        endpoint = exchange.endpoint
+        if endpoint.dialect is not None:
+            return await self._org_of_login(exchange.login())
+        org = exchange.path.get("org")
+        return org_of_query(endpoint, exchange.query) if org is None else org
+
+    async def _org_of_login(self, login: ShownLogin) -> str | None:
+        """Returns the name of the org that a dialect's client means. An API key needs none."""
+        credential, org = login.credential, login.org
+        if org is None or credential is None or is_key_like(credential):
+            return None
+        number = org_of(org)
+        if number is None:
+            return org
+        known = self._names.get(number)
+        if known is None:
+            found = await self._services.accounts.orgs.find(number)
+            if found is None:
+                return org
+            if len(self._names) >= KEPT_NAMES:
+                self._names.clear()
+            known = self._names[number] = found.name
+        return known
 
     def note(self, principal: Principal, exchange: Exchange) -> None:
         """Counts a request for its caller's org, once, and no more for its address.
@@ -284,6 +339,12 @@ def _named_org(exchange: Exchange, credential: str | None) -> str | None:
             raise Unauthorized(NEEDS_KEY)
         raise refusal((FieldProblem(ORG_FIELD, "is required"),))
     return org
+
+
+def _may_send_by(exchange: Exchange, principal: Principal) -> bool:
+    """Tells whether a dialect's caller may send by the method and from the place that it chose."""
+    is_shown = exchange.request.method == "GET" or exchange.login().in_query
+    return not is_shown or tuple(principal.scopes) == ("send",)
 
 
 def _stands_last(exchange: Exchange) -> bool:

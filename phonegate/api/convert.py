@@ -48,6 +48,14 @@ class Converter:
         """
         return self.read(value, cls)[0]
 
+    def read_known(self, value: object, cls: type[T]) -> T:
+        """Makes a request object of parsed JSON as `structure` does, and looks at no other field.
+
+        Raises:
+            BadInput: naming every wrong field.
+        """
+        return self._structured(value, cls, ())
+
     def read(
         self, value: object, cls: type[T], beside: Sequence[str] = ()
     ) -> tuple[T, Sequence[str]]:
@@ -75,7 +83,9 @@ class Converter:
         """Reads as `read` does, which asks it where a value is not right in all its fields."""
         unknown = UnknownFields()
         unknown.look(value, cls, beside)
-        found = tuple(unknown.problems)
+        return self._structured(value, cls, tuple(unknown.problems)), tuple(unknown.ignored)
+
+    def _structured(self, value: object, cls: type[T], found: tuple[FieldProblem, ...]) -> T:
         try:
             read = self._cattrs.structure(value, cls)
         except (ClassValidationError, IterableValidationError, Wrong) as error:
@@ -83,7 +93,7 @@ class Converter:
             _let_go(error)
         if found:
             raise refusal(found)
-        return read, tuple(unknown.ignored)
+        return read
 
     def text(self, answer: object) -> str:
         """Writes an answer as JSON text."""

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from phonegate.api.dialect import Dialect, Given
 from phonegate.api.services import Services
 from phonegate.config.settings import RequestLog
 from phonegate.http.body_stream import Produce
@@ -196,7 +197,27 @@ class Endpoint:
     """Another name under which its callers look for the sentence of an error."""
     listed: bool = True
     """People and agents look for it: pages name it, and a mistyped address may have meant it."""
+    dialect: Dialect | None = None
+    """Set where it is one of an API that others have defined: see `phonegate.api.dialect`."""
+    given: Given | None = None
+    """The parameters of a dialect's endpoint, in place of `body` and `query`."""
+    sends: bool = False
+    """It is a dialect's and sends messages. By GET, or with a credential in the query, it does so
+    only for an API key that can do nothing else."""
+    by_basic: bool = False
+    """It shares its address with another endpoint, and is meant where a request has
+    `Authorization: Basic`, or a token of its dialect."""
     handler: Handler
+
+    @property
+    def takes_body(self) -> bool:
+        """Tells whether a request for it may have a body that counts."""
+        return (
+            self.body is not None
+            or self.raw_limit is not None
+            # Some clients send JSON in the body of a GET.
+            or self.given is not None
+        )
 
     @property
     def needed_scope(self) -> Scope | OwnerScope | None:

@@ -13,6 +13,7 @@ from phonegate.api.known_head import KnownCaller, KnownHead
 from phonegate.api.table import Match
 from phonegate.domain.client_network import client_network
 from phonegate.http.credentials import find_credential
+from phonegate.http.login import ShownLogin, find_login
 from phonegate.model.principal import Principal
 from phonegate.rates import Standing
 
@@ -81,6 +82,8 @@ class Exchange:
         Raises:
             BadInput: as `find_credential`.
         """
+        if self.endpoint.dialect is not None:
+            return self.login().credential
         return self.head.credential or find_credential(
             self.endpoint.credential_places,
             self.head.request.headers,
@@ -88,6 +91,15 @@ class Exchange:
             query=self.query,
             body=self.body,
         )
+
+    def login(self) -> ShownLogin:
+        """Finds who a dialect's request says that it speaks for, as far as it was read."""
+        dialect = self.endpoint.dialect
+        if dialect is None:
+            raise TypeError("only a dialect has a login of its own")
+        # What was read of the body is parameters where the endpoint says so, and else JSON.
+        body = _NOTHING if self.endpoint.given is None else self.body
+        return find_login(dialect.login, self.head.request.headers, self.query, body)
 
     def set_reader(self, principal: Principal | None) -> None:
         """Makes the caller answerable for the memory of the answer."""

@@ -18,9 +18,11 @@ from phonegate.api.answer_budget import Reader, UnsentAnswer
 from phonegate.api.bodies import Bodies, ReadBody
 from phonegate.api.callers import ORG_FIELD, Callers
 from phonegate.api.convert import CONVERTER, refusal
-from phonegate.api.endpoint import Answer, Call, Request
+from phonegate.api.dialect_errors import in_dialect
+from phonegate.api.endpoint import Answer, Call, Endpoint, Request
 from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
+from phonegate.api.given import structured
 from phonegate.api.known_head import KnownHead
 from phonegate.api.parameters import read_parameters
 from phonegate.api.plain_page import PlainPages
@@ -33,15 +35,17 @@ from phonegate.api.table import Table
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
 from phonegate.http.credentials import SECRET_FIELD, find_credential
-from phonegate.http.origins import ForeignPage, Origins
+from phonegate.http.origins import ForeignPage, Origins, is_prefetched
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import FieldProblem, NotFound, Refused
+from phonegate.model.refusals import FieldProblem, Forbidden, NotFound, Refused
 
 READING: Final = ("GET", "HEAD")
 """Methods by which a link leads somewhere, and which change nothing."""
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
+
+PREFETCHED: Final = "A browser asked for this before anyone has opened it, and it sends messages."
 
 FAILED: Final = 500
 """What the log says of an answer that failed after it had begun, and so was cut short."""
@@ -123,7 +127,7 @@ class Pipeline:
         prefix: str = "",
     ) -> KnownHead | None:
         """Looks at a head. Returns what is known of it if the fast path answers its endpoint."""
-        if not self.table.on_fast_path(method, path):
+        if not self.table.on_fast_path(method, path, headers):
             return None
         return self._know(
             Request(
@@ -225,9 +229,31 @@ class Pipeline:
 
     def _refused(self, error: Exception, exchange: Exchange) -> tuple[Answer, Reply]:
         """Returns the answer to a request that failed, unwritten and written."""
-        answer = _worded(answer_for(self._callers.count_refusal(error, exchange)), exchange)
+        answer = answer_for(self._callers.count_refusal(error, exchange))
+        worded = self._worded(answer, exchange)
         bare = exchange.request.method == "HEAD"
-        return answer, render(answer, self.base_headers, head=bare)
+        return answer, render(worded, self.base_headers, head=bare)
+
+    def _worded(self, answer: Answer, exchange: Exchange) -> Answer:
+        """Returns an error in the words that the callers of its endpoint know."""
+        match = exchange.match
+        endpoint = None if match is None else match.endpoint
+        if endpoint is None:
+            return self.worded(answer, exchange.request)
+        if endpoint.dialect is not None:
+            given = (
+                exchange.body if endpoint.given is not None and exchange.body else exchange.query
+            )
+            return in_dialect(answer, endpoint.dialect, exchange.request, endpoint.name, given)
+        if endpoint.detail_too is None:
+            return answer
+        named = {**answer.content, endpoint.detail_too: answer.content["detail"]}
+        return attrs.evolve(answer, content=named)
+
+    def worded(self, answer: Answer, request: Request) -> Answer:
+        """Returns an error at an address where nothing is, in the words of a dialect below it."""
+        dialect = self.table.dialect_below(request.path)
+        return answer if dialect is None else in_dialect(answer, dialect, request)
 
     def _shared(self, reply: Reply, request: Request) -> Reply:
         """Returns an answer as pages of sites that are let in may read it."""
@@ -238,7 +264,7 @@ class Pipeline:
     def _know(self, request: Request) -> KnownHead:
         """Finds what follows from a head alone."""
         try:
-            match = self.table.match(request.method, request.path)
+            match = self.table.match(request.method, request.path, request.headers)
         except Refused:
             match = None  # which is raised where its request is answered
         endpoint = None if match is None else match.endpoint
@@ -314,11 +340,11 @@ class Pipeline:
         head = exchange.head
         match = exchange.match
         if match is None:
-            match = exchange.match = self.table.match(head.request.method, head.request.path)
+            request = head.request
+            match = self.table.match(request.method, request.path, request.headers)
+            exchange.match = match
         endpoint = match.endpoint
-        if head.foreign:
-            # A page of another site, before anything of what it may have sent counts.
-            raise ForeignPage
+        _require_intent(head, endpoint)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             exchange.counted = True
             self._services.rate_limits.count_unauthenticated(head.request.client, exchange.began)
@@ -329,13 +355,14 @@ class Pipeline:
         exchange.known = self._callers.remembered(exchange)
         if exchange.known is None:
             exchange.known = await self._callers.by_head(exchange)
-        if endpoint.body is not None or endpoint.raw_limit is not None:
+        if endpoint.takes_body:
             if isinstance(sent, bytes):
                 exchange.sent = sent
             else:
                 exchange.sent = await self._bodies.receive(exchange, sent, deadline)
             if exchange.known is None:
                 exchange.known = await self._callers.by_body(exchange)
+        if endpoint.takes_body or endpoint.given is not None:
             exchange.body = await self._bodies.parse(exchange, deadline)
         answer = await self._handled(exchange, deadline)
         return answer if not exchange.ignored else _naming(answer, exchange.ignored)
@@ -421,6 +448,11 @@ class Pipeline:
             asked, wrong = read_parameters(endpoint.query, exchange.query, beside)
             if wrong:
                 raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
+        if endpoint.given is not None:
+            return asked, structured(endpoint.given.type, exchange.body)
+        if endpoint.body is not None and endpoint.dialect is not None:
+            known = partial(CONVERTER.read_known, exchange.body, endpoint.body)
+            return asked, await self._bodies.in_turn(known, exchange)
         if endpoint.body is not None:
             beside = () if "org" in exchange.path else (ORG_FIELD,)
             structure = partial(CONVERTER.read, exchange.body, endpoint.body, beside)
@@ -428,13 +460,13 @@ class Pipeline:
         return asked, body
 
 
-def _worded(answer: Answer, exchange: Exchange) -> Answer:
-    """Returns an error with its sentence where the callers of its endpoint look for it too."""
-    match = exchange.match
-    name = None if match is None or match.endpoint is None else match.endpoint.detail_too
-    if name is None:
-        return answer
-    return attrs.evolve(answer, content={**answer.content, name: answer.content["detail"]})
+def _require_intent(head: KnownHead, endpoint: Endpoint | None) -> None:
+    """Refuses what a browser asks for without the person who uses it."""
+    if head.foreign:
+        # A page of another site, before anything of what it may have sent counts.
+        raise ForeignPage
+    if endpoint is not None and endpoint.sends and is_prefetched(head.request.headers):
+        raise Forbidden(PREFETCHED)
 
 
 def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:

@@ -18,6 +18,7 @@ from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -25,6 +26,7 @@ from phonegate.domain.figures import FigureReading
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_waiting import PhoneWaiting
@@ -50,6 +52,7 @@ class Services:
     accounts: Accounts
     authentication: Authenticator
     sessions: Sessions
+    dialect_tokens: DialectTokens
     waits: Waits
     assistants: Assistants
     inbox: Inbox
@@ -64,6 +67,7 @@ class Services:
     media: Media
     sending: Sending
     withdrawal: Withdrawal
+    message_erasure: MessageErasure
     approval: Approval
     carrier_sending: CarrierSending
     carrier_reports: CarrierReports

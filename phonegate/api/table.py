@@ -1,19 +1,26 @@
 """The one table of endpoints, and finding the one that a request means."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import attrs
 
 from phonegate.api import events_api, health, messages_api, sms_api, smsgate_api
+from phonegate.api.dialect import Dialect
 from phonegate.api.endpoint import LOGGED_DIGITS, Endpoint
 from phonegate.api.errors import NO_SUCH_ADDRESS
 from phonegate.api.known_paths import KnownPaths
 from phonegate.domain.credentials import SHORTEST_SECRET
+from phonegate.http.login import speaks_dialect
 from phonegate.http.refusals import MethodNotAllowed
+from phonegate.model.dialects import DIALECTS
 from phonegate.model.refusals import BadInput, FieldProblem, NotFound
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 _ID = re.compile(rf"[0-9]{{1,{LOGGED_DIGITS}}}|[0-9A-Za-z]{{1,8}}")
 
@@ -53,7 +60,9 @@ class _Address:
     @cached_property
     def allowed(self) -> tuple[str, ...]:
         """The methods that it takes, once all are known."""
-        extra = ["HEAD"] if "GET" in self.endpoints else []
+        readable = self.endpoints.get("GET")
+        # A HEAD must change nothing (RFC 9110, 9.2.1).
+        extra = [] if readable is None or readable.sends else ["HEAD"]
         return tuple(sorted([*self.endpoints, *extra, "OPTIONS"]))
 
     def values(self, parts: Sequence[str]) -> dict[str, str]:
@@ -81,6 +90,10 @@ class _Address:
         return "/" + "/".join(shown)
 
 
+_Addresses = dict[tuple[int, str], list[_Address]]
+"""Addresses by their number of parts and the first of them."""
+
+
 class Table:
     """Every endpoint once, findable by method and path.
 
@@ -88,11 +101,19 @@ class Table:
     slash. One slash at the end makes no difference: a redirect would lose a POST's body.
     """
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        """Refuses two endpoints that one request could mean (ValueError)."""
+    def __init__(self, endpoints: Iterable[Endpoint], *, is_whole: bool = True) -> None:
+        """Refuses two endpoints that one request could mean (ValueError).
+
+        Args:
+            endpoints: What it has.
+            is_whole: Whether it has all of those which a request with `Authorization: Basic` could
+                mean.
+        """
         self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
-        self._addresses: dict[tuple[int, str], list[_Address]] = {}
-        """By number of parts and the first of them."""
+        self._is_whole = is_whole
+        self._addresses: _Addresses = {}
+        self._by_basic: _Addresses = {}
+        """What a request with `Authorization: Basic` means before all else."""
         names: set[str] = set()
         for endpoint in self.endpoints:
             if endpoint.name in names:
@@ -100,6 +121,9 @@ class Table:
             names.add(endpoint.name)
             for template in endpoint.paths:
                 self._add(endpoint, template)
+        found = {e.dialect.name: e.dialect for e in self.endpoints if e.dialect is not None}
+        self.dialects: tuple[Dialect, ...] = tuple(found.values())
+        """Those that are served."""
         self._known_paths = KnownPaths(
             (endpoint.method, endpoint.paths[0]) for endpoint in self.endpoints if endpoint.listed
         )
@@ -107,16 +131,26 @@ class Table:
     @property
     def paths(self) -> Iterator[str]:
         """The path templates of all endpoints, each once."""
-        for group in self._addresses.values():
-            yield from (address.template for address in group)
+        groups = (*self._addresses.values(), *self._by_basic.values())
+        found = (address.template for group in groups for address in group)
+        yield from dict.fromkeys(found)
 
-    def on_fast_path(self, method: str, path: str) -> bool:
+    def on_fast_path(self, method: str, path: str, headers: Mapping[str, str] = _NONE) -> bool:
         """Tells whether a request is for an endpoint of the fast path."""
-        address = self._find(_split(path))
+        if not self._is_whole and speaks_dialect(headers):
+            return False
+        address = self._address(_split(path), method, headers)
         if address is None:
             return False
         endpoint = address.endpoints.get(method)
         return endpoint is not None and endpoint.fast_path
+
+    def dialect_below(self, path: str) -> Dialect | None:
+        """Returns the dialect that has all addresses below the beginning of a path, if any has."""
+        for dialect in self.dialects:
+            if any(path == base or path.startswith(f"{base}/") for base in dialect.bases):
+                return dialect
+        return None
 
     def most_bytes(self, method: str, path: str, usual: int) -> int:
         """Returns the most bytes of a body. `usual` is what holds for all but large ones."""
@@ -129,8 +163,13 @@ class Table:
         """The most bytes of a body that any endpoint takes where the usual limit is less."""
         return max(map(_large, self.endpoints))
 
-    def match(self, method: str, path: str) -> Match:
+    def match(self, method: str, path: str, headers: Mapping[str, str] = _NONE) -> Match:
         """Finds the endpoint for a method and a path, percent-encoded as sent.
+
+        Args:
+            method: The method.
+            path: The path.
+            headers: By lower-case name: of two endpoints at one address they decide.
 
         Raises:
             NotFound: nothing is there.
@@ -138,7 +177,7 @@ class Table:
             BadInput: a part of the path is not UTF-8.
         """
         parts = _split(path)
-        address = self._find(parts)
+        address = self._address(parts, method, headers)
         if address is None:
             raise self.no_such_address(method, path)
         values = address.values(parts)
@@ -146,7 +185,7 @@ class Table:
             endpoint = None
         else:
             endpoint = address.endpoints.get("GET" if method == "HEAD" else method)
-            if endpoint is None:
+            if endpoint is None or method not in address.allowed:
                 raise MethodNotAllowed(address.allowed)
         return Match(
             endpoint=endpoint,
@@ -171,12 +210,13 @@ class Table:
         address = self._find(parts)
         if address is not None:
             return address.redacted(parts, None)
-        known = {first for _, first in self._addresses}
+        known = {first for _, first in (*self._addresses, *self._by_basic)}
         return f"/{parts[0]}/***" if parts[0] in known else "/***"
 
     def _add(self, endpoint: Endpoint, template: str) -> None:
         parts = tuple(template.removeprefix("/").split("/"))
-        group = self._addresses.setdefault((len(parts), parts[0]), [])
+        addresses = self._by_basic if endpoint.by_basic else self._addresses
+        group = addresses.setdefault((len(parts), parts[0]), [])
         for other in group:
             if other.template == template:
                 if endpoint.method in other.endpoints:
@@ -191,8 +231,19 @@ class Table:
         # Of two that an odd path fits both, the one that says more of it is meant.
         group.sort(key=lambda one: len(one.variable))
 
-    def _find(self, parts: Sequence[str]) -> _Address | None:
-        for address in self._addresses.get((len(parts), parts[0]), ()):
+    def _address(
+        self, parts: Sequence[str], method: str, headers: Mapping[str, str]
+    ) -> _Address | None:
+        """Finds the address that a request means."""
+        if self._by_basic and speaks_dialect(headers):
+            found = self._find(parts, self._by_basic)
+            if found is not None and method in found.allowed:
+                return found
+        return self._find(parts) or self._find(parts, self._by_basic)
+
+    def _find(self, parts: Sequence[str], addresses: "_Addresses | None" = None) -> _Address | None:
+        among = self._addresses if addresses is None else addresses
+        for address in among.get((len(parts), parts[0]), ()):
             if all(parts[at] == part for at, part in address.fixed) and all(
                 parts[at] for at, _ in address.variable
             ):
@@ -241,13 +292,18 @@ def _is_harmless(template: str, part: str) -> bool:
 def fast_table(*more: Endpoint) -> Table:
     """Returns a table of the groups that have endpoints of the fast path: what a start loads."""
     groups = (messages_api, events_api, sms_api, smsgate_api, health)
-    return Table([*(endpoint for group in groups for endpoint in group.ENDPOINTS), *more])
+    found = (endpoint for group in groups for endpoint in group.ENDPOINTS)
+    return Table([*found, *more], is_whole=False)
 
 
-def build_table(*more: Endpoint) -> Table:
+def build_table(*more: Endpoint, dialects: Collection[str] = DIALECTS) -> Table:
     """Returns the table of everything that the API answers, and what comes beside it.
 
     It loads all endpoints and their types, which takes some hundredths of a second.
+
+    Args:
+        more: What comes beside it.
+        dialects: The dialects that are served.
     """
     from phonegate.api import (  # noqa: PLC0415 - not before something asks for one
         assistants_api,
@@ -258,6 +314,7 @@ def build_table(*more: Endpoint) -> Table:
         phones_api,
         webhooks_api,
     )
+    from phonegate.api.dialects.registry import endpoints_of  # noqa: PLC0415 - as above
     from phonegate.api.mcp import api as mcp_api  # noqa: PLC0415 - as above
 
     return Table(
@@ -275,6 +332,7 @@ def build_table(*more: Endpoint) -> Table:
             *smsgate_api.ENDPOINTS,
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
+            *endpoints_of(dialects),
             *more,
         ]
     )

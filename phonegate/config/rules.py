@@ -17,6 +17,7 @@ from phonegate.domain.pacing import parse_limit
 from phonegate.domain.routing import is_slot, parse_sim_selector
 from phonegate.http.origins import parse_origin
 from phonegate.http.prefix import read_prefix
+from phonegate.model.dialects import DIALECTS
 from phonegate.model.numbers import is_e164
 from phonegate.model.refusals import BadInput
 
@@ -120,6 +121,11 @@ def _filled(value: str) -> str | None:
 
 MIN_TOKEN = 20
 """Fewest characters of the operator's token: guesses at it are not counted."""
+
+
+def _dialects(values: tuple[str, ...]) -> str | None:
+    wrong = next((value for value in values if value not in DIALECTS), None)
+    return None if wrong is None else f"{wrong!r} is none of {', '.join(DIALECTS)}"
 
 
 def _one_bind(value: str) -> str | None:
@@ -240,6 +246,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "webhooks.log_days": _between(1, 36_500),
         **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
         "carriers.deadline_s": _SECONDS,
+        "dialects.enabled": _dialects,
         "operator.bind": _one_bind,
         "operator.token": _token,
         # A day is longer than any client repeats a request. Ten years are as good as for ever.

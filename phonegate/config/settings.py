@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import attrs
 
+from phonegate.model.dialects import DIALECTS
+
 
 def setting(default: Any, help_: str) -> Any:
     """Returns a field with a default, and the sentences that explain it to an operator."""
@@ -274,6 +276,15 @@ class CarrierSettings:
 
 
 @attrs.frozen(kw_only=True)
+class DialectSettings:
+    """APIs of other gateways that this one answers too (see docs/dialects.md)."""
+
+    enabled: tuple[str, ...] = setting(
+        list(DIALECTS), "Those that are served. Addresses of the others answer 404."
+    )
+
+
+@attrs.frozen(kw_only=True)
 class AssistantSettings:
     """One `[[assistants]]` of the file: sender numbers of an org, and how it sends from them."""
 
@@ -521,6 +532,7 @@ class Settings:
     media: MediaSettings = attrs.field(factory=MediaSettings)
     webhooks: WebhookSettings = attrs.field(factory=WebhookSettings)
     carriers: CarrierSettings = attrs.field(factory=CarrierSettings)
+    dialects: DialectSettings = attrs.field(factory=DialectSettings)
     operator: OperatorSettings = attrs.field(factory=OperatorSettings)
     retention: RetentionSettings = attrs.field(factory=RetentionSettings)
     events: EventSettings = attrs.field(factory=EventSettings)

@@ -23,9 +23,10 @@ from phonegate.domain.admission import (
 )
 from phonegate.domain.idempotency import Keep, kept_answer
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import NewMessage
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import Conflict
+from phonegate.model.refusals import BadInput, Conflict, FieldProblem
 from phonegate.model.states import QUEUED
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -42,6 +43,14 @@ class Asked(Departure, Sized, Protocol):
     @property
     def ttl_s(self) -> int | None:
         """How long after its `send_at` it may leave. None takes the gateway's setting."""
+
+    @property
+    def callback(self) -> Callback | None:
+        """What is called with what becomes of it."""
+
+    @property
+    def client_id(self) -> str | None:
+        """What its sender's program calls it."""
 
 
 def new_message(
@@ -70,8 +79,26 @@ def new_message(
         wanted_at=timing.wanted_at,
         quiet_at=timing.quiet_at,
         key=sender.key_id,
+        status_callback=asked.callback,
+        client_id=asked.client_id,
         **route,
     )
+
+
+CheckUrl = Callable[[str, str], None]
+"""Takes a URL, and what the request calls it. It raises `BadInput` or `AddressRefused` for one that
+the gateway won't call."""
+
+
+def call_none(url: str, field: str) -> None:
+    """Refuses every URL: the check of a gateway that calls none.
+
+    Raises:
+        BadInput: Always.
+    """
+    del url
+    problem = "can't be called: this gateway calls no URL"
+    raise BadInput(f"{field} {problem}.", [FieldProblem(field, problem)])
 
 
 class Acceptance:
@@ -80,6 +107,7 @@ class Acceptance:
     Args:
         database: Where messages and kept answers are stored.
         rate_limits: Of the whole gateway.
+        check_url: Says which status callbacks may be called.
         now_ms: The wall clock.
         default_ttl_s: The ttl of a message that comes without one. 0 stands for no ttl.
         commit_deadline_s: How long storing may take.
@@ -91,21 +119,27 @@ class Acceptance:
         rate_limits: RateLimits,
         *,
         now_ms: Callable[[], int],
+        check_url: CheckUrl = call_none,
         default_ttl_s: int = 0,
         commit_deadline_s: float = COMMIT_DEADLINE_S,
     ) -> None:
         self.now_ms: Final = now_ms
         self.commit_deadline_s: Final = commit_deadline_s
         self._database = database
+        self._check_url = check_url
         self.rate_limits: Final = rate_limits
         self.default_ttl_s: Final = default_ttl_s
 
-    def permits(self, sender: Principal, asked: Sequence[Departure], now: int) -> list[Permit]:
+    def permits(self, sender: Principal, asked: Sequence[Asked], now: int) -> list[Permit]:
         """Gives each message the permit to leave. Asks nothing of the store.
 
         Raises:
+            BadInput, AddressRefused: The status callback of a message may not be called.
             RecipientNotAllowed, QuietHoursBegun, Conflict: As `admission.examine`.
         """
+        # Mostly all messages of a call have the same one.
+        for callback in {one.callback for one in asked if one.callback is not None}:
+            self._check_url(callback.url, callback.field)
         return examine(sender, asked, now, default_ttl_s=self.default_ttl_s)
 
     async def store(

@@ -32,6 +32,7 @@ from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.model.assistants import Assistant
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.phones import BY_CARRIER
@@ -65,6 +66,10 @@ class Draft:
     ttl_s: int | None = None
     send_at: int | None = None
     """In ms."""
+    callback: Callback | None = None
+    """What is called with what becomes of it."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -185,6 +190,8 @@ class CarrierSending:
             ttl_s=draft.ttl_s,
             send_at=draft.send_at,
             media_urls=draft.media_urls or None,
+            callback=draft.callback,
+            client_id=draft.client_id,
         )
         of_phone: Keep[SendOutcome] | None = None
         if keep is not None:

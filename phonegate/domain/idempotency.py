@@ -73,6 +73,17 @@ class Idempotency:
         self._now_ms = now_ms
         self._running: set[tuple[int, str, str]] = set()
 
+    async def keep(self, org: int, keep: Keep[T], outcome: T, now: int) -> None:
+        """Keeps the answer to a request whose messages were stored one by one before.
+
+        Args:
+            org: Whose request it was.
+            keep: How its answer is kept.
+            outcome: What became of it.
+            now: The time (ms).
+        """
+        await self._database.write(lambda tx: keep.put(tx, org, outcome, now))
+
     @asynccontextmanager
     async def gate(
         self, org: int, route: str, key: str, fingerprint: bytes

@@ -110,6 +110,7 @@ class Orgs:
             tx.orgs.rotate(name, stored)
             org = _named(tx, name)
             tx.sessions.end_of_secret(org.id)
+            tx.dialect_tokens.end_of_secret(org.id)
             if secret in PUBLISHED_SECRETS:
                 tx.orgs.publish(org.id)
             # From now on it is the owner's, also if a first call has made it.
@@ -133,6 +134,7 @@ class Orgs:
         def remove(tx: Tables) -> Org:
             org = _named(tx, name)
             tx.sessions.end_of_org(org.id)
+            tx.dialect_tokens.end_of_org(org.id)
             tx.orgs.remove(name)
             return org
 

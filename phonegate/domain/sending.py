@@ -19,6 +19,7 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.immediate_send import ImmediateSend, ImmediateSending, PlainText
 from phonegate.domain.rosters import Rosters
 from phonegate.domain.segmentation import count
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Candidate, NewMessage
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
@@ -49,6 +50,10 @@ class Outgoing:
     media_urls: tuple[str, ...] | None = None
     phone: int | None = None
     """The phone that must send it, which is online. It needs no `sim_selector` then."""
+    callback: Callback | None = None
+    """What is called with what becomes of it."""
+    client_id: str | None = None
+    """What its sender's program calls it."""
 
     @property
     def is_plain(self) -> bool:
@@ -60,6 +65,8 @@ class Outgoing:
             and self.on_uncertain is None
             and not self.media_urls
             and self.phone is None
+            and self.callback is None
+            and self.client_id is None
         )
 
 

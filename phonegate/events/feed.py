@@ -18,7 +18,7 @@ from phonegate.domain.event_log import EventLog, seen
 from phonegate.events.channel import Audience, Channel, Waiting
 from phonegate.events.tail import MOST_BYTES, Entry, Tail
 from phonegate.model.events import Event
-from phonegate.model.facts import CredentialsChanged, EventsRecorded, Fact
+from phonegate.model.facts import CredentialsChanged, Erased, EventsRecorded, Fact
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Throttled
 from phonegate.model.storage_errors import StoreError
@@ -226,6 +226,12 @@ class Feed:
                 channel = self._channels.get(fact.org)
                 if channel is not None:
                     channel.ring()
+            elif type(fact) is Erased:
+                channel = self._channels.get(fact.org)
+                if channel is not None:
+                    # It may hold the text. Followers read on from the store.
+                    channel.tail = None
+                    channel.ring()
 
     def close(self) -> None:
         """Ends every follower now, and those to come at once."""
@@ -321,9 +327,10 @@ class Feed:
     async def _fill(self, channel: Channel) -> None:
         """Reads what was recorded into a tail, and wakes those for whom there is something."""
         while channel.tail is not None and channel.lags and channel.holders and not self.closed:
+            tail = channel.tail
             try:
                 page = await self.event_log.tail(
-                    channel.org, channel.tail.upto, PAGE_EVENTS, most_bytes=PAGE_BYTES
+                    channel.org, tail.upto, PAGE_EVENTS, most_bytes=PAGE_BYTES
                 )
             except StoreError as error:
                 _log.warning("events_unread", error=type(error).__name__, again_s=UNREAD_S)
@@ -332,13 +339,15 @@ class Feed:
                 _log.exception("events_unread", again_s=UNREAD_S)
                 await trio.sleep(UNREAD_S)
             else:
-                if page.extent.first > channel.tail.upto:
+                if channel.tail is not tail:
+                    continue  # It was dropped meanwhile: a text in it was erased.
+                if page.extent.first > tail.upto:
                     # Some were deleted before they were read: each follower finds that by itself.
                     channel.tail = None
                     channel.ring()
                     break
                 events = [event for _, event in page.events]
-                await self._wake(channel.add(channel.tail, events, page.upto))
+                await self._wake(channel.add(tail, events, page.upto))
         channel.filling = False
 
     async def _wake(self, woken: Sequence[tuple[Audience, Waiting]]) -> None:

@@ -68,6 +68,9 @@ _BROWSER: Final = "Mozilla/"
 """How every browser begins its User-Agent. Some let a page choose another, so that nothing which
 everybody has, such as a published secret, may rest on it."""
 
+_PURPOSES: Final = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Headers in which browsers say that they only prepare for a click."""
+
 _KEPT_HOSTS: Final = 256
 """Hosts whose names are remembered; most gateways are asked by one or two."""
 
@@ -187,6 +190,14 @@ class Origins:
 def parse_origin(origin: str) -> Origin | None:
     """Reads an origin as it is compared. Returns None for what is none, such as `null` or `*`."""
     return _read(origin) if _ORIGIN.fullmatch(origin) else None
+
+
+def is_prefetched(headers: Mapping[str, str]) -> bool:
+    """Tells whether a browser asks before anyone has opened the address (Fetch, 2.2.5)."""
+    given = (headers.get(name, "").lower() for name in _PURPOSES)
+    return any(
+        word in purpose for purpose in given for word in ("prefetch", "prerender", "preview")
+    )
 
 
 def loggable_origin(origin: str) -> str | None:

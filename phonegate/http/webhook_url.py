@@ -27,8 +27,12 @@ class WebhookUrls:
     public_url: str = ""
     """The address by which others reach this gateway, perhaps through a proxy of its own."""
 
-    def check(self, text: str) -> None:
+    def check(self, text: str, field: str = "url") -> None:
         """Refuses a URL that is none, or that may not be called.
+
+        Args:
+            text: The URL.
+            field: What the request calls it.
 
         Raises:
             BadInput: It is none.
@@ -37,13 +41,14 @@ class WebhookUrls:
         try:
             url = read_url(text)
         except UnusableUrl as error:
-            raise _bad_input(str(error)) from None
+            raise _bad_input(field, str(error)) from None
         if self._is_gateway(url):
-            raise _refused("is the gateway itself, which is never called")
+            raise _refused(field, "is the gateway itself, which is never called")
         if url.literals and (problem := _closed(url, self.guard.rules())) is not None:
-            raise _refused(problem)
+            raise _refused(field, problem)
         if url.plain is not None:
-            raise _bad_input(f"holds an address that is written oddly: write it as {url.plain}")
+            problem = f"holds an address that is written oddly: write it as {url.plain}"
+            raise _bad_input(field, problem)
 
     def _is_gateway(self, url: OutgoingUrl) -> bool:
         if url.port in self.guard.own_ports and any(
@@ -80,9 +85,9 @@ def _leads_to(address: Address) -> Address:
     return embedded(address) or ipaddress.IPv6Address(int(address))
 
 
-def _bad_input(problem: str) -> BadInput:
-    return BadInput(f"url {problem}.", [FieldProblem("url", problem)])
+def _bad_input(field: str, problem: str) -> BadInput:
+    return BadInput(f"{field} {problem}.", [FieldProblem(field, problem)])
 
 
-def _refused(problem: str) -> AddressRefused:
-    return AddressRefused(f"url {problem}.", [FieldProblem("url", problem)])
+def _refused(field: str, problem: str) -> AddressRefused:
+    return AddressRefused(f"{field} {problem}.", [FieldProblem(field, problem)])

@@ -104,6 +104,13 @@ class Amended:
 
 
 @attrs.frozen
+class Erased:
+    """The text of a message is gone, and of its events too. What was read before has it yet."""
+
+    org: int
+
+
+@attrs.frozen
 class Happened:
     """Something has happened to an org that is no change of a message."""
 
@@ -151,6 +158,7 @@ Fact = (
     | CredentialsChanged
     | AssistantChanged
     | Amended
+    | Erased
     | Happened
     | EventsRecorded
     | WebhooksChanged

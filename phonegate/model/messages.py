@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 import attrs
 
 from phonegate.model.assistants import PHONE
+from phonegate.model.callbacks import Callback
 from phonegate.model.figures import sender_name
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.times import MAX_TIME_MS
@@ -74,6 +75,10 @@ class _Fields:
     """When its API key's quiet hours begin, by which it must have left."""
     key: str | None = attrs.field(default=None, metadata=ASKED)
     """The API key that sent it. None for the org's own secret."""
+    status_callback: Callback | None = attrs.field(default=None, repr=False, metadata=ASKED)
+    """What is called with what becomes of it, where its sender has asked for that."""
+    client_id: str | None = attrs.field(default=None, metadata=ASKED)
+    """What its sender's program calls it: the same for all recipients of one request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -201,6 +206,8 @@ class Message(_Fields):
             changes: Other fields of the new one.
         """
         asked = {name: getattr(self, name) for name in _REPEATED}
+        if self.status_callback is not None:
+            asked["status_callback"] = self.status_callback.of_copy(self.id)
         return NewMessage(
             **asked,
             created_at=created_at,
@@ -249,6 +256,7 @@ class MessageView(NamedTuple):
     approval: Approval | None
     wanted_at: int | None
     key: str | None
+    client_id: str | None
 
     def __repr__(self) -> str:
         return f"MessageView(id={self.id}, direction={self.direction!r}, status={self.status!r})"

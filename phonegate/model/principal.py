@@ -61,3 +61,6 @@ class Principal:
     """How often the org's credentials had changed, see `Authentication.is_current`."""
     session: int | None = attrs.field(default=None, repr=False, eq=False)
     """The session of the console that it was found by. None for a credential itself."""
+    grants: tuple[str, ...] | None = None
+    """What the token of a dialect may do that it was found by, in that dialect's words. None for a
+    credential itself."""

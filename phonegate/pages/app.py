@@ -1,6 +1,6 @@
 """The whole web application: the API and the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from quart_trio import QuartTrio
 
@@ -12,6 +12,7 @@ from phonegate.api.services import Services
 from phonegate.api.table import build_table
 from phonegate.config.settings import HttpSettings
 from phonegate.http.origins import Origins
+from phonegate.model.dialects import DIALECTS
 from phonegate.pages.assets import Assets
 from phonegate.pages.blueprint import build_pages
 from phonegate.pages.console.blueprint import NAME as CONSOLE
@@ -26,6 +27,7 @@ def build_whole_app(
     *,
     own_certificate: bool = False,
     inner: Sequence[Endpoint] = (),
+    dialects: Collection[str] = DIALECTS,
 ) -> QuartTrio:
     """Returns the app with the API, the pages and the console.
 
@@ -36,9 +38,10 @@ def build_whole_app(
         assets: The files that the pages load, where they are read already.
         own_certificate: Whether the certificate is of the gateway's own authority.
         inner: What the console calls beside the API, such as the owner's endpoints.
+        dialects: The dialects that are served.
     """
-    app = build_app(services, http, pipeline=pipeline)
-    table = build_table()
+    table = build_table(dialects=dialects)
+    app = build_app(services, http, pipeline=pipeline, described=table)
     assets = Assets() if assets is None else assets
     pages = build_pages(
         table,

@@ -68,6 +68,12 @@ WAITING_OF_ORG: Final = f"""
     )), 0) FROM webhooks WHERE org = ?
 """  # noqa: S608
 
+OF_SUBJECT: Final = """
+    SELECT n FROM deliveries
+    WHERE webhook IN (SELECT id FROM webhooks WHERE org = ?)
+        AND subject = ? AND answer IS NOT NULL
+"""
+
 FINISHED: Final = """
     SELECT n FROM (
         SELECT n, created_at FROM deliveries
@@ -280,6 +286,20 @@ class Deliveries:
             _INSERT_TEST, (webhook, type, TEST_SUBJECT, attempt.at, *_values(attempt))
         ).fetchone()
         return _delivery(row)
+
+    def of_subject(self, org: int, subject: str) -> list[int]:
+        """Returns the numbers of the deliveries of an org about something that were answered.
+
+        It looks through the logs of all webhooks: for a reader, not for the one that writes.
+        """
+        return [n for (n,) in self._connection.execute(OF_SUBJECT, (org, subject))]
+
+    def forget_answers(self, numbers: Sequence[int]) -> None:
+        """Forgets what receivers have answered to deliveries."""
+        self._connection.execute(
+            "UPDATE deliveries SET answer = NULL WHERE n IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(numbers)),),
+        )
 
     def page(self, webhook: int, limit: int, before_n: int | None = None) -> list[Delivery]:
         """Returns deliveries of a webhook, newest first: those before a number, where given."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.events import Event, EventType, Extent, StoredEvent
-from phonegate.model.facts import Amended, Changed, EventsRecorded, Fact, Happened
+from phonegate.model.facts import Amended, Changed, Erased, EventsRecorded, Fact, Happened
 from phonegate.model.messages import PAGE_BYTES, MessageView
 from phonegate.store.event_rows import (
     READ,
@@ -48,6 +48,13 @@ WITHOUT_MESSAGE: Final = """
 """
 ERASE: Final = """
     DELETE FROM events WHERE id IN (SELECT value FROM json_each(?)) RETURNING org, id
+"""
+OF_MESSAGE: Final = "SELECT id FROM events WHERE org = ? AND message = ?"
+"""Looks through all events of an org: for a reader, not for the one connection that writes."""
+REDACT: Final = """
+    UPDATE events SET data = json_set(data, '$.body', '')
+    WHERE org = :org AND message = :message
+        AND (id IN (SELECT value FROM json_each(:ids)) OR id > :after)
 """
 OF_ORG: Final = "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE org = ? LIMIT ?)"
 
@@ -210,7 +217,27 @@ class Events:
             self._last = self._read_last()
         return self._last
 
+    def of_message(self, org: int, message: int) -> tuple[list[int], int]:
+        """Returns the ids of the events of a message, and the highest id so far of any event."""
+        last = self._read_last()
+        return [row[0] for row in self._connection.execute(OF_MESSAGE, (org, message))], last
+
     # -- deleting
+
+    def redact(self, org: int, message: int, known: Sequence[int], after: int) -> None:
+        """Takes the text of a message out of its events.
+
+        Args:
+            org: Whose it is.
+            message: The message.
+            known: The ids of its events, as `of_message` has found them.
+            after: Up to which id it has looked.
+        """
+        self._connection.execute(
+            REDACT,
+            {"org": org, "message": message, "ids": json.dumps(list(known)), "after": after},
+        )
+        self._facts.append(Erased(org))
 
     def oldest(self, after: int, limit: int) -> list[StoredEvent]:
         """Returns the next events after an id, of all orgs, in the order of their ids."""

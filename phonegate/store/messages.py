@@ -265,6 +265,12 @@ class Messages:
                 done += count
         return found
 
+    def redact(self, message: Message) -> None:
+        """Takes the text of a message away, from the index of words too."""
+        row = (message.id, message.org, message.direction, message.address, message.body)
+        self._word_index.change(row, "")
+        self._connection.execute("UPDATE messages SET body = '' WHERE id = ?", (message.id,))
+
     # -- reading
 
     def find(self, org: int, id: int) -> Message | None:  # noqa: A002 - the record's name for it

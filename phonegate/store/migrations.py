@@ -503,6 +503,62 @@ _EVENTS: Final = (
     """,
 )
 
+_CALLBACKS: Final = (
+    # What is called with what becomes of a message, as JSON, with what signs it.
+    "ALTER TABLE messages ADD COLUMN status_callback TEXT",
+    # A webhook of shape `twilio` may be called by GET, and be signed by a state of HMAC-SHA1 in
+    # place of its secret. `used_at` is NULL but for those that the callbacks of messages go by,
+    # one for each receiver: when one was last asked for.
+    "ALTER TABLE webhooks ADD COLUMN method TEXT NOT NULL DEFAULT 'POST'",
+    "ALTER TABLE webhooks ADD COLUMN signing_state BLOB",
+    "ALTER TABLE webhooks ADD COLUMN used_at INTEGER",
+    """
+    CREATE UNIQUE INDEX webhooks_of_callbacks ON webhooks (org, shape, url)
+    WHERE used_at IS NOT NULL
+    """,
+)
+
+_CLIENT_IDS: Final = (
+    # What the programs of senders call their messages: all of one request have the same.
+    "ALTER TABLE messages ADD COLUMN client_id TEXT",
+    """
+    CREATE INDEX messages_by_client_id ON messages (org, client_id) WHERE client_id IS NOT NULL
+    """,
+    # What programs call their webhooks, and which event of their own API each is for.
+    "ALTER TABLE webhooks ADD COLUMN client_id TEXT",
+    "ALTER TABLE webhooks ADD COLUMN client_event TEXT",
+    """
+    CREATE UNIQUE INDEX webhooks_by_client_id ON webhooks (org, client_id)
+    WHERE client_id IS NOT NULL
+    """,
+    # The one secret of all webhooks of shape `smsgate` that an org has.
+    """
+    CREATE TABLE smsgate_signing_keys (
+        org INTEGER PRIMARY KEY REFERENCES orgs (id) ON DELETE CASCADE,
+        signing_key TEXT NOT NULL
+    ) STRICT
+    """,
+    # Tokens that were given for a credential: `key` is NULL for an org's own secret. `access` and
+    # `refresh` are digests; the second is NULL once it was used.
+    """
+    CREATE TABLE dialect_tokens (
+        id TEXT PRIMARY KEY,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        key TEXT REFERENCES api_keys (id) ON DELETE CASCADE,
+        grants TEXT NOT NULL,
+        access BLOB NOT NULL UNIQUE,
+        expires_at INTEGER NOT NULL,
+        refresh BLOB UNIQUE,
+        refresh_until INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX dialect_tokens_by_org ON dialect_tokens (org, created_at)",
+    """
+    CREATE INDEX dialect_tokens_by_key ON dialect_tokens (key) WHERE key IS NOT NULL
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -517,6 +573,8 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _PHONES_OF_A_KIND,
     _EVENTS,
     CONSOLE,
+    _CALLBACKS,
+    _CLIENT_IDS,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import attrs
 
 from phonegate.model import states
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Leased, Message, MessageView, NewInbound, NewMessage
 from phonegate.model.shown_rows import ORDINARY, RARE
 
@@ -38,6 +39,7 @@ INSERTED_INBOUND: Final = (*_names(NewInbound), "direction", "status")
 
 _UNSET: Final = tuple(field.default for field in _LATER)
 _MEDIA: Final = COLUMNS.index("media_urls")
+_CALLBACK: Final = COLUMNS.index("status_callback")
 _RECEIVED_MEDIA: Final = INSERTED_INBOUND.index("media_urls")
 _VIEW_MEDIA: Final = MessageView._fields.index("media_urls")
 _LEASED_MEDIA: Final = Leased._fields.index("media_urls")
@@ -59,6 +61,8 @@ def message(row: tuple[Any, ...]) -> Message:
     """Returns the message of a row of the `COLUMNS`."""
     if row[_MEDIA] is not None:
         row = _decoded(row, _MEDIA)
+    if row[_CALLBACK] is not None:
+        row = (*row[:_CALLBACK], callback(row[_CALLBACK]), *row[_CALLBACK + 1 :])
     made = object.__new__(Message)
     for put, value in zip(_SETTERS, row, strict=True):
         put(made, value)
@@ -70,9 +74,17 @@ def new_row(new: NewMessage) -> tuple[Any, ...]:
     values = _values(new)
     if new.media_urls is not None:
         values = _encoded(values, _MEDIA)
+    if new.status_callback is not None:
+        kept = json.dumps(new.status_callback.kept())
+        values = (*values[:_CALLBACK], kept, *values[_CALLBACK + 1 :])
     if new.status == states.SENDING:
         return (*values, "out", 1, new.created_at)
     return (*values, "out", 0, None)
+
+
+def callback(kept: str) -> Callback:
+    """Returns the status callback that a row has."""
+    return Callback.read(json.loads(kept))
 
 
 def received_row(new: NewInbound) -> tuple[Any, ...]:

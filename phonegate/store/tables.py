@@ -12,6 +12,7 @@ from phonegate.store.conversations import Conversations
 from phonegate.store.copies import Copies
 from phonegate.store.counters import Counters
 from phonegate.store.deliveries import Deliveries
+from phonegate.store.dialect_tokens import DialectTokens
 from phonegate.store.due_messages import DueMessages
 from phonegate.store.enrolments import Enrolments
 from phonegate.store.events import Events
@@ -29,6 +30,7 @@ from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.sessions import Sessions
+from phonegate.store.smsgate_messages import SmsgateMessages
 from phonegate.store.storage_quota import StorageQuota
 from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
@@ -57,6 +59,7 @@ class Tables:
         self.registrations = Registrations(connection)
         self.keys = ApiKeys(connection)
         self.sessions = Sessions(connection)
+        self.dialect_tokens = DialectTokens(connection)
         self.assistants = Assistants(connection)
         self.phones = Phones(connection)
         self.phone_history = PhoneHistory(connection)
@@ -65,6 +68,7 @@ class Tables:
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
         self.conversations = Conversations(connection, self.facts)
+        self.smsgate_messages = SmsgateMessages(connection)
         self.media_parts = MediaParts(connection)
         self.phone_queue = PhoneQueue(connection, self.facts)
         self.carrier_queue = CarrierQueue(connection)

@@ -33,6 +33,7 @@ from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
 from phonegate.domain.delivery import Policy
+from phonegate.domain.dialect_tokens import DialectTokens
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
@@ -42,6 +43,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
+from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate, PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -318,6 +320,7 @@ def build_services(
         sessions=Sessions(
             database, accounts.authentication, now_ms=lambda: NOW, operator_token=OPERATOR_TOKEN
         ),
+        dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
         waits=waits,
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
@@ -332,6 +335,7 @@ def build_services(
         media=Media(database),
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
+        message_erasure=MessageErasure(database),
         approval=Approval(database, now_ms=now_ms),
         carrier_sending=CarrierSending(
             database,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
@@ -12,10 +13,19 @@ from phonegate.domain.idempotency import KEPT_MS, Keep
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.scheduler import sets_a_time
 from phonegate.domain.sending import Outgoing
+from phonegate.model.callbacks import Callback
 from phonegate.model.facts import Fact
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import Conflict, QueueFull, StorageSpent, Unauthorized
+from phonegate.model.refusals import (
+    AddressRefused,
+    BadInput,
+    Conflict,
+    FieldProblem,
+    QueueFull,
+    StorageSpent,
+    Unauthorized,
+)
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.buses import subscribe
@@ -135,3 +145,34 @@ async def test_a_client_that_hangs_up_is_stored_all_the_same(database: Database,
         client.cancel()
         await acceptance.store(owner(org), [new], inserting(new), keep=None, now=NOW)
     assert len(await stored(database, org)) == 1
+
+
+async def test_a_status_callback_that_may_not_be_called_is_refused_by_its_name(
+    database: Database, org: int
+) -> None:
+    def check(url: str, field: str) -> None:
+        if "//10." in url:
+            raise AddressRefused(f"{field} no.", [FieldProblem(field, "no")])
+
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW, check_url=check)
+    inner = Callback(shape="kannel", url="http://10.1.1.1/%d", mask=3, field="dlr-url")
+    with pytest.raises(AddressRefused) as refused:
+        made(acceptance, owner(org), callback=inner)
+    assert [one.field for one in refused.value.problems] == ["dlr-url"]
+    outer = attrs.evolve(inner, url="https://a.example/%d")
+    new = made(acceptance, owner(org), callback=outer)
+    (id_,) = await acceptance.store(owner(org), [new], inserting(new), keep=None, now=NOW)
+    found = await database.read(lambda tx: tx.messages.find(org, id_))
+    assert found is not None
+    assert found.status_callback == outer
+    assert "a.example" not in repr(found) + repr(new) + repr(outer)
+
+
+async def test_a_gateway_that_calls_no_url_takes_no_callback(database: Database, org: int) -> None:
+    acceptance = Acceptance(database, RateLimits(), now_ms=lambda: NOW)
+    with pytest.raises(BadInput, match="StatusCallback can't be called"):
+        made(
+            acceptance,
+            owner(org),
+            callback=Callback(shape="twilio", url="https://a.example/", field="StatusCallback"),
+        )

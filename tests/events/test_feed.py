@@ -238,6 +238,20 @@ async def test_one_that_falls_behind_the_tail_reads_on_in_the_store(
         assert got == ids[1:]
 
 
+async def test_an_erased_text_comes_from_no_tail(site: Site) -> None:
+    with follow(site, owner(site.org), since_id=0) as follower:
+        await site.receive()
+        await take(follower)
+        second = await site.receive()
+        channel = site.feed._channels[site.org]
+        await until(lambda: channel.tail is not None and channel.tail.upto >= second)
+        await site.watched.write(lambda tx: tx.events.redact(site.org, 2, [], 0))
+        with trio.fail_after(LIMIT_S):
+            ((id_, event),) = await follower.take()
+        assert event.message is not None
+        assert (id_, event.message.body) == (second, "")
+
+
 async def test_nothing_is_lost_or_repeated_in_a_crowd(
     site: Site, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,3 +170,11 @@ def test_what_is_no_url_is_refused_as_bad_input() -> None:
         urls(HOME).check("http://me:hunter2@example.org/")
     assert [one.field for one in error.value.problems] == ["url"]
     assert "hunter2" not in error.value.detail
+
+
+def test_a_refusal_names_the_field_as_the_request_does() -> None:
+    for url in ("ftp://x", "http://127.0.0.1/"):
+        with pytest.raises((BadInput, AddressRefused)) as error:
+            urls(HOME).check(url, "StatusCallback")
+        assert [one.field for one in error.value.problems] == ["StatusCallback"]
+        assert error.value.detail.startswith("StatusCallback ")

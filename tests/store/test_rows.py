@@ -1,9 +1,11 @@
+import json
 import sqlite3
 from typing import Any
 
 import attrs
 import pytest
 
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import SETTABLE, Message, MessageView, NewInbound, NewMessage
 from phonegate.model.orgs import Org
 from phonegate.store import rows
@@ -24,8 +26,10 @@ def value_of(name: str, at: int) -> Any:
         "on_uncertain": "resend",
         "status": "sending",
         "fingerprint": b"%d" % at,
+        "status_callback": Callback(shape="kannel", url=f"https://a/{at}", mask=3, sign=b"%d" % at),
     }
     text = {"address", "body", "sim_selector", "sim", "reference", "callback_url", "key", "error"}
+    text |= {"client_id"}
     return given.get(name, f"text {at}" if name in text else at)
 
 
@@ -44,10 +48,13 @@ def test_each_field_is_a_column(connection: sqlite3.Connection) -> None:
 
 
 def test_each_value_goes_into_the_field_of_its_column() -> None:
-    row = tuple(f'["{name}"]' if name == "media_urls" else name for name in rows.COLUMNS)
+    callback = value_of("status_callback", 1)
+    written = {"media_urls": '["media_urls"]', "status_callback": json.dumps(callback.kept())}
+    row = tuple(written.get(name, name) for name in rows.COLUMNS)
     read = rows.message(row)
+    known = {"media_urls": ("media_urls",), "status_callback": callback}
     assert {name: getattr(read, name) for name in fields(Message)} == {
-        name: ("media_urls",) if name == "media_urls" else name for name in fields(Message)
+        name: known.get(name, name) for name in fields(Message)
     }
     view = rows.view(tuple(row[rows.COLUMNS.index(name)] for name in MessageView._fields))
     assert view._asdict() == {name: getattr(read, name) for name in MessageView._fields}
@@ -99,5 +106,11 @@ def test_a_repeat_asks_for_the_same_and_for_nothing_else() -> None:
     copy = message.again(created_at=5)
     same = {name for name in fields(NewMessage) if getattr(copy, name) == getattr(message, name)}
     asked = {"address", "body", "sim_selector", "provider", "media_urls", "priority", "expires_at"}
-    assert same == {*asked, "org", "quiet_at", "key", "segments"}
+    assert same == {*asked, "org", "quiet_at", "key", "segments", "client_id"}
     assert (copy.resend_of, copy.on_uncertain, copy.created_at) == (9, "hold", 5)
+    callback = message.status_callback
+    assert callback is not None
+    # What became of the copy is reported of the message that its sender knows.
+    assert copy.status_callback == attrs.evolve(callback, known_as=9)
+    again = rows.stored(copy, 12).again(created_at=6)
+    assert again.status_callback == copy.status_callback

@@ -7,43 +7,26 @@ Sources of Twilio's fields: twilio.com/docs/messaging/guides/webhook-request and
 
 import json
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import attrs
 
 from phonegate.domain.segmentation import count
+from phonegate.model.states import RECEIVED, UNCERTAIN
+from phonegate.model.twilio_ids import API_VERSION, account_sid, message_sid
+from phonegate.model.twilio_words import ERROR_CODES, status_word
 from phonegate.model.webhooks import Shape
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
 
-_RECEIVED: Final = "message.received"
+_OF_MESSAGES: Final = "message."
 
-_TWILIO_WORDS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "message.queued": "queued",
-        "message.sending": "sending",
-        "message.sent": "sent",
-        "message.delivered": "delivered",
-        "message.failed": "failed",
-        "message.expired": "failed",
-        "message.cancelled": "canceled",
-    }
-)
-"""Twilio's status of a message, by the event that reports it."""
+_RECEIVED: Final = f"{_OF_MESSAGES}{RECEIVED}"
 
-_ERROR_CODES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        # "Unknown error": the gateway's own words have no number.
-        "message.failed": "30008",
-        # "Validity period expired".
-        "message.expired": "30036",
-    }
-)
-
-API_VERSION: Final = "2010-04-01"
+_UNSAID: Final = frozenset({f"{_OF_MESSAGES}{UNCERTAIN}", f"{_OF_MESSAGES}held"})
+"""Events of messages that Twilio has no word for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +44,9 @@ def has_form(shape: Shape, event_type: str) -> bool:
 
     Twilio has words for messages alone, and none for one that is held or uncertain.
     """
-    return shape != "twilio" or event_type == _RECEIVED or event_type in _TWILIO_WORDS
+    if shape != "twilio":
+        return True
+    return event_type.startswith(_OF_MESSAGES) and event_type not in _UNSAID
 
 
 def write(shape: Shape, event: Mapping[str, Any], org: int) -> Written:
@@ -152,16 +137,6 @@ def _in_list(value: Any) -> str:
 # -- Twilio
 
 
-def message_sid(message: int) -> str:
-    """Returns the id of a message in Twilio's form, from which the gateway's own can be read."""
-    return f"SM{message:032x}"
-
-
-def account_sid(org: int) -> str:
-    """Returns the id of an org in Twilio's form."""
-    return f"AC{org:032x}"
-
-
 def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, str]]:
     kind, message = event["type"], event["data"].get("message")
     if message is None or not has_form("twilio", kind):
@@ -176,10 +151,12 @@ def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, st
         return
     yield "From", message["sim"] or ""
     yield "To", message["address"]
-    yield "MessageStatus", _TWILIO_WORDS[kind]
-    yield "SmsStatus", _TWILIO_WORDS[kind]
-    if kind in _ERROR_CODES:
-        yield "ErrorCode", _ERROR_CODES[kind]
+    status = kind.removeprefix(_OF_MESSAGES)
+    word = status_word(status, was_sent=message["sent_at"] is not None)
+    yield "MessageStatus", word
+    yield "SmsStatus", word
+    if status in ERROR_CODES:
+        yield "ErrorCode", str(ERROR_CODES[status])
     if message["error"]:
         yield "ErrorMessage", message["error"]
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.events.webhooks.shapes import flat, has_form, message_sid, write
+from phonegate.events.webhooks.shapes import flat, has_form, write
 from phonegate.model.events import EVENT_TYPES
+from phonegate.model.twilio_ids import message_sid
 from phonegate.model.webhooks import Shape
 from tests.events.webhooks.rendered import event
 
@@ -109,6 +110,11 @@ def test_a_state_is_twilios_status_callback(kind: str, word: str, code: str | No
     assert (found["MessageStatus"], found["SmsStatus"]) == (word, word)
     assert (found["From"], found["To"]) == ("+15551112222", "+15553334444")
     assert found.get("ErrorCode") == code
+
+
+def test_what_failed_after_it_was_sent_is_undelivered() -> None:
+    found = dict(write("twilio", event("message.failed", sent_at="x"), 3).fields)
+    assert (found["MessageStatus"], found["ErrorCode"]) == ("undelivered", "30008")
 
 
 def test_what_twilio_has_no_form_for_is_known_before() -> None:
