@@ -1,7 +1,7 @@
-"""Texts that come as coded bytes, as the gateways of old take them: GSM 03.38, UCS-2 and others. Pure.
+"""Texts that come as coded bytes, as gateways of old take them: GSM 03.38, UCS-2 and others. Pure.
 
 Such bytes stand percent-encoded in queries and forms, and in hexadecimal. A query is read with the
-bytes that are no UTF-8 as halves of surrogate pairs (`surrogateescape`), from which `raw` gets them.
+bytes that are no UTF-8 as halves of surrogate pairs (`surrogateescape`). `raw` gives them back.
 """
 
 import codecs
@@ -161,11 +161,13 @@ def by_charset(data: bytes, charset: str) -> str:
     """
     try:
         known = codecs.lookup(charset.strip())
-        if not known._is_text_encoding:  # noqa: SLF001 - what bytes.decode asks
-            raise LookupError
-        return data.decode(known.name)
+        # As bytes.decode asks: base64 and its like are codecs too.
+        text = data.decode(known.name) if known._is_text_encoding else None  # noqa: SLF001
     except (LookupError, ValueError):
-        raise NotText(f"is not in the charset {_shown(charset)}") from None
+        text = None
+    if text is None:
+        raise NotText(f"is not in the charset {_shown(charset)}")
+    return text
 
 
 def utf8_or(data: bytes, charset: str) -> str:

@@ -107,9 +107,7 @@ class Parameters:
     )
     udh: Annotated[str, NoHeader()] = field("Refused.", default="")
     priority: Annotated[int, Whole(0, 3)] = field("Higher ones leave first.", default=0)
-    validity: Annotated[int, Whole(1, MOST_MINUTES)] | None = field(
-        "Minutes to try.", default=None
-    )
+    validity: Annotated[int, Whole(1, MOST_MINUTES)] | None = field("Minutes to try.", default=None)
     deferred: Annotated[int, Whole(0, MOST_AHEAD)] | None = field(
         "Minutes to wait before.", default=None
     )
@@ -204,7 +202,7 @@ async def send_sms(call: Call) -> Answer:
         )
         for number in numbers
     ]
-    answer = await send(call, wanted, render)
+    answer = await send(DIALECT, call, wanted, render)
     return attrs.evolve(answer, media=TEXT)
 
 
@@ -221,27 +219,29 @@ def refuse(refusal: Refusal) -> Worded:
     return Worded(status=status, body=f"{text}{more}".encode("utf-8", "replace"), media=TEXT)
 
 
+_BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
+    "unauthorized": (HTTPStatus.FORBIDDEN, LOGIN_FAILED),
+    "forbidden": (HTTPStatus.FORBIDDEN, LOGIN_FAILED),
+    "recipient_not_allowed": (HTTPStatus.BAD_REQUEST, DENIED),
+    "unknown_sim": (HTTPStatus.FORBIDDEN, NOT_ROUTABLE),
+    "batch_over_key_limit": (HTTPStatus.FORBIDDEN, NOT_ROUTABLE),
+    "not_found": (HTTPStatus.NOT_FOUND, UNKNOWN),
+    "method_not_allowed": (HTTPStatus.METHOD_NOT_ALLOWED, UNKNOWN),
+    "unsupported_media_type": (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, WRONG_MEDIA),
+    "too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, MISFORMED["text"]),
+}
+"""The status and the words for each code of an error."""
+
+_LATER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+
+
 def _words(refusal: Refusal) -> tuple[int, str]:
-    match refusal.code:
-        case "unauthorized" | "forbidden":
-            return HTTPStatus.FORBIDDEN, LOGIN_FAILED
-        case "recipient_not_allowed":
-            return HTTPStatus.BAD_REQUEST, DENIED
-        case "unknown_sim" | "batch_over_key_limit":
-            return HTTPStatus.FORBIDDEN, NOT_ROUTABLE
-        case "bad_input" | "address_refused":
-            return HTTPStatus.BAD_REQUEST, _misformed(refusal)
-        case "not_found" | "method_not_allowed":
-            return refusal.status, UNKNOWN
-        case "unsupported_media_type":
-            return refusal.status, WRONG_MEDIA
-        case "too_large":
-            return refusal.status, MISFORMED["text"]
-    if refusal.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+    if refusal.code in {"bad_input", "address_refused"}:
+        return HTTPStatus.BAD_REQUEST, _misformed(refusal)
+    if refusal.status in _LATER:
         return HTTPStatus.SERVICE_UNAVAILABLE, TEMPORAL
-    if refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return refusal.status, FAILED
-    return refusal.status, UNKNOWN
+    is_fault = refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return _BY_CODE.get(refusal.code, (refusal.status, FAILED if is_fault else UNKNOWN))
 
 
 def _misformed(refusal: Refusal) -> str:
@@ -274,7 +274,7 @@ DIALECT: Final = Dialect(
 _USUAL: Final[Mapping[str, Any]] = {
     "paths": ("/cgi-bin/sendsms",),
     "scope": "send",
-    "group": "kannel",
+    "group": f"dialect: {DIALECT.name}",
     "answer": None,
     "media": TEXT,
     "statuses": (HTTPStatus.ACCEPTED.value,),

@@ -2,6 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from phonegate.api.dialects import kannel
+from phonegate.api.dialects.jasmin import api as jasmin_api
+from phonegate.api.dialects.playsms import api as playsms_api
+from phonegate.api.dialects.smseagle import api as smseagle_api
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
 
@@ -12,5 +16,10 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
     Args:
         names: The dialects that are served.
     """
-    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {}
+    endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "smseagle": smseagle_api.ENDPOINTS,
+        "jasmin": jasmin_api.ENDPOINTS,
+        "kannel": kannel.ENDPOINTS,
+        "playsms": playsms_api.ENDPOINTS,
+    }
     return [one for name, found in endpoints.items() if name in names for one in found]

@@ -1,6 +1,6 @@
 """Plain values as XML."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,4 +18,4 @@ def test_mappings_and_lists() -> None:
 
 @given(st.text())
 def test_every_text_can_be_read(text: str) -> None:
-    ElementTree.fromstring(plain_xml("xml", {"text": text}))
+    ET.fromstring(plain_xml("xml", {"text": text}))

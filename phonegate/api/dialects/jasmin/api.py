@@ -45,7 +45,9 @@ async def send_one(call: Call) -> Answer:
     wanted = await _wanted(call, call.body, (call.body.to,), call.services.now_ms())
     if len(wanted) > 1:
         raise refusal((FieldProblem("to", "is more than one number"),))
-    answer = await send(call, wanted, lambda done: Answer(content=success(done[0].id)), fields=FIELDS)
+    answer = await send(
+        DIALECT, call, wanted, lambda done: Answer(content=success(done[0].id)), fields=FIELDS
+    )
     return attrs.evolve(answer, media=TEXT)
 
 
@@ -58,7 +60,7 @@ async def send_secure(call: Call) -> Answer:
     def render(done: Sequence[Accepted]) -> Answer:
         return Answer(content=_json({"data": success(done[0].id).decode()}))
 
-    return attrs.evolve(await send(call, wanted, render, fields=FIELDS), media=JSON)
+    return attrs.evolve(await send(DIALECT, call, wanted, render, fields=FIELDS), media=JSON)
 
 
 async def send_batch(call: Call) -> Answer:
@@ -69,7 +71,9 @@ async def send_batch(call: Call) -> Answer:
     for to, given in batch.messages:
         parameters = structured(SendParameters, {**given, "to": to[:1]})
         wanted += await _wanted(call, parameters, to, now, at=batch.send_at)
-    answer = await send(call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS)
+    answer = await send(
+        DIALECT, call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS
+    )
     return attrs.evolve(answer, media=JSON)
 
 
@@ -192,7 +196,7 @@ _ERRORS: Final = (
 def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> Endpoint:
     usual: dict[str, Any] = {
         "scope": "send",
-        "group": "jasmin",
+        "group": f"dialect: {DIALECT.name}",
         "answer": None,
         "media": TEXT,
         "dialect": DIALECT,

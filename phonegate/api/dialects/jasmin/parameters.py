@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final
 
 import attrs
 
+from phonegate.api.dialect import Texts
 from phonegate.api.dialects import coded_text
 from phonegate.api.dialects.coded_text import NotText, Undecoded
 from phonegate.api.dialects.local_times import local_ms
-from phonegate.api.given import Texts, given_texts, json_pairs
+from phonegate.api.given import given_texts, json_pairs
 from phonegate.api.payload import read_object
 from phonegate.model.bounds import MAX_MESSAGES, MAX_URL
 from phonegate.model.refusals import BadInput

@@ -5,6 +5,7 @@ Jasmin is at https://github.com/jookies/jasmin: `jasmin/protocols/http` has both
 
 import json
 import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -25,9 +26,7 @@ NOT_SENT: Final = "Cannot send submit_sm, check SMPPClientManagerPB log file for
 _IN_JSON: Final = frozenset({"jasmin_balance", "jasmin_rate"})
 _REST: Final = "jasmin_secure_"
 
-_DASHED: Final = frozenset(
-    {"hex_content", "validity_period", "dlr_url", "dlr_level", "dlr_method"}
-)
+_DASHED: Final = frozenset({"hex_content", "validity_period", "dlr_url", "dlr_level", "dlr_method"})
 
 _ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
 
@@ -56,27 +55,27 @@ def success(message_id: int) -> bytes:
     return f'Success "{message_id}"'.encode()
 
 
+_BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
+    "unauthorized": (HTTPStatus.FORBIDDEN, LOGIN_FAILED + "{user}"),
+    "recipient_not_allowed": (HTTPStatus.BAD_REQUEST, FILTERED),
+    "forbidden": (HTTPStatus.BAD_REQUEST, NOT_ALLOWED + " {detail}"),
+    "unknown_sim": (HTTPStatus.PRECONDITION_FAILED, NO_ROUTE + ": {detail}"),
+    "batch_over_key_limit": (HTTPStatus.FORBIDDEN, TOO_FAST + ": {detail}"),
+    "provider_failed": (HTTPStatus.INTERNAL_SERVER_ERROR, NOT_SENT),
+    "outcome_unknown": (HTTPStatus.INTERNAL_SERVER_ERROR, NOT_SENT),
+}
+"""The status and the sentence for each code of an error."""
+
+
 def _words(refusal: Refusal) -> tuple[int, str]:
     """Returns the status and the sentence of an error."""
-    user = _user(refusal)
-    match refusal.code:
-        case "unauthorized":
-            return HTTPStatus.FORBIDDEN, f"{LOGIN_FAILED}{user}"
-        case "recipient_not_allowed":
-            return HTTPStatus.BAD_REQUEST, FILTERED.format(user=user)
-        case "forbidden":
-            return HTTPStatus.BAD_REQUEST, f"{NOT_ALLOWED.format(user=user)} {refusal.detail}"
-        case "unknown_sim":
-            return HTTPStatus.PRECONDITION_FAILED, f"{NO_ROUTE}: {refusal.detail}"
-        case "batch_over_key_limit" | "key_limit_reached" | "quiet_hours":
-            return HTTPStatus.FORBIDDEN, f"{TOO_FAST}: {refusal.detail}"
-        case "provider_failed" | "outcome_unknown":
-            return HTTPStatus.INTERNAL_SERVER_ERROR, NOT_SENT
-        case "bad_input" if refusal.problems:
-            return HTTPStatus.BAD_REQUEST, _argument(refusal.problems[0])
+    if refusal.code == "bad_input" and refusal.problems:
+        return HTTPStatus.BAD_REQUEST, _argument(refusal.problems[0])
+    usual = refusal.status, "{detail}"
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return HTTPStatus.FORBIDDEN, f"{TOO_FAST}: {refusal.detail}"
-    return refusal.status, refusal.detail
+        usual = HTTPStatus.FORBIDDEN, TOO_FAST + ": {detail}"
+    status, sentence = _BY_CODE.get(refusal.code, usual)
+    return status, sentence.format(user=_user(refusal), detail=refusal.detail)
 
 
 def _argument(problem: FieldProblem) -> str:

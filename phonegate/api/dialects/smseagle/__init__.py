@@ -1,1 +1,1 @@
-"""The dialect of SMSEagle, a box that sends SMS: APIv1, JSON-RPC and APIv2 (www.smseagle.eu/api)."""
+"""The dialect of SMSEagle, a box that sends SMS: its APIv1, JSON-RPC and APIv2 (smseagle.eu)."""

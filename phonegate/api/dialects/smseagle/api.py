@@ -7,9 +7,15 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
-from phonegate.api.dialects.sending import MAX_SEGMENTS, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import (
+    MAX_SEGMENTS,
+    Accepted,
+    Render,
+    Wanted,
+    recipients,
+    send,
+)
 from phonegate.api.dialects.smseagle.parameters import (
-    CommonParameters,
     MessageParameters,
     Parameters,
     names_of,
@@ -58,7 +64,7 @@ async def send_to_group(call: Call) -> Answer:
     names = names_of(call.body.groupname)
     if not names:
         raise refusal((FieldProblem("groupname", "is required"),))
-    raise BadInput(f"{NO_GROUP} – {names[0]}")
+    raise BadInput(f"{NO_GROUP} - {names[0]}")
 
 
 async def jsonrpc(call: Call) -> Answer:
@@ -81,12 +87,7 @@ async def _send(call: Call, numbers: Sequence[str], endpoint: str | None) -> Ans
     asked: Parameters = call.body
     given = {} if asked.responsetype is None else {"responsetype": [asked.responsetype]}
     form = form_of(given, endpoint)
-
-    def render(done: Sequence[Accepted]) -> Answer:
-        return Answer(content=accepted(done, form)[0])
-
-    priority = 1 if asked.highpriority else 0
-    return await _sent(call, numbers, asked.message, priority, render, ("to", "message"))
+    return await _sent(call, numbers, lambda done: Answer(content=accepted(done, form)))
 
 
 async def send_message(call: Call) -> Answer:
@@ -95,25 +96,15 @@ async def send_message(call: Call) -> Answer:
     if problems := v2_problems(asked):
         raise refusal(problems)
     numbers = await recipients(call, asked.to)
-
-    def render(done: Sequence[Accepted]) -> Answer:
-        return Answer(content=queued(done))
-
-    return await _sent(call, numbers, asked.text, asked.priority, render, ("to", "text"))
+    return await _sent(call, numbers, lambda done: Answer(content=queued(done)))
 
 
-async def _sent(
-    call: Call,
-    numbers: Sequence[str],
-    text: str,
-    priority: int,
-    render: Any,
-    fields: tuple[str, str],
-) -> Answer:
-    asked: CommonParameters = call.body
+async def _sent(call: Call, numbers: Sequence[str], render: Render) -> Answer:
+    asked: Parameters | MessageParameters = call.body
+    name, text, priority = asked.content
     if asked.test:
         if count(text) > MAX_SEGMENTS:
-            raise refusal((FieldProblem(fields[1], f"takes more than {MAX_SEGMENTS} segments"),))
+            raise refusal((FieldProblem(name, f"takes more than {MAX_SEGMENTS} segments"),))
         answer = render([Accepted(id=0, to=to, status=QUEUED, segments=0) for to in numbers])
     else:
         send_at = asked.send_at(call.services.now_ms())
@@ -128,7 +119,7 @@ async def _sent(
             )
             for to in numbers
         ]
-        answer = await send(call, wanted, render, fields=fields)
+        answer = await send(DIALECT, call, wanted, render, fields=("to", name))
     return attrs.evolve(answer, media=media_of(answer.content))
 
 
@@ -145,7 +136,7 @@ async def _numbers_of(call: Call, names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         contacts = found.get(name, [])
         if len(contacts) != 1:
-            raise BadInput(f"{NO_CONTACT} – {name}")
+            raise BadInput(f"{NO_CONTACT} - {name}")
         numbers.append(contacts[0].number)
     return tuple(dict.fromkeys(numbers))
 
@@ -190,7 +181,7 @@ def _endpoint(
 ) -> Endpoint:
     usual: dict[str, Any] = {
         "scope": "send",
-        "group": "smseagle",
+        "group": f"dialect: {DIALECT.name}",
         "answer": None,
         "media": TEXT,
         "error_codes": _ERRORS,

@@ -5,8 +5,9 @@ from typing import Annotated, Final
 
 import attrs
 
+from phonegate.api.dialect import Texts
 from phonegate.api.dialects.local_times import local_ms, time_of_day, within_hours
-from phonegate.api.given import Texts, given_texts, json_pairs
+from phonegate.api.given import given_texts, json_pairs
 from phonegate.api.payload import read_object
 from phonegate.api.rules import Moment
 from phonegate.model.bounds import MAX_RECEIVED, MAX_SIMS
@@ -136,6 +137,11 @@ class Parameters(CommonParameters):
         "How the answer is written: text or xml; of JSON-RPC simple or extended.", default=None
     )
 
+    @property
+    def content(self) -> tuple[str, str, int]:
+        """The name of the text's parameter, the text, and the message's priority."""
+        return "message", self.message, 1 if self.highpriority else 0
+
 
 @attrs.frozen(kw_only=True)
 class MessageParameters(CommonParameters):
@@ -148,6 +154,11 @@ class MessageParameters(CommonParameters):
         "The text.", example="My message", private=True
     )
     priority: Annotated[int, Whole(0, 9)] = field("Higher ones leave first.", default=0)
+
+    @property
+    def content(self) -> tuple[str, str, int]:
+        """The same as `Parameters.content`."""
+        return "text", self.text, self.priority
 
 
 def read_v1(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from phonegate.api.dialect import Refusal, Worded
+from phonegate.api.dialect import Refusal, Texts, Worded
 from phonegate.api.dialects.plain_xml import plain_xml
 from phonegate.api.dialects.sending import Accepted
-from phonegate.api.given import Texts
 from phonegate.model.states import FAILED
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -45,18 +44,16 @@ def form_of(given: Texts, endpoint: str | None) -> Form:
     return asked if asked in {"text", "xml", "simple", "extended"} else "text"
 
 
-def accepted(done: Sequence[Accepted], form: Form) -> tuple[bytes, str]:
-    """Returns the answer to messages that were accepted, and its Content-Type."""
+def accepted(done: Sequence[Accepted], form: Form) -> bytes:
+    """Returns the answer to messages that were accepted."""
     if form in {"text", "simple"}:
         ids = ",".join(str(one.id) for one in done if one.status != FAILED)
         failed = ",".join(one.to for one in done if one.status == FAILED)
         text = f"{GOOD}; ID={ids}" + (f"; failed: {failed}" if failed else "")
-        return (text.encode(), TEXT) if form == "text" else (_json({"result": text}), JSON)
+        return text.encode() if form == "text" else _json({"result": text})
     items = [_item(one) for one in done]
     result = items[0] if len(items) == 1 else items
-    if form == "xml":
-        return plain_xml("xml", result).encode(), XML
-    return _json({"result": result}), JSON
+    return plain_xml("xml", result).encode() if form == "xml" else _json({"result": result})
 
 
 def _item(one: Accepted) -> dict[str, str]:
@@ -78,7 +75,7 @@ def queued(done: Sequence[Accepted]) -> bytes:
 
 
 def media_of(body: bytes) -> str:
-    """Returns the Content-Type of an answer that was made before, which a repeat may get."""
+    """Returns the Content-Type of an answer, which may be that of a request before."""
     start = body[:1]
     return JSON if start in {b"{", b"["} else XML if start == b"<" else TEXT
 
@@ -107,7 +104,7 @@ def _words(refusal: Refusal) -> str:
         return WRONG_TOKEN if has_token else WRONG_LOGIN
     detail = refusal.detail
     if detail.startswith((NO_CONTACT, NO_GROUP)):
-        return detail if GOOD not in detail else detail.partition(" – ")[0]
+        return detail if GOOD not in detail else detail.partition(" - ")[0]
     if refusal.code in {"bad_input", "unknown_sim", "recipient_not_allowed"}:
         return WRONG_PARAMETERS if GOOD in detail else f"{WRONG_PARAMETERS}: {detail}"
     return detail.replace(GOOD, "0K") if GOOD in detail else detail

@@ -1,81 +1,39 @@
-"""The dialect of playSMS, a messaging system: its webservices `?app=ws` (playsms.org).
+"""playSMS's address: `/playsms?app=ws`, also `/index.php?app=ws` as playSMS itself has it."""
 
-Its words and codes are those of `web/inc/app/webservices.php`. playSMS answers with 200 in any
-case. Errors have statuses of their own here, since Nextcloud and LibreNMS look at nothing else.
-"""
-
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from phonegate.api.convert import refusal
-from phonegate.api.dialect import Dialect, Given, Refusal, Texts, Worded
-from phonegate.api.dialects.local_times import local_ms, local_text
-from phonegate.api.dialects.plain_xml import plain_xml
+from phonegate.api.dialect import Dialect, Given
+from phonegate.api.dialects.playsms.parameters import Parameters
+from phonegate.api.dialects.playsms.wording import (
+    CREDIT,
+    JSON,
+    NO_ADMIN,
+    NO_DATA,
+    NO_STATUS,
+    NO_TOKEN,
+    SEND_FAILED,
+    WORDS,
+    XML,
+    id_of,
+    queue_of,
+    refuse,
+    shown_received,
+    shown_sent,
+    written,
+)
 from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.errors import LIMIT_CODES
 from phonegate.http.login import Login
 from phonegate.model import states
-from phonegate.model.bounds import MAX_ID, MAX_PAGE, MAX_RECEIVED
 from phonegate.model.messages import Direction, MessageView, PageQuery
 from phonegate.model.principal import allows
-from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound
-from phonegate.typed_json.fields import Rule, Wrong, field
-from phonegate.typed_json.rules import Text, Whole
-
-JSON: Final = "application/json"
-XML: Final = "text/xml; charset=utf-8"
-
-LOGIN_FAILED: Final = "100"
-UNKNOWN_ACTION: Final = "101"
-FIELD_EMPTY: Final = "102"
-NO_CREDIT: Final = "103"
-NO_TOKEN: Final = "104"
-NOT_ENABLED: Final = "105"
-SEND_FAILED: Final = "200"
-NOTHING_TO_SEND: Final = "201"
-NO_STATUS: Final = "400"
-NO_DATA: Final = "501"
-NO_ADMIN: Final = "600"
-
-WORDS: Final[Mapping[str, str]] = {
-    LOGIN_FAILED: "authentication failed",
-    UNKNOWN_ACTION: "type of action is invalid or unknown",
-    FIELD_EMPTY: "one or more field empty",
-    NO_CREDIT: "not enough credit for this operation",
-    NO_TOKEN: "webservice token is not available",
-    NOT_ENABLED: "webservice token not enable for this user",
-    SEND_FAILED: "send message failed",
-    NOTHING_TO_SEND: "destination number or message is empty",
-    NO_STATUS: "no delivery status available",
-    NO_DATA: "no data returned or result is empty",
-    NO_ADMIN: "admin level authentication failed",
-}
-
-CREDIT: Final = "1000000"
-"""What an account has left, which never is less. Clients want a number, and there is no bound."""
-
-PENDING, SENT, FAILED, DELIVERED = "0", "1", "2", "3"
-
-STATUSES: Final[Mapping[str, str]] = {
-    states.QUEUED: PENDING,
-    states.SENDING: PENDING,
-    states.UNCERTAIN: PENDING,
-    states.SENT: SENT,
-    states.DELIVERED: DELIVERED,
-    states.FAILED: FAILED,
-    states.EXPIRED: FAILED,
-    states.CANCELLED: FAILED,
-}
-"""What playSMS calls the states of a message."""
-
-SCHEDULE: Final = "%Y-%m-%d %H:%M:%S"
-"""`schedule`, in the zone of the machine."""
+from phonegate.model.refusals import FieldProblem, Forbidden, NotFound
 
 USUAL_PAGE: Final = 100
 
@@ -88,52 +46,6 @@ ADMINS_OPS: Final = frozenset(
 
 TOKENS_OPS: Final = frozenset({"get_token", "set_token", "ws_login"})
 """What gives another credential. Here they are made in the console or by command."""
-
-
-@attrs.frozen
-class Schedule(Rule):
-    """A time, `YYYY-MM-DD hh:mm:ss` in the zone of the machine."""
-
-    def read(self, value: object) -> int:
-        """Returns milliseconds since 1970-01-01 UTC."""
-        found = local_ms(str(value), SCHEDULE)
-        if found is None:
-            raise Wrong("is no time: YYYY-MM-DD hh:mm:ss")
-        return found
-
-
-@attrs.frozen(kw_only=True)
-class Parameters:
-    """What the webservices take. Those of playSMS's that are not here are ignored."""
-
-    app: Annotated[str, Text(0, 40)] = field("ws", default="ws", example="ws")
-    op: Annotated[str, Text(0, 40)] = field(
-        "pv sends; ds lists what was sent; in and ix list what was received; cr and query tell of "
-        "the account.",
-        default="",
-        example="pv",
-    )
-    format: Annotated[str, Text(0, 20)] = field("json or xml.", default="json")
-    to: tuple[str, ...] = field("Numbers, with commas between.", default=(), private=True)
-    msg: Annotated[str, Text(0, MAX_RECEIVED)] = field("The text.", default="", private=True)
-    footer: Annotated[str, Text(0, MAX_RECEIVED)] = field(
-        "Stands behind the text.", default="", private=True
-    )
-    nofooter: Annotated[str, Text(0, 20)] = field("1: no footer.", default="")
-    from_: Annotated[str, Text(0, 64)] | None = field(
-        "A number of the org. A name is ignored.", default=None
-    )
-    schedule: Annotated[int, Schedule()] | None = field(
-        "When to send it: YYYY-MM-DD hh:mm:ss in the zone of the gateway's machine.", default=None
-    )
-    smslog_id: Annotated[int, Whole(0, MAX_ID)] | None = field("Of ds: one message.", default=None)
-    queue: Annotated[str, Text(0, 32)] = field("Of ds: what pv called queue.", default="")
-    src: Annotated[str, Text(0, 64)] = field("Of in: the sender.", default="", private=True)
-    dst: Annotated[str, Text(0, 64)] = field("Of ds: the recipient.", default="", private=True)
-    last: Annotated[int, Whole(0, MAX_ID)] | None = field(
-        "Only messages behind this one.", default=None
-    )
-    c: Annotated[int, Whole(0, MAX_PAGE)] | None = field("How many to list.", default=None)
 
 
 class NothingFound(NotFound):
@@ -190,7 +102,7 @@ async def put(call: Call) -> Answer:
         for number in await recipients(call, asked.to)
     ]
     render = partial(_taken, as_xml=_as_xml(asked), now_ms=call.services.now_ms())
-    return await send(call, wanted, render, fields=("to", "msg"))
+    return await send(DIALECT, call, wanted, render, fields=("to", "msg"))
 
 
 def _taken(done: Sequence[Accepted], *, as_xml: bool, now_ms: int) -> Answer:
@@ -201,7 +113,7 @@ def _taken(done: Sequence[Accepted], *, as_xml: bool, now_ms: int) -> Answer:
             "status": "OK",
             "error": "0",
             "smslog_id": str(one.id),
-            "queue": _queue(one.id),
+            "queue": queue_of(one.id),
             "to": one.to,
         }
         for one in done
@@ -212,13 +124,13 @@ def _taken(done: Sequence[Accepted], *, as_xml: bool, now_ms: int) -> Answer:
 async def list_sent(call: Call) -> Answer:
     """Lists what was sent, the newest first, with what became of it."""
     asked: Parameters = call.body
-    one = asked.smslog_id or _id_of(asked.queue)
+    one = asked.smslog_id or id_of(asked.queue)
     if asked.queue and not one:
         raise NothingFound(NO_STATUS)
     query = _query(asked, "out", asked.dst)
     if one:
         query = attrs.evolve(query, since_id=one - 1, limit=1)
-    found = await _page(call, query, _shown_sent)
+    found = await _page(call, query, shown_sent)
     if one:
         found = [entry for entry in found if entry["smslog_id"] == str(one)]
     return _list(call, found, NO_STATUS)
@@ -227,7 +139,7 @@ async def list_sent(call: Call) -> Answer:
 async def list_received(call: Call) -> Answer:
     """Lists what was received, the newest first."""
     asked: Parameters = call.body
-    return _list(call, await _page(call, _query(asked, "in", asked.src), _shown_received), NO_DATA)
+    return _list(call, await _page(call, _query(asked, "in", asked.src), shown_received), NO_DATA)
 
 
 async def show_credit(call: Call) -> Answer:
@@ -278,9 +190,7 @@ def _query(asked: Parameters, direction: Direction, address: str) -> PageQuery:
     )
 
 
-async def _page(
-    call: Call, query: PageQuery, show: Callable[[MessageView], Any]
-) -> list[Any]:
+async def _page(call: Call, query: PageQuery, show: Callable[[MessageView], Any]) -> list[Any]:
     """Returns a page of messages as playSMS shows them, the newest first.
 
     Raises:
@@ -294,47 +204,8 @@ async def _page(
     return found[::-1]
 
 
-def _shown_sent(one: MessageView) -> dict[str, str]:
-    update = one.delivered_at or one.sent_at
-    return {
-        "smslog_id": str(one.id),
-        "src": one.sim or "",
-        "dst": one.address,
-        "msg": one.body,
-        "dt": local_text(one.created_at),
-        "update": "" if update is None else local_text(update),
-        "status": STATUSES.get(one.status, PENDING),
-    }
-
-
-def _shown_received(one: MessageView) -> dict[str, str]:
-    return {
-        "id": str(one.id),
-        "src": one.address,
-        "dst": one.sim or "",
-        "kwd": "",
-        "msg": one.body,
-        "dt": local_text(one.created_at if one.date is None else one.date),
-        "status": "1",
-    }
-
-
 def _ids(one: MessageView) -> int:
     return one.id
-
-
-def _queue(message: int) -> str:
-    """Returns what playSMS calls the queue of a message: 32 hexadecimal digits."""
-    return f"{message:032x}"
-
-
-def _id_of(queue: str) -> int:
-    """Returns the message of a queue. 0 where there is none."""
-    try:
-        found = int(queue, 16) if queue else 0
-    except ValueError:
-        return 0
-    return found if 0 <= found <= MAX_ID else 0
 
 
 # --- Answers ----------------------------------------------------------------------------------
@@ -353,62 +224,11 @@ def _of_account(call: Call, more: Mapping[str, Any]) -> Answer:
 
 def _answer(body: Mapping[str, Any], now_ms: int, *, as_xml: bool) -> Answer:
     whole = {**body, "error_string": None, "timestamp": now_ms // 1000}
-    return Answer(content=_written(whole, as_xml=as_xml))
-
-
-def _written(body: Mapping[str, Any], *, as_xml: bool) -> bytes:
-    text = plain_xml("response", body) if as_xml else json.dumps(body)
-    return text.encode("utf-8", "replace")
+    return Answer(content=written(whole, as_xml=as_xml))
 
 
 def _as_xml(asked: Parameters) -> bool:
     return asked.format.strip().lower() == "xml"
-
-
-def refuse(refusal: Refusal) -> Worded:
-    """Words an error with a code of playSMS. What a person may do about it stands in `info`."""
-    code = _code(refusal)
-    as_xml = any(text.strip().lower() == "xml" for text in refusal.given.get("format", ()))
-    body = {
-        "status": "ERR",
-        "error": code,
-        "error_string": WORDS[code],
-        "info": refusal.detail,
-    }
-    status = refusal.status
-    if status < HTTPStatus.BAD_REQUEST:
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return Worded(
-        status=status, body=_written(body, as_xml=as_xml), media=XML if as_xml else JSON
-    )
-
-
-_BY_WORDS: Final = {words: code for code, words in WORDS.items()}
-
-
-def _code(refusal: Refusal) -> str:
-    """Returns playSMS's own code of an error."""
-    if (known := _BY_WORDS.get(refusal.detail)) is not None:
-        return known
-    match refusal.code:
-        case "unauthorized":
-            return LOGIN_FAILED
-        case "forbidden":
-            return NOT_ENABLED
-        case "key_limit_reached" | "batch_over_key_limit" | "quiet_hours":
-            return NO_CREDIT
-        case "not_found" | "method_not_allowed":
-            return UNKNOWN_ACTION
-        case "bad_input" if refusal.problems:
-            return _of_problem(refusal.problems[0])
-    return SEND_FAILED
-
-
-def _of_problem(problem: FieldProblem) -> str:
-    if problem.field in {"app", "op", "format"}:
-        return FIELD_EMPTY if problem.problem == "is required" else UNKNOWN_ACTION
-    is_missing = problem.problem == "is required"
-    return NOTHING_TO_SEND if is_missing and problem.field in {"to", "msg"} else SEND_FAILED
 
 
 # --- The table's part -------------------------------------------------------------------------
@@ -429,7 +249,7 @@ DIALECT: Final = Dialect(
 _USUAL: Final[Mapping[str, Any]] = {
     "paths": ("/playsms", "/index.php", "/playsms/index.php"),
     "scope": "send",
-    "group": "playsms",
+    "group": f"dialect: {DIALECT.name}",
     "answer": None,
     "media": JSON,
     "error_codes": (
