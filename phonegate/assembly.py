@@ -227,6 +227,7 @@ class Core:
         services = Services(
             accounts=accounts,
             authentication=accounts.authentication,
+            org_options=accounts.options,
             sessions=Sessions(
                 database,
                 accounts.authentication,

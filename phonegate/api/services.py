@@ -27,6 +27,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.message_erasure import MessageErasure
+from phonegate.domain.org_options import OrgOptions
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_waiting import PhoneWaiting
@@ -51,6 +52,7 @@ class Services:
 
     accounts: Accounts
     authentication: Authenticator
+    org_options: OrgOptions
     sessions: Sessions
     dialect_tokens: DialectTokens
     waits: Waits

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from phonegate.domain.api_keys import ApiKeys
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import STANDARD_COST, Cost
+from phonegate.domain.org_options import OrgOptions
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.domain.registration import Registration
@@ -35,6 +36,7 @@ class Accounts:
             publish=publish,
         )
         self.orgs = Orgs(database, self.authentication, registration=registration, now_ms=now_ms)
+        self.options = OrgOptions(database)
         self.set_up = SetUp(self.orgs, self.authentication.checks, now_ms=now_ms)
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)
 
@@ -45,4 +47,5 @@ class Accounts:
             StoreError: The database can't be read.
         """
         await self.orgs.read_registration()
+        await self.options.load()
         await self.authentication.checks.load()

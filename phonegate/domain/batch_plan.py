@@ -11,11 +11,11 @@ from typing import Final
 import attrs
 
 from phonegate.domain.line_problems import LineProblem
+from phonegate.domain.recipients import read_recipient
 from phonegate.domain.segmentation import count
 from phonegate.domain.written_tables import read_table
 from phonegate.model.bounds import MAX_BODY
 from phonegate.model.contacts import Contact
-from phonegate.model.numbers import is_recipient, recipient_fault, written_form
 
 MAX_RECIPIENTS: Final = 10_000
 """Most messages of a batch. At the usual pace one SIM sends 24 segments a minute: seven hours'."""
@@ -41,8 +41,8 @@ class Draft:
     table: str = attrs.field(default="", repr=False)
     """A table of recipients, CSV, instead."""
     text: str = attrs.field(default="", repr=False)
-    country: str = ""
-    """The country code of numbers that have none, such as `+49`, or nothing."""
+    country: str | None = None
+    """The country of numbers that have none, in two letters."""
     copies: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     """Recipients and texts of messages to send once more, as they were, instead of all others."""
 
@@ -197,7 +197,7 @@ def literal(text: str) -> str:
 # -- recipients
 
 
-def _of_table(text: str, country: str) -> Recipients:
+def _of_table(text: str, country: str | None) -> Recipients:
     table = read_table(text)
     if table.problems:
         return Recipients(problems=table.problems)
@@ -226,7 +226,7 @@ def _of_table(text: str, country: str) -> Recipients:
     return Recipients(found=tuple(found), columns=table.names)
 
 
-def _typed(text: str, country: str) -> Iterator[Recipient]:
+def _typed(text: str, country: str | None) -> Iterator[Recipient]:
     """Yields the recipients that were typed. Each is counted as a line of its own."""
     entries = (part for one in _BETWEEN.split(text) if (part := one.strip()))
     for line, entry in enumerate(entries, 1):
@@ -242,12 +242,10 @@ def _typed(text: str, country: str) -> Iterator[Recipient]:
             yield Recipient(line=line, name=entry)
 
 
-def _number(written: str, country: str) -> tuple[str, str | None]:
+def _number(written: str, country: str | None) -> tuple[str, str | None]:
     """Returns a number as an SMS is sent to it, and what is wrong with it."""
-    number = written_form(written, country)
-    if is_recipient(number):
-        return number, None
-    return "", f"can't be sent to: {recipient_fault(number) if number else 'it has no number'}"
+    found = read_recipient(written, country)
+    return found.number, found.problem and f"can't be sent to: {found.problem}"
 
 
 def _resolved(one: Recipient, contacts: Sequence[Contact]) -> Recipient:

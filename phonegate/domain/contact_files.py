@@ -9,9 +9,9 @@ import attrs
 from phonegate.domain import vcards, written_tables
 from phonegate.domain.contacts import tidy
 from phonegate.domain.line_problems import LineProblem
+from phonegate.domain.recipients import read_recipient
 from phonegate.domain.vcards import Read
 from phonegate.model.contacts import MAX_LABEL, MAX_NAME, Contact
-from phonegate.model.numbers import is_recipient, recipient_fault, written_form
 
 EMPTY: Final = "The file is empty."
 NO_NUMBERS: Final = (
@@ -45,12 +45,12 @@ class ReadContacts:
     """Lines that were not taken."""
 
 
-def read_file(data: bytes, country: str = "") -> ReadContacts:
+def read_file(data: bytes, country: str | None = None) -> ReadContacts:
     """Reads contacts from a file.
 
     Args:
         data: The file.
-        country: The country code of numbers that have none, such as `+49`, or nothing.
+        country: The country of numbers that have none, in two letters, or None.
     """
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         return ReadContacts(problems=(LineProblem(0, EMPTY),))
@@ -60,7 +60,7 @@ def read_file(data: bytes, country: str = "") -> ReadContacts:
     return read_text(text, country)
 
 
-def read_text(text: str, country: str = "") -> ReadContacts:
+def read_text(text: str, country: str | None = None) -> ReadContacts:
     """Reads contacts from the text of a file."""
     if vcards.is_vcard(text):
         cards = vcards.read_vcards(text)
@@ -124,16 +124,17 @@ def _of_rows(table: written_tables.WrittenTable, columns: _Columns) -> Iterator[
             yield Read(line=row.line, name=name, number=number, label=label)
 
 
-def _taken(read: Sequence[Read], problems: Sequence[LineProblem], country: str) -> ReadContacts:
+def _taken(
+    read: Sequence[Read], problems: Sequence[LineProblem], country: str | None
+) -> ReadContacts:
     """Checks what was read, and takes each number once."""
     found: dict[str, tuple[int, Contact]] = {}
     wrong, again = list(problems), list[LineProblem]()
     for one in read:
-        number = written_form(one.number, country)
-        name = tidy(one.name)[:MAX_NAME]
-        if not is_recipient(number):
-            fault = recipient_fault(number) if number else "it has no number"
-            wrong.append(LineProblem(one.line, f"can't be sent to: {fault}"))
+        recipient = read_recipient(one.number, country)
+        number, name = recipient.number, tidy(one.name)[:MAX_NAME]
+        if recipient.problem is not None:
+            wrong.append(LineProblem(one.line, f"can't be sent to: {recipient.problem}"))
         elif not name:
             wrong.append(LineProblem(one.line, "has a number and no name"))
         elif number in found:

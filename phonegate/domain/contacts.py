@@ -6,8 +6,8 @@ from typing import Final
 
 import attrs
 
+from phonegate.domain.recipients import read_recipient
 from phonegate.model.contacts import MAX_LABEL, MAX_NAME, Contact, sorting
-from phonegate.model.numbers import is_country, is_recipient, recipient_fault, written_form
 from phonegate.model.phones import number_form
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem, Forbidden
@@ -23,8 +23,6 @@ SLICE: Final = 1_000
 
 PAGE: Final = 100
 SUGGESTED: Final = 8
-
-COUNTRY_PROBLEM: Final = "must be + and a country code, such as +49, or nothing"
 
 
 @attrs.frozen(kw_only=True)
@@ -139,7 +137,12 @@ class Contacts:
         return await self._database.read(op)
 
     async def put(
-        self, owner: Principal, contact: Contact, *, instead_of: str | None = None
+        self,
+        owner: Principal,
+        contact: Contact,
+        *,
+        instead_of: str | None = None,
+        country: str | None = None,
     ) -> Contact:
         """Stores a contact, in place of the one that its number has.
 
@@ -147,6 +150,7 @@ class Contacts:
             owner: Who does it.
             contact: The contact. Its number is as a person wrote it.
             instead_of: The number of a contact that is given up for it.
+            country: The country of a number that has none, in two letters, or None.
 
         Returns:
             The contact as it is stored.
@@ -157,7 +161,7 @@ class Contacts:
             Conflict: The org has as many as it may.
         """
         _require_owner(owner)
-        cleaned = checked(contact)
+        cleaned = checked(contact, country)
 
         def op(tx: Tables) -> None:
             if instead_of is not None and instead_of != cleaned.number:
@@ -226,37 +230,30 @@ def _take(org: int, contacts: Sequence[Contact], tx: Tables) -> Imported:
     return Imported(added=added, changed=len(new) - added, same=len(contacts) - len(new))
 
 
-def checked(contact: Contact) -> Contact:
+def checked(contact: Contact, country: str | None) -> Contact:
     """Returns a contact that a person wrote as it is stored.
 
     Raises:
         BadInput: A field is wrong.
     """
-    number = written_form(contact.number)
+    recipient = read_recipient(contact.number, country)
     name, label = tidy(contact.name), tidy(contact.label)
     problems = []
-    if not is_recipient(number):
-        fault = recipient_fault(number) if number else "it is empty"
-        problems.append(
-            FieldProblem("number", f"must be a number like +15553334444 or a short code: {fault}")
-        )
+    if recipient.problem is not None:
+        form = "must be a number like +15553334444 or a short code"
+        problems.append(FieldProblem("number", f"{form}: {recipient.problem}"))
     if not 1 <= len(name) <= MAX_NAME:
         problems.append(FieldProblem("name", f"must be 1 to {MAX_NAME} characters"))
     if len(label) > MAX_LABEL:
         problems.append(FieldProblem("label", f"must be at most {MAX_LABEL} characters"))
     if problems:
         raise BadInput("; ".join(f"{p.field} {p.problem}" for p in problems) + ".", problems)
-    return Contact(number=number, name=name, label=label)
+    return Contact(number=recipient.number, name=name, label=label)
 
 
 def tidy(text: str) -> str:
     """Returns a name in one line, without what can't be seen and would turn round its reading."""
     return " ".join("".join(c if c.isprintable() or c == "‍" else " " for c in text).split())
-
-
-def country_problems(country: str) -> list[FieldProblem]:
-    """Returns what is wrong with the country code of numbers that have none."""
-    return [] if not country or is_country(country) else [FieldProblem("country", COUNTRY_PROBLEM)]
 
 
 # -- who may know what

@@ -14,7 +14,8 @@ from typing import Final
 import attrs
 
 from phonegate.domain.line_problems import LineProblem
-from phonegate.model.numbers import is_recipient, written_form
+from phonegate.domain.recipients import written_form
+from phonegate.model.numbers import is_recipient
 
 MAX_CHARS: Final = 4_000_000
 """Characters of a table that are looked at: 200 for each of the most rows."""

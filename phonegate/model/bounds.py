@@ -46,14 +46,17 @@ MAX_LOCAL_ID: Final = 200
 one is accepted too, and echoed whole, since the phone would not recognise a part of it."""
 
 MAX_RECEIVED: Final = 65_536
-"""Most characters of a received text: more than the 39,015 of 255 parts (3GPP TS 23.040,
-9.2.3.24.1)."""
+"""Most characters of a received text: more than those of `MAX_SEGMENTS` parts."""
 
 MAX_ERROR: Final = 500
 """Most characters kept of a phone's error text."""
 
 MAX_SEGMENTS: Final = 255
 """Most parts of one SMS: they are numbered in one byte (3GPP TS 23.040, 9.2.3.24.1)."""
+
+MAX_CHARACTERS: Final = MAX_SEGMENTS * 153
+"""Most characters that an org can let its texts have: `MAX_SEGMENTS` parts of GSM-7, each of which
+holds 153 (3GPP TS 23.040, 9.2.3.24.1)."""
 
 MAX_WINDOW: Final = 1_000
 """Most messages that a phone can say it takes at once: as many as the default widest window."""
@@ -81,8 +84,8 @@ MAX_MMS_BYTES: Final = 4 * MAX_PART_BYTES
 """Most bytes of all parts of one message: some 50 ms of writing, for which all else waits."""
 
 MAX_BODY: Final = 1600
-"""Characters of an outbound text: the limit of the carriers' own APIs, so that every provider
-can take what a phone can."""
+"""Characters of an outbound text, unless its org allows others: the limit of the carriers' own
+APIs, so that every provider can take what a phone can."""
 
 MAX_URL: Final = 2_048
 """Most characters of a media URL: the length that every HTTP client accepts."""

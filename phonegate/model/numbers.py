@@ -1,6 +1,6 @@
 """The form of phone numbers and other addresses. No numbering plan is looked up.
 
-What an app asks for is not normalised. `written_form` is for numbers that people type or keep.
+What is read here is not changed. `domain.recipients` is for numbers as people write them.
 
 Numbering plans are not consulted: documentation numbers such as +1555123456 belong to none and are
 accepted, and new ranges are in use long before any list has them.
@@ -24,11 +24,6 @@ SEPARATORS: Final = re.compile(
 )
 """The signs that people write between digits, and the direction marks that address books add."""
 _DIALLED = re.compile(r"\+?[0-9]*")
-_COUNTRY: Final = re.compile(r"\+[1-9][0-9]{0,2}")
-_SERVICE_DIGITS: Final = 6
-"""A number with no more digits is a service number where its country is known."""
-_NATIONAL_DIGITS: Final = 10
-"""National numbers with the country code before them have more digits than this."""
 _NEVER_IN_A_SENDER = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
@@ -86,37 +81,3 @@ def is_sender(text: str) -> bool:
     if text.isprintable():
         return True
     return all(unicodedata.category(char) not in _NEVER_IN_A_SENDER for char in text)
-
-
-def written_form(text: str, country: str = "") -> str:
-    """Returns a number as an SMS is sent to it, of one as people write it.
-
-    Signs between the digits go, digits of other scripts become those of ASCII, and `+` stands for
-    00. What is no recipient then is not one that can be guessed: see `recipient_fault`.
-
-    Args:
-        text: Such as `+49 (0)171 555-01`, `0049 171 55501` or `tel:+4917155501`.
-        country: The country code, as `+49`, of numbers that have none. Without it they stay as
-            they are.
-    """
-    digits = "".join(str(unicodedata.decimal(c, c)) for c in unicodedata.normalize("NFKC", text))
-    bare = digits.strip()
-    if bare[:4].lower() == "tel:":
-        bare = bare[4:].partition(";")[0]
-    abroad = bare.startswith(("+", "00"))
-    if abroad:
-        # The trunk prefix, which is dialled within the country alone.
-        bare = bare.replace("(0)", "", 1)
-    bare = SEPARATORS.sub("", bare)
-    if bare.startswith("00") and is_e164("+" + bare[2:]):
-        return "+" + bare[2:]
-    if abroad or not country or not bare.isdecimal() or len(bare) <= _SERVICE_DIGITS:
-        return bare
-    if not bare.startswith("0") and len(bare) > _NATIONAL_DIGITS and bare.startswith(country[1:]):
-        return "+" + bare
-    return country + bare.removeprefix("0")
-
-
-def is_country(text: str) -> bool:
-    """Tells whether a text has the form of a country code, such as `+49`."""
-    return _COUNTRY.fullmatch(text) is not None

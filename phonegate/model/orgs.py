@@ -6,6 +6,18 @@ org's public name is `Org.name`.
 
 import attrs
 
+from phonegate.model.bounds import MAX_BODY
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """What an org has chosen for itself."""
+
+    default_country: str | None = None
+    """The country of numbers that are written without one, as ISO 3166 names it in two letters."""
+    max_characters: int = MAX_BODY
+    """Most characters of a text that it sends."""
+
 
 @attrs.frozen(kw_only=True)
 class Org:

@@ -559,6 +559,12 @@ _CLIENT_IDS: Final = (
     """,
 )
 
+_ORG_OPTIONS: Final = (
+    # NULL: no country, and as many characters as `model.bounds` says.
+    "ALTER TABLE orgs ADD COLUMN default_country TEXT",
+    "ALTER TABLE orgs ADD COLUMN max_characters INTEGER",
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -575,6 +581,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     CONSOLE,
     _CALLBACKS,
     _CLIENT_IDS,
+    _ORG_OPTIONS,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -4,7 +4,7 @@ import hashlib
 import sqlite3
 from typing import Any
 
-from phonegate.model.orgs import Org
+from phonegate.model.orgs import Options, Org
 from phonegate.model.storage_errors import NameTaken
 from phonegate.store.events import Events
 
@@ -75,6 +75,31 @@ class Orgs:
         )
         return cursor.rowcount == 1
 
+    def options(self) -> dict[int, Options]:
+        """Returns the options of the orgs that have chosen any."""
+        rows = self._connection.execute(
+            "SELECT id, default_country, max_characters FROM orgs"
+            " WHERE (default_country IS NOT NULL OR max_characters IS NOT NULL)"
+            " AND name IS NOT NULL"
+        )
+        return {row[0]: _options(row[1], row[2]) for row in rows}
+
+    def choose(
+        self, org: int, *, default_country: str | None, max_characters: int | None
+    ) -> Options | None:
+        """Sets the options of an org that are not None. An empty country is none.
+
+        Returns:
+            All of its options, or None where there is no such org.
+        """
+        row = self._connection.execute(
+            "UPDATE orgs SET default_country = nullif(coalesce(?, default_country), ''),"
+            " max_characters = coalesce(?, max_characters)"
+            " WHERE id = ? AND name IS NOT NULL RETURNING default_country, max_characters",
+            (default_country, max_characters, org),
+        ).fetchone()
+        return None if row is None else _options(*row)
+
     def publish(self, org: int) -> None:
         """Notes that an org's secret is one that documents print, until it gets another."""
         self._connection.execute("INSERT OR IGNORE INTO published_secrets VALUES (?)", (org,))
@@ -143,6 +168,12 @@ class Orgs:
 def _digest(name: str) -> bytes:
     """Returns what is kept of a removed org's name: enough to know it again."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+
+
+def _options(default_country: str | None, max_characters: int | None) -> Options:
+    if max_characters is None:
+        return Options(default_country=default_country)
+    return Options(default_country=default_country, max_characters=max_characters)
 
 
 def _org(row: tuple[Any, ...]) -> Org:

@@ -317,6 +317,7 @@ def build_services(
     return Services(
         accounts=accounts,
         authentication=accounts.authentication,
+        org_options=accounts.options,
         sessions=Sessions(
             database, accounts.authentication, now_ms=lambda: NOW, operator_token=OPERATOR_TOKEN
         ),

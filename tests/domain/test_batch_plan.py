@@ -78,9 +78,7 @@ def test_all_that_is_wrong_is_said_by_line() -> None:
     assert "country code" in problems[1]
     assert problems[2] == "“dora” is no number and no contact"
     assert problems[3].endswith("of 1234 (work), +15551110001")
-    assert (
-        _plan(Draft(to="0171 5550001", text="x", country="+49")).messages[0].to == "+491715550001"
-    )
+    assert _plan(Draft(to="0171 5550001", text="x", country="DE")).messages[0].to == "+491715550001"
 
 
 def test_what_is_given_by_a_table_is_never_a_placeholder() -> None:

@@ -33,7 +33,7 @@ def test_an_export_of_google_is_read() -> None:
 
 def test_an_export_of_outlook_is_read_with_its_country() -> None:
     data = OUTLOOK.encode("cp1252")
-    assert read_file(data, "+49").contacts == (Contact(number="+491715550001", name="Jörg Müller"),)
+    assert read_file(data, "DE").contacts == (Contact(number="+491715550001", name="Jörg Müller"),)
     problems = read_file(data).problems
     assert [one.line for one in problems] == [2]
     assert "country code" in problems[0].problem

@@ -3,13 +3,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonegate.model.numbers import (
-    is_country,
     is_e164,
     is_recipient,
     is_sender,
     is_short_code,
     recipient_fault,
-    written_form,
 )
 
 
@@ -123,30 +121,3 @@ def test_what_is_wrong_with_a_recipient_is_told(text: str, fault: str) -> None:
 @given(st.text() | st.from_regex(r"[+0-9 ()-]*", fullmatch=True))
 def test_every_fault_has_a_sentence(text: str) -> None:
     assert recipient_fault(text)
-
-
-@pytest.mark.parametrize(
-    ("written", "country", "form"),
-    [
-        ("+1 (555) 111-0001", "", "+15551110001"),
-        ("0049 171 55501", "", "+4917155501"),
-        ("+49 (0)171/555.01", "", "+4917155501"),
-        ("tel:+1-555-111-0001;ext=5", "", "+15551110001"),
-        ("\u202a+1\u00a0555\u202c 1110001", "", "+15551110001"),
-        ("٠٠٤٩١٧١٥٥٥٠١", "", "+4917155501"),
-        ("0171 55501", "", "017155501"),
-        ("0171 55501", "+49", "+4917155501"),
-        ("(555) 111-0001", "+1", "+15551110001"),
-        ("1 555 111 0001", "+1", "+15551110001"),
-        ("12345", "+49", "12345"),
-        ("AMAZON", "+49", "AMAZON"),
-        ("", "+49", ""),
-    ],
-)
-def test_numbers_as_people_write_them(written: str, country: str, form: str) -> None:
-    assert written_form(written, country) == form
-
-
-def test_country_codes() -> None:
-    assert all(map(is_country, ("+1", "+49", "+423")))
-    assert not any(map(is_country, ("", "49", "+0", "+1234", "+4a")))

@@ -8,7 +8,7 @@ import pytest
 
 from phonegate.model.events import Extent
 from phonegate.model.messages import PageQuery
-from phonegate.model.orgs import KeyLimits
+from phonegate.model.orgs import KeyLimits, Options
 from phonegate.model.phones import Health, Phone, Sim
 from phonegate.store import migrations, search
 from phonegate.store.tables import Tables
@@ -289,3 +289,18 @@ def test_a_file_from_before_there_were_events(empty: sqlite3.Connection) -> None
     assert (event.type, event.phone, event.id) == ("message.sent", 7, 2)
     assert tables.events.extent(1) == Extent(first=1, last=2)
     assert tables.webhooks.add(1, url="https://a", events=("*",), secret="s", created_at=9).id == 1
+
+
+def test_a_file_from_before_orgs_had_options(empty: sqlite3.Connection) -> None:
+    before = migrations.STEPS.index(migrations._ORG_OPTIONS)
+    migrations.migrate(empty, migrations.STEPS[:before])
+    empty.execute("INSERT INTO orgs (id, name, secret_hash, created_at) VALUES (1, 'o', 'h', 5)")
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    assert tables.orgs.options() == {}
+    chosen = tables.orgs.choose(1, default_country="DE", max_characters=None)
+    assert chosen == Options(default_country="DE")
+    assert tables.orgs.options() == {1: chosen}
+    tables.orgs.remove("o")
+    assert tables.orgs.options() == {}
+    assert tables.orgs.choose(1, default_country="DE", max_characters=None) is None

@@ -20,11 +20,12 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
+from phonegate.domain.recipients import read_recipient, read_recipients, written_form
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
-from phonegate.model.bounds import MAX_MESSAGES
+from phonegate.model.bounds import MAX_MESSAGES, MAX_SEGMENTS
 from phonegate.model.callbacks import Callback
-from phonegate.model.numbers import is_recipient, recipient_fault, written_form
+from phonegate.model.numbers import is_recipient
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.refusals import (
     FieldProblem,
@@ -35,9 +36,9 @@ from phonegate.model.refusals import (
 )
 from phonegate.model.states import FAILED, UNCERTAIN
 
-MAX_SEGMENTS: Final = 255
-"""Most segments of a message: the header that numbers them has one byte for it (TS 23.040,
-9.2.3.24.1)."""
+READING: Final = 64
+"""As much work as reading the JSON of that many characters is reading one of a list of numbers:
+those of other countries are looked up in several plans."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
@@ -186,37 +187,39 @@ async def _by_phones(act: _Act) -> Answer:
     return await once(call, act.route, act.asked, by_phones, rendered)
 
 
-async def recipients(
-    call: Call,  # noqa: ARG001
-    texts: Sequence[str],
-    field: str = "to",
-) -> tuple[str, ...]:
+async def recipients(call: Call, texts: Sequence[str], field: str = "to") -> tuple[str, ...]:
     """Returns the numbers of a list as people and programs write them, each once.
 
     Args:
         call: The request, whose org's country national numbers are of.
-        texts: Numbers, or lists of them with commas or semicolons between.
+        texts: Numbers, or lists of them with commas, semicolons or line ends between.
         field: What the dialect calls them, for the refusal.
 
     Raises:
-        BadInput: There are none, or some can't be read. All of those are named.
+        BadInput: There are none or too many, or some can't be read. All of those are named.
     """
-    found: dict[str, None] = {}
-    problems: list[FieldProblem] = []
-    for text in texts:
-        for one in filter(None, map(str.strip, text.replace(";", ",").split(","))):
-            number = written_form(one)
-            if not is_recipient(number) and is_recipient(f"+{number}"):
-                number = f"+{number}"
-            if is_recipient(number):
-                found[number] = None
-            else:
-                problems.append(FieldProblem(field, f"is no phone number: {recipient_fault(one)}"))
-    if problems:
-        raise refusal(tuple(problems))
+    services, org = call.services, call.caller.org
+    country = services.org_options.of(org).default_country
+    found = await services.large_bodies.read(
+        lambda: read_recipients(texts, country), READING * sum(map(len, texts)), org
+    )
     if not found:
         raise refusal((FieldProblem(field, "is required"),))
-    return tuple(found)
+    if len(found) > MAX_MESSAGES:
+        text = f"has more than {MAX_MESSAGES} recipients, which is the most"
+        raise refusal((FieldProblem(field, text),))
+    problems = [
+        FieldProblem(
+            field,
+            f"{f'has a recipient, number {one.place}, that' if len(found) > 1 else ''} "
+            f"is no phone number: {one.problem}".strip(),
+        )
+        for one in found
+        if one.problem is not None
+    ]
+    if problems:
+        raise refusal(tuple(problems))
+    return tuple(one.number for one in found)
 
 
 def _require(wanted: Sequence[Wanted], now: int, to: str, text: str) -> None:
@@ -265,11 +268,10 @@ async def _owner(call: Call, sender: str | None) -> Owner | None:
     """
     if sender is None or sum(map(str.isdigit, sender)) < MOST_DIGITS:
         return None
-    number = written_form(sender)
-    candidates = [number] if number.startswith("+") else [f"+{number}", number]
-    for one in candidates:
-        if not is_recipient(one):
-            continue
+    country = call.services.org_options.of(call.caller.org).default_country
+    digits = written_form(sender)
+    candidates = [read_recipient(sender, country).number, f"+{digits}", digits]
+    for one in filter(is_recipient, candidates):
         try:
             owner = await call.services.carrier_sending.owner(call.caller.org, one)
         except NotFound:
@@ -280,7 +282,7 @@ async def _owner(call: Call, sender: str | None) -> Owner | None:
     known = await call.services.messages.sims(
         call.caller.org, lambda sims: [sim.number for sim in sims if sim.number]
     )
-    raise UnknownSim(candidates[0], known)
+    raise UnknownSim(digits, known)
 
 
 async def _by_carrier(act: _Act) -> Answer:

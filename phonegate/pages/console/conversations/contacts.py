@@ -5,12 +5,13 @@ from typing import Any, Final
 from quart import Response
 
 from phonegate.domain.contact_files import ReadContacts, read_file
-from phonegate.domain.contacts import Imported, country_problems
+from phonegate.domain.contacts import Imported
 from phonegate.domain.line_problems import MOST_SHOWN, LineProblem
 from phonegate.domain.vcards import write_vcards
 from phonegate.model.contacts import Contact
-from phonegate.model.refusals import NotFound, Refused
+from phonegate.model.refusals import FieldProblem, NotFound, Refused
 from phonegate.pages.console import csv_cells
+from phonegate.pages.console.default_country import chosen_country
 from phonegate.pages.console.downloads import download, in_turn
 from phonegate.pages.console.form_fields import Form, Line
 from phonegate.pages.console.question import question
@@ -67,7 +68,10 @@ async def _put(visit: Visit, number: str | None) -> Response:
     body = {"name": "", "number": "", "label": ""} | FORM.body(sent)
     try:
         stored = await visit.services.contacts.put(
-            visit.principal, Contact(**body), instead_of=number
+            visit.principal,
+            Contact(**body),
+            instead_of=number,
+            country=visit.services.org_options.of(visit.principal.org).default_country,
         )
     except Refused as refused:
         filled = FORM.again(sent, refused)
@@ -125,8 +129,9 @@ async def import_form(visit: Visit) -> Response:
 async def take(visit: Visit) -> Response:
     """Stores the contacts of a file, and shows what became of its lines."""
     form, files = await visit.form(), await visit.files()
-    country = form.get("country", "").strip()
-    if problems := country_problems(country):
+    country, problems = form.get("country", ""), list[FieldProblem]()
+    chosen_one = chosen_country(visit, country, problems)
+    if problems:
         return await _import_page(visit, country=country, problem=problems[0].problem)
     chosen = files.get("file")
     data = b"" if chosen is None else chosen.read()
@@ -135,7 +140,7 @@ async def take(visit: Visit) -> Response:
     if not data.strip():
         return await _import_page(visit, country=country, whole=CHOOSE)
     read = await visit.services.large_bodies.read(
-        lambda: read_file(data, country), len(data), visit.principal.org
+        lambda: read_file(data, chosen_one), len(data), visit.principal.org
     )
     if not read.contacts and len(read.problems) == 1:
         return await _import_page(visit, country=country, whole=in_words(read.problems[0]))
@@ -173,7 +178,12 @@ async def _import_page(
 ) -> Response:
     status = 422 if problem or whole else 200
     return await visit.page(
-        "console/contacts_import.html", status=status, country=country, problem=problem, whole=whole
+        "console/contacts_import.html",
+        status=status,
+        country=country,
+        default_country=visit.services.org_options.of(visit.principal.org).default_country,
+        problem=problem,
+        whole=whole,
     )
 
 

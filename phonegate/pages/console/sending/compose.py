@@ -9,10 +9,10 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, TOO_FAR_AHEAD
 from phonegate.api.rules import Moment
 from phonegate.domain.batch_drafts import BatchForm
 from phonegate.domain.batch_plan import Draft
-from phonegate.domain.contacts import country_problems
 from phonegate.domain.line_problems import MOST_SHOWN, LineProblem
 from phonegate.domain.written_tables import MAX_CHARS, TOO_LARGE, decoded
 from phonegate.model.refusals import BadInput, FieldProblem, Refused
+from phonegate.pages.console.default_country import chosen_country
 from phonegate.pages.console.local_moment import moment
 from phonegate.pages.console.sending import senders
 from phonegate.pages.console.sending.batch_preview import preview
@@ -146,6 +146,7 @@ async def _form_page(
         templates=await visit.services.templates.of_org(visit.principal),
         ttls=TTLS,
         priorities=PRIORITIES,
+        default_country=visit.services.org_options.of(visit.principal.org).default_country,
     )
 
 
@@ -165,7 +166,8 @@ async def _read(visit: Visit, sent: MultiDict[str, str]) -> BatchForm:
     Raises:
         BadInput: A field is wrong.
     """
-    problems = list(country_problems(sent.get("country", "").strip()))
+    problems: list[FieldProblem] = []
+    country = chosen_country(visit, sent.get("country", ""), problems)
     table = _newlines(sent.get("table", ""))
     chosen = (await visit.files()).get("file")
     if chosen is not None and (data := chosen.read()):
@@ -184,7 +186,7 @@ async def _read(visit: Visit, sent: MultiDict[str, str]) -> BatchForm:
             to=_newlines(sent.get("to", "")),
             table=table,
             text=_newlines(sent.get("text", "")),
-            country=sent.get("country", "").strip(),
+            country=country,
         ),
         sender=sent.get("sender", senders.ANY),
         send_at=send_at,
@@ -213,7 +215,7 @@ def _held(form: BatchForm) -> dict[str, str]:
         "to": form.draft.to,
         "table": form.draft.table,
         "text": form.draft.text,
-        "country": form.draft.country,
+        "country": form.draft.country or "",
         "sender": form.sender,
         "ttl": "" if form.ttl_s is None else str(form.ttl_s),
         "priority": str(form.priority),

@@ -51,6 +51,20 @@ async def test_a_contact_is_added_changed_and_removed(web: Web) -> None:
     assert (await person.send("/contacts/+15551110001/remove")).status_code == 404
 
 
+async def test_the_country_of_the_org_is_that_of_numbers_without_one(web: Web) -> None:
+    person = await Person.signed_in(web)
+    org = await web.services.accounts.orgs.named(ORG)
+    await web.services.org_options.set(org.id, default_country="DE")
+    await person.send("/contacts", {"name": "Anna", "number": "0171 5550001"})
+    assert "Anna is kept with +491715550001." in (await person.look("/contacts")).text
+    assert 'placeholder="DE"' in (await person.look("/contacts/import")).text
+    _, page = await upload(person, b"Name;Telefon\nBen;0171 5550002\n")
+    assert "1 number" in page
+    assert "+491715550002" in (await person.look("/contacts")).text
+    await upload(person, b"Name;Telefon\nCleo;06 12 34 56 78\n", country="FR")
+    assert "+33612345678" in (await person.look("/contacts")).text
+
+
 async def test_a_file_is_imported_and_given_out_again(web: Web) -> None:
     person = await Person.signed_in(web)
     table = "Name;Telefon\nJörg;0171 5550001\n'=Ben;+15551110002\nNix;\nJo;0049 171 5550001\n"
@@ -92,7 +106,7 @@ async def test_a_file_that_is_none_gets_a_sentence(web: Web) -> None:
         status, page = await upload(person, data)
         assert (status, sentence in page) == (422, True), sentence
     status, page = await upload(person, b"x", country="Germany")
-    assert "must be + and a country code" in page
+    assert "must be a country, such as DE" in page
     status, page = await upload(person, b"+15551110001,A\n" * 700_000)
     assert status == 413
 

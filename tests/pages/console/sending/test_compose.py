@@ -143,7 +143,7 @@ async def test_what_is_wrong_keeps_the_form(web: Web) -> None:
         "/compose", {"to": "12345", "text": "Hé", "country": "49", "send_at": "soon"}
     )
     assert wrong.status_code == 422
-    for part in ("12345</textarea>", "Hé</textarea>", "must be + and a country code"):
+    for part in ("12345</textarea>", "Hé</textarea>", "must be a country, such as DE"):
         assert part in wrong.text
     ahead = await person.send("/compose", {"to": "1", "text": "x", "send_at": "2999-01-01T00:00"})
     assert "a year" in ahead.text
@@ -156,6 +156,17 @@ async def test_what_is_wrong_keeps_the_form(web: Web) -> None:
     edited = await person.look(f"/compose?draft={token}")
     assert "dora</textarea>" in edited.text
     await person.look("/compose/unknown", 404)
+
+
+async def test_the_country_of_the_org_is_that_of_numbers_without_one(web: Web) -> None:
+    person = await Person.signed_in(web)
+    org = await web.services.accounts.orgs.named(ORG)
+    await web.services.org_options.set(org.id, default_country="DE")
+    assert 'placeholder="DE"' in (await person.look("/compose")).text
+    shown = await person.look(await drafted(person, to="0171 5550001", text="x"))
+    assert "+491715550001" in shown.text
+    chosen = await person.look(await drafted(person, to="06 12345678", text="x", country="+31"))
+    assert "+31612345678" in chosen.text
 
 
 async def test_a_file_and_a_time_are_taken(web: Web) -> None:
