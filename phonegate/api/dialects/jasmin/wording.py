@@ -28,7 +28,7 @@ _REST: Final = "jasmin_secure_"
 
 _DASHED: Final = frozenset({"hex_content", "validity_period", "dlr_url", "dlr_level", "dlr_method"})
 
-_ORG: Final = re.compile(r"[A-Za-z0-9_-]{3,50}")
+_ORG: Final = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 _OURS: Final = {"text": "content", "ttl": "validity-period", "send_at": "sdt"}
 """Fields of the gateway's own, by what Jasmin calls them."""
