@@ -7,7 +7,7 @@ from phonegate.api.table import build_table
 from phonegate.http.credentials import find_credential
 from phonegate.model.refusals import BadInput
 
-ENDPOINTS = {e.name: e for e in build_table().endpoints}
+ENDPOINTS = {e.name: e for e in build_table(dialects=()).endpoints}
 SEND = ENDPOINTS["send_sms"]
 
 

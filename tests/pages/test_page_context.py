@@ -22,7 +22,7 @@ from phonegate.pages.highlight import marked
 from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import Web
 
-TABLE = build_table()
+TABLE = build_table(dialects=())
 
 
 def test_every_state_has_its_sentences() -> None:

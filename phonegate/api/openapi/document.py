@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.openapi import phone_link
+from phonegate.api.openapi.dialects import BASIC, dialect_operations
+from phonegate.api.openapi.dialects import SECURITY as BASIC_SCHEME
 from phonegate.api.openapi.operations import (
     BEARER,
     HEADER,
@@ -85,8 +87,14 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     described = [endpoint for endpoint in table.endpoints if not endpoint.protocol]
     for endpoint in described:
-        for template, operation in operations(endpoint, components):
+        described_by = (
+            operations(endpoint, components)
+            if endpoint.dialect is None
+            else dialect_operations(endpoint, endpoint.dialect, components)
+        )
+        for template, operation in described_by:
             paths.setdefault(template, {})[endpoint.method.lower()] = operation
+    texts = {**TAGS, **{e.group: e.dialect.text for e in described if e.dialect is not None}}
     paths[phone_link.PATH] = {"get": _handshake(components)}
     phone_link.add_frames(components)
     called = webhooks(components)
@@ -99,12 +107,12 @@ def document(table: Table, *, server: str, version: str) -> dict[str, Any]:
             "description": ABOUT,
         },
         "servers": servers(server),
-        "tags": [{"name": name, "description": TAGS.get(name, "")} for name in _groups(described)],
+        "tags": [{"name": name, "description": texts.get(name, "")} for name in _groups(described)],
         "paths": paths,
         "webhooks": called,
         "components": {
             "schemas": components.schemas,
-            "securitySchemes": dict(SECURITY),
+            "securitySchemes": {**SECURITY, **({BASIC: BASIC_SCHEME} if table.dialects else {})},
         },
     }
 
