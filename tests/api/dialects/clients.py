@@ -1,4 +1,4 @@
-"""What the tests of dialects share: an org with a phone, keys, and requests as programs make them."""
+"""What the tests of dialects share: an org with a phone, keys, requests as programs make them."""
 
 from typing import Any
 

@@ -8,7 +8,6 @@ import attrs
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
 from phonegate.api.dialects.sending import (
-    MAX_SEGMENTS,
     Accepted,
     Render,
     Wanted,
@@ -41,6 +40,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
 from phonegate.api.errors import LIMIT_CODES
 from phonegate.domain.segmentation import count
 from phonegate.http.login import Login
+from phonegate.model.bounds import MAX_SEGMENTS
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.states import QUEUED
 

@@ -44,7 +44,13 @@ def test_a_text_in_its_coding(
 
 @pytest.mark.parametrize(
     ("coding", "content", "hex_content"),
-    [("0", "\udcff", None), ("0", None, "FF"), ("0", None, "4"), ("0", None, ""), ("8", "abc", None)],
+    [
+        ("0", "\udcff", None),
+        ("0", None, "FF"),
+        ("0", None, "4"),
+        ("0", None, ""),
+        ("8", "abc", None),
+    ],
 )
 def test_what_is_no_text(coding: str, content: str | None, hex_content: str | None) -> None:
     with pytest.raises(NotText):
