@@ -16,10 +16,12 @@ from phonegate.api.exchange import Exchange
 from phonegate.api.known_head import KnownCaller, KnownHead, ShownCredential
 from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
+from phonegate.domain.authentication import require_scope
+from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.domain.credentials import is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.http.credentials import find_credential
-from phonegate.http.login import ShownLogin
+from phonegate.http.login import TOKEN_PREFIXES, ShownLogin
 from phonegate.model.principal import OwnerScope, Principal, Scope
 from phonegate.model.refusals import (
     FieldProblem,
@@ -128,7 +130,7 @@ class Callers:
                 self._rate_limits.count_unauthenticated(request.client, exchange.began)
             return None
         org = await self._org_of_head(exchange)
-        if org is None and not is_key_like(credential):
+        if org is None and not names_org(credential):
             return None
         # One in the body goes before one in the path or the query.
         first = "body" not in endpoint.credential_places or not _stands_last(exchange)
@@ -138,7 +140,7 @@ class Callers:
         final = first and (org is not None or not takes_org_id(endpoint))
         scope = endpoint.needed_scope if final else None
         principal = await self._authenticate(exchange, credential, org, scope)
-        if final:
+        if final and not credential.startswith(TOKEN_PREFIXES):
             exchange.head.shown = self._shown(exchange.head, credential, org, scope)
         self.note(principal, exchange)
         return KnownCaller(principal, credential if final else None)
@@ -193,7 +195,7 @@ class Callers:
         credential = exchange.credential()
         if endpoint.dialect is not None:
             org = await self._org_of_login(exchange.login())
-            if org is None and credential is not None and not is_key_like(credential):
+            if org is None and credential is not None and not names_org(credential):
                 raise Unauthorized(NEEDS_ORG)
         else:
             org = _named_org(exchange, credential)
@@ -225,7 +227,7 @@ class Callers:
     async def _org_of_login(self, login: ShownLogin) -> str | None:
         """Returns the name of the org that a dialect's client means. An API key needs none."""
         credential, org = login.credential, login.org
-        if org is None or credential is None or is_key_like(credential):
+        if org is None or credential is None or names_org(credential):
             return None
         number = org_of(org)
         if number is None:
@@ -291,6 +293,8 @@ class Callers:
         create: bool = False,
     ) -> Principal:
         request = exchange.request
+        if credential is not None and credential.startswith(TOKEN_PREFIXES):
+            return await self._of_token(exchange.endpoint, credential, scope)
         return await self._authentication.authenticate(
             credential,
             org_name=org,
@@ -300,6 +304,21 @@ class Callers:
             relayed=request.relayed,
             foreign_host=exchange.head.foreign_host,
         )
+
+    async def _of_token(
+        self, endpoint: Endpoint, token: str, scope: Scope | OwnerScope | None
+    ) -> Principal:
+        """Finds whom a token speaks for, which a dialect has given out.
+
+        Raises:
+            Unauthorized: It is none, or not of this dialect.
+            Forbidden: It lacks the scope.
+        """
+        if endpoint.dialect is None or not endpoint.dialect.has_tokens:
+            raise Unauthorized(WRONG_CREDENTIAL)
+        principal = await self._services.dialect_tokens.principal_of(token)
+        require_scope(principal, scope)
+        return principal
 
 
 def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str | None:
@@ -312,6 +331,11 @@ def org_of_query(endpoint: Endpoint, query: Mapping[str, Sequence[str]]) -> str 
         raise refusal((FieldProblem(ORG_FIELD, wrong[ORG_FIELD]),))
     org: str | None = getattr(asked, ORG_FIELD, None)
     return org
+
+
+def names_org(credential: str) -> bool:
+    """Tells whether a credential names its org by itself, as an API key and a token do."""
+    return is_key_like(credential) or credential.startswith(TOKEN_PREFIXES)
 
 
 def takes_org_id(endpoint: Endpoint) -> bool:

@@ -78,10 +78,15 @@ class Dialect:
     """What people call it."""
     text: str
     """What it serves and for whom, in Markdown."""
+    addresses: tuple[str, ...] = ()
+    """The paths that are entered in the settings of programs, without the gateway's address. An
+    empty one is that address itself."""
     login: Login
     """Where its clients show who they are."""
     refuse: Callable[[Refusal], Worded]
     """Words every error at its addresses."""
+    has_tokens: bool = False
+    """Whether it gives out tokens in place of credentials (`phonegate.domain.dialect_tokens`)."""
     bases: tuple[str, ...] = ()
     """Beginnings of paths that are its alone: errors at other addresses below them are worded by it
     too."""

@@ -46,6 +46,9 @@ class InnerCalls:
     def __init__(self, services: Services, endpoints: Sequence[Endpoint]) -> None:
         self._services = services
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
+        found = {e.dialect.name: e.dialect for e in endpoints if e.dialect is not None}
+        self.dialects: Final = tuple(found.values())
+        """The dialects that are served."""
 
     async def content(self, caller: Principal, name: str, request: Request, **asked: Any) -> Any:
         """Returns the JSON of an answer, as plain data. The arguments are those of `answer`.

@@ -67,7 +67,8 @@ class RequestLog:
         """
         endpoint = None if match is None else match.endpoint
         route = (NO_ENDPOINT, NOWHERE) if endpoint is None else (endpoint.method, endpoint.paths[0])
-        self._counts.note(route, status, seconds)
+        dialect = None if endpoint is None or endpoint.dialect is None else endpoint.dialect.name
+        self._counts.note(route, status, seconds, dialect)
         if not self._is_logged(request.method, status):
             return
         if match is not None:

@@ -124,6 +124,10 @@ class CarrierSending:
             return "phone"
         raise NotFound(f"No assistant found for phone number {number}")
 
+    def phone_for_media(self, org: int, number: str | None) -> int:
+        """Returns the own phone that would send media, as `OwnPhones.phone_for_media`."""
+        return self._phones.phone_for_media(org, number)
+
     async def send(
         self, sender: Principal, draft: Draft, *, keep: Keep[Answered] | None = None
     ) -> Answered:

@@ -34,14 +34,27 @@ class OwnPhones:
             UnknownSim, StorageUnavailable, Conflict, TooSlowError: As `Sending.send`.
         """
         if outgoing.media_urls:
-            self._require_mms(sender.org, outgoing.sim_selector)
+            self.phone_for_media(sender.org, outgoing.sim_selector)
         return (await self._sending.send(sender, [outgoing], keep=keep)).results[0]
 
-    def _require_mms(self, org: int, number: str) -> None:
+    def phone_for_media(self, org: int, number: str | None) -> int:
+        """Returns the phone that would send a message with media.
+
+        Args:
+            org: Whose phones.
+            number: The number of the SIM that must send it. None: any SIM.
+
+        Raises:
+            BadInput: No phone could.
+        """
+        online = self._dispatcher.online(org)
+        if number is None:
+            able = next((one.phone for one in online if MMS in one.features), None)
+            if able is None:
+                raise _no_media("need a phone that is online and can send MMS, and none is")
+            return able
         holders = [
-            phone
-            for phone in self._dispatcher.online(org)
-            if any(sim.form == number_form(number) for sim in phone.sims)
+            phone for phone in online if any(sim.form == number_form(number) for sim in phone.sims)
         ]
         if not holders:
             raise _no_media(
@@ -49,6 +62,7 @@ class OwnPhones:
             )
         if MMS not in holders[0].features:
             raise _no_media("can't be sent by the phone with this SIM, which knows no MMS")
+        return holders[0].phone
 
 
 def _no_media(problem: str) -> BadInput:

@@ -160,6 +160,7 @@ class Collector:
             cleaned=self.cleaned.copy(),
             limited=self.rate_limits.refused.copy(),
             requests=self.requests.statuses.copy(),
+            dialects=self.requests.dialects.copy(),
             seconds={route: one.copy() for route, one in self.requests.seconds.items()},
             carriers=self.health.outcomes.copy(),
             failing=failing,

@@ -207,6 +207,14 @@ def _of_requests(snapshot: Snapshot) -> Iterator[Metric]:
         total = sum(count for (_, one), count in snapshot.requests.items() if one == status)
         refused.add_metric([reason], total)
     yield refused
+    dialects = CounterMetricFamily(
+        "phonegate_dialect_requests",
+        "Requests at addresses of dialects, by what became of them.",
+        labels=["dialect", "outcome"],
+    )
+    for (name, outcome), count in sorted(snapshot.dialects.items()):
+        dialects.add_metric([name, outcome], count)
+    yield dialects
 
 
 _REFUSALS = {401: "unauthorized", 403: "forbidden", 429: "throttled", 503: "unavailable"}

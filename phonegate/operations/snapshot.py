@@ -5,11 +5,12 @@ from typing import Final, Literal, get_args
 
 import attrs
 
-from phonegate.api.request_counts import Route
+from phonegate.api.request_counts import Outcome, Route
 from phonegate.domain.alarms import DeadWebhook, GatewayHealth, HintedPhone, WaitingMessages
 from phonegate.domain.rate_limits import Kind
 from phonegate.domain.reported_values import Kind as Cleaned
 from phonegate.histogram import Histogram
+from phonegate.model.dialects import DialectName
 from phonegate.model.facts import Move
 from phonegate.model.messages import Backlog, WaitingQueue
 from phonegate.model.states import OUTBOUND_STATES, SENDING
@@ -108,6 +109,8 @@ class Snapshot:
     """How often a value in a report of a phone or carrier was put right, by kind."""
     requests: Mapping[tuple[Route, int], int]
     """The number of answers, by method and path of the endpoint, and status."""
+    dialects: Mapping[tuple[DialectName, Outcome], int] = attrs.field(factory=dict)
+    """The number of answers at addresses of dialects, by what became of the request."""
     seconds: Mapping[Route, Histogram]
     """How long the answers took, by method and path of the endpoint."""
     carriers: Mapping[tuple[str, str], int]

@@ -255,7 +255,8 @@ def test_secrets_may_stand_where_the_contract_says() -> None:
 
 
 def test_a_start_has_all_that_the_fast_path_answers() -> None:
-    whole = [endpoint for endpoint in build_table().endpoints if endpoint.fast_path]
+    # Dialects are loaded with the first request for one, and answered there from then on.
+    whole = [one for one in build_table(dialects=()).endpoints if one.fast_path]
     assert [one for one in whole if one not in fast_table().endpoints] == []
 
 

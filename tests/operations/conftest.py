@@ -52,6 +52,7 @@ def make(**changes: Any) -> Snapshot:
         cleaned={"text": 2},
         refused_phones=0,
         requests={(("POST", "/send/{org}"), 200): 5, (("POST", "/send/{org}"), 401): 2},
+        dialects={("kannel", "refused"): 4},
         seconds={},
         carriers={("twilio", "taken"): 3},
         deliveries={"delivered": 9},

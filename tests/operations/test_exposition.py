@@ -33,6 +33,7 @@ def test_a_scraper_reads_what_the_sample_says(snapshot: Snapshot) -> None:
     assert found["phonegate_queue_oldest_seconds", ("phone",)] == 90
     assert found["phonegate_http_requests_total", ("POST", "/send/{org}", "401")] == 2
     assert found["phonegate_http_refused_total", ("unauthorized",)] == 2
+    assert found["phonegate_dialect_requests_total", ("kannel", "refused")] == 4
     assert found["phonegate_carrier_messages_total", ("taken", "twilio")] == 3
     assert found["phonegate_webhook_deliveries_total", ("delivered",)] == 9
     assert found["phonegate_webhook_deliveries_total", ("given_up",)] == 0

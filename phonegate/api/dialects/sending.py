@@ -161,7 +161,8 @@ class _Act:
 
 async def _by_phones(act: _Act) -> Answer:
     """Sends messages by the org's own phones."""
-    call, items = act.call, [_outgoing(one) for one in act.wanted]
+    call = act.call
+    items = [_outgoing(call, one) for one in act.wanted]
 
     def rendered(outcome: SendOutcome) -> Answer:
         return act.render(
@@ -367,7 +368,12 @@ def _from(one: Wanted, owner: Owner | None) -> Wanted:
     return attrs.evolve(one, sender=None if owner is None else owner.number)
 
 
-def _outgoing(one: Wanted) -> Outgoing:
+def _outgoing(call: Call, one: Wanted) -> Outgoing:
+    phone = None
+    if one.media_urls:
+        able = call.services.carrier_sending.phone_for_media(call.caller.org, one.sender)
+        # A SIM that was asked for finds its phone by itself.
+        phone = None if one.sender else able
     return Outgoing(
         to=one.to,
         body=one.body,
@@ -376,6 +382,7 @@ def _outgoing(one: Wanted) -> Outgoing:
         send_at=one.send_at,
         priority=one.priority,
         media_urls=one.media_urls or None,
+        phone=phone,
         callback=one.callback,
     )
 

@@ -15,7 +15,7 @@ from phonegate.pages.console.conversations import (
 from phonegate.pages.console.figures import figure_screen
 from phonegate.pages.console.operator import operator_page
 from phonegate.pages.console.phones import phone_pairing, phone_screens
-from phonegate.pages.console.programs import assistants, events, keys, webhooks
+from phonegate.pages.console.programs import assistants, dialects, events, keys, webhooks
 from phonegate.pages.console.sending import approvals, batches, compose, templates
 from phonegate.pages.console.visit import MenuEntry, Route
 
@@ -35,6 +35,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *figure_screen.ROUTES,
     *approvals.ROUTES,
     *keys.ROUTES,
+    *dialects.ROUTES,
     *webhooks.ROUTES,
     *assistants.ROUTES,
     *events.ROUTES,
