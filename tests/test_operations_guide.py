@@ -174,7 +174,8 @@ def test_every_metric_is_in_the_table_and_every_rule_is_of_one() -> None:
 
 
 NEWS = {
-    *("org_added", "org_rotated", "org_removed", "key_added", "key_revoked"),
+    *("org_added", "org_rotated", "org_removed", "org_options_changed"),
+    *("key_added", "key_revoked"),
     *("phone_added", "phone_recognised", "phone_refused"),
     *("certificate_renewed", "reloaded", "alarm_over", "storage_recovered"),
 }

@@ -12,7 +12,7 @@ from phonegate.cli.owner import carry_out, target
 
 @click.group()
 def command() -> None:
-    """Add, list and remove orgs, and change their secrets.
+    """Add, list, set up and remove orgs, and change their secrets.
 
     This works both while the gateway serves and while it does not.
     """
@@ -41,8 +41,54 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
     if as_json:
         terminal.print_json({"orgs": orgs})
     else:
-        rows = [(one["org"], terminal.moment(one["created_at"])) for one in orgs]
-        terminal.show_table(("org", "created"), rows)
+        rows = [
+            (
+                one["org"],
+                terminal.moment(one["created_at"]),
+                one["default_country"] or "",
+                str(one["max_characters"]),
+            )
+            for one in orgs
+        ]
+        terminal.show_table(("org", "created", "country", "characters"), rows)
+
+
+@command.command(name="set")
+@click.argument("name")
+@click.option(
+    "--default-country",
+    metavar="DE",
+    help="Whose numbers are written without a country code. `none` takes it back.",
+)
+@click.option("--max-characters", type=int, help="How long a text of it may be.")
+@options.as_json
+@options.gateway
+def set_(
+    name: str,
+    default_country: str | None,
+    max_characters: int | None,
+    config: Path | None,
+    database: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Set the country and the longest text of the org NAME.
+
+    A text has at most 255 segments, which are 39,015 plain characters. At first it is 1,600.
+    """
+    body = {"default_country": default_country, "max_characters": max_characters}
+    chosen = {field: value for field, value in body.items() if value is not None}
+    if not chosen:
+        raise click.UsageError("Name --default-country, --max-characters or both.")
+    if default_country == "none":
+        chosen["default_country"] = ""
+    org = carry_out(config, database, "PATCH", target("orgs", name), chosen)["org"]
+    if as_json:
+        terminal.print_json(org)
+    else:
+        click.echo(f"org         {org['org']}")
+        click.echo(f"country     {org['default_country'] or 'none'}")
+        click.echo(f"characters  {org['max_characters']}")
 
 
 @command.command()

@@ -9,6 +9,7 @@ from phonegate.model.bounds import MAX_CHARACTERS
 from phonegate.model.orgs import Options
 from phonegate.model.refusals import BadInput, FieldProblem, NotFound
 from phonegate.store.database import Database
+from phonegate.store.tables import Tables
 
 _DEFAULT: Final = Options()
 
@@ -64,19 +65,21 @@ class OrgOptions:
             problems.append(FieldProblem("max_characters", text))
         if problems:
             raise BadInput("; ".join(f"{p.field} {p.problem}" for p in problems) + ".", problems)
-        async with self._changes:
-            options = await self._database.write(
-                lambda tx: tx.orgs.choose(
-                    org, default_country=country, max_characters=max_characters
-                )
-            )
-            if options is None:
+
+        def choose(tx: Tables) -> tuple[str, Options]:
+            found = tx.orgs.by_id(org)
+            options = tx.orgs.choose(org, default_country=country, max_characters=max_characters)
+            if found is None or options is None:
                 raise NotFound("There is no such org.")
+            return found.name, options
+
+        async with self._changes:
+            name, options = await self._database.write(choose)
             self._chosen[org] = options
-        _log.info("org_options_changed", org=org, **_logged(options))
+        _log.info(
+            "org_options_changed",
+            org=name,
+            default_country=options.default_country or "none",
+            max_characters=options.max_characters,
+        )
         return options
-
-
-def _logged(options: Options) -> dict[str, str | int]:
-    country = options.default_country or "none"
-    return {"default_country": country, "max_characters": options.max_characters}

@@ -17,7 +17,8 @@ from phonegate.carriers.registry import unsigned
 from phonegate.domain.credentials import PUBLISHED_SECRETS
 from phonegate.domain.registration import MODES, Mode
 from phonegate.http.body_stream import SendPiece
-from phonegate.model.bounds import MAX_COPIES
+from phonegate.model.bounds import MAX_CHARACTERS, MAX_COPIES, MAX_LABEL
+from phonegate.model.orgs import Options, Org
 from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.storage_errors import StoreError
@@ -108,6 +109,32 @@ class OrgJson:
 
     org: str = field("The OrgId.", example="myorg")
     created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
+    default_country: str | None = field(
+        "The country of numbers that are written without one, or null.", example="DE"
+    )
+    max_characters: int = field("Most characters of a text that it sends.", example=1600)
+
+
+@attrs.frozen(kw_only=True)
+class OrgPatch:
+    """What to change of an org. What is left out, or null, stays as it is."""
+
+    closed: ClassVar[bool] = True
+
+    default_country: Annotated[str, Text(0, MAX_LABEL)] | None = field(
+        "The country of numbers that are written without one; empty: none.", default=None
+    )
+    max_characters: Annotated[int, Whole(1, MAX_CHARACTERS)] | None = field(
+        "Most characters of a text that it sends.", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class OrgAnswer:
+    """One org."""
+
+    ok: bool = field("Always true.", default=True)
+    org: OrgJson = field("The org as it is now.")
 
 
 @attrs.frozen(kw_only=True)
@@ -214,6 +241,7 @@ class OwnerEndpoints:
             owner_endpoint("POST", "/orgs", self.add_org, OrgSecretAnswer, body=NewOrg, status=201),
             owner_endpoint("GET", "/orgs", self.list_orgs, OrgsAnswer),
             owner_endpoint("POST", secret, self.rotate_org, OrgSecretAnswer, body=NewSecret),
+            owner_endpoint("PATCH", "/orgs/{org}", self.change_org, OrgAnswer, body=OrgPatch),
             owner_endpoint("DELETE", "/orgs/{org}", self.remove_org, OrgRemovedAnswer),
             owner_endpoint("GET", "/registration", self.registration, RegistrationAnswer),
             owner_endpoint(
@@ -250,8 +278,17 @@ class OwnerEndpoints:
     async def list_orgs(self, call: Call) -> Answer:
         """Lists every org."""
         orgs = await call.services.accounts.orgs.all()
-        shown = tuple(OrgJson(org=org.name, created_at=iso(org.created_at)) for org in orgs)
+        shown = tuple(_org_json(org, call.services.org_options.of(org.id)) for org in orgs)
         return Answer(content=OrgsAnswer(orgs=shown))
+
+    async def change_org(self, call: Call) -> Answer:
+        """Sets the country of an org's national numbers, and how long its texts may be."""
+        services, body = call.services, call.body
+        org = await services.accounts.orgs.named(call.path["org"])
+        options = await services.org_options.set(
+            org.id, default_country=body.default_country, max_characters=body.max_characters
+        )
+        return Answer(content=OrgAnswer(org=_org_json(org, options)))
 
     async def rotate_org(self, call: Call) -> Answer:
         """Gives an org another secret. The old one ends at once. Says what goes on."""
@@ -323,6 +360,15 @@ class OwnerEndpoints:
             await _Backup(self._database, target, keep, folder=folder, now=now).run(send)
 
         return Answer(stream=produce, media=JSON_LINES)
+
+
+def _org_json(org: Org, options: Options) -> OrgJson:
+    return OrgJson(
+        org=org.name,
+        created_at=iso(org.created_at),
+        default_country=options.default_country,
+        max_characters=options.max_characters,
+    )
 
 
 @attrs.define

@@ -74,6 +74,35 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     assert json.loads(told(capsys, "org", "list", "--json")) == {"orgs": []}
 
 
+def test_the_options_of_an_org(capsys: Output) -> None:
+    told(capsys, "org", "add", "myorg")
+    lines = told(capsys, "org", "list").splitlines()
+    assert lines[0].split() == ["org", "created", "country", "characters"]
+    assert lines[1].split()[-1] == "1600"
+    chosen = ("--default-country", "de", "--max-characters", "5000")
+    shown = told(capsys, "org", "set", "myorg", *chosen)
+    assert [line.split() for line in shown.splitlines()] == [
+        ["org", "myorg"],
+        ["country", "DE"],
+        ["characters", "5000"],
+    ]
+    assert told(capsys, "org", "list").splitlines()[1].split()[-2:] == ["DE", "5000"]
+    cleared = told(capsys, "org", "set", "myorg", "--default-country", "none", "--json")
+    assert json.loads(cleared)["default_country"] is None
+    assert json.loads(cleared)["max_characters"] == 5000
+    for wrong, words in (
+        (("--default-country", "Germany"), "must be a country in the two letters of ISO 3166"),
+        (("--default-country", "UK"), "must be GB"),
+        (("--max-characters", "39016"), "must be at most 39015"),
+    ):
+        assert main(["org", "set", "myorg", *wrong]) == 1
+        assert words in capsys.readouterr().err
+    assert main(["org", "set", "myorg"]) == 2
+    assert "--default-country, --max-characters or both" in capsys.readouterr().err
+    assert main(["org", "set", "other", "--max-characters", "5"]) == 1
+    assert "no org named other" in capsys.readouterr().err
+
+
 def test_a_gateway_that_is_starting_is_waited_for(
     capsys: Output, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from phonegate.model.principal import OWNER_SCOPE
-from phonegate.pages.console import first_steps, home
+from phonegate.pages.console import first_steps, home, organisation
 from phonegate.pages.console.access import sessions
 from phonegate.pages.console.conversations import (
     answering,
@@ -39,6 +39,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *webhooks.ROUTES,
     *assistants.ROUTES,
     *events.ROUTES,
+    *organisation.ROUTES,
     *sessions.ROUTES,
     *operator_page.ROUTES,
 )
@@ -57,6 +58,9 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage", key="w"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage", key="i"),
     MenuEntry(title="Events", path="/events", icon="events", scope="read", key="e"),
+    MenuEntry(
+        title="Organisation", path="/organisation", icon="organisation", scope="manage", key="r"
+    ),
     MenuEntry(title="Gateway", path="/operator", icon="operator", scope=OWNER_SCOPE, key="g"),
     MenuEntry(title="Sessions", path="/sessions", icon="sessions", scope=None, key="s"),
 )

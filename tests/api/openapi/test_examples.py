@@ -254,6 +254,11 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
     reader.run("me", key=made["key"])
     httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
 
+    fields = {"name": "setup", "scopes": ["manage"]}
+    made = httpx.post(f"{url}/keys/{ORG}", headers=SECRET, json=fields).json()
+    reader.run("change_me", key=made["key"])
+    httpx.delete(f"{url}/keys/{ORG}/{made['id']}", headers=SECRET)
+
     key = reader.run("create_key")
     first = httpx.get(f"{url}/keys/{ORG}", headers=SECRET).json()["keys"][0]
     reader.run("change_key", id=key["id"])
