@@ -13,7 +13,7 @@ import attrs
 
 from phonegate.domain.segmentation import BASIC
 from phonegate.model.refusals import BadInput
-from phonegate.typed_json.fields import Rule
+from phonegate.typed_json.rules import Written
 
 ESCAPE: Final = 0x1B
 """Precedes a code of the extension table (3GPP TS 23.038, 6.2.1)."""
@@ -47,7 +47,7 @@ class NotText(ValueError):
 
 
 @attrs.frozen
-class Undecoded(Rule):
+class Undecoded(Written):
     """A text that may hold bytes which are no UTF-8, as `surrogateescape` has them."""
 
     def read(self, value: object) -> str:

@@ -25,8 +25,8 @@ from phonegate.model.callbacks import MOST, Callback
 from phonegate.model.refusals import FieldProblem
 from phonegate.model.states import QUEUED
 from phonegate.model.times import MINUTE_MS
-from phonegate.typed_json.fields import Rule, Wrong, field
-from phonegate.typed_json.rules import Text, Whole
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import Text, Whole, Written
 
 TEXT: Final = "text/plain; charset=utf-8"
 
@@ -76,7 +76,7 @@ _ALIASES: Final[Mapping[str, str]] = {
 
 
 @attrs.frozen
-class NoHeader(Rule):
+class NoHeader(Written):
     """A header within the text, as of ring tones and parts. Phones here make their own."""
 
     def read(self, value: object) -> str:
@@ -260,12 +260,9 @@ def _misformed(refusal: Refusal) -> str:
 DIALECT: Final = Dialect(
     name="kannel",
     title="Kannel",
-    text="For programs that send by Kannel's smsbox: RapidPro (KN), sachet, playSMS itself. "
-    "`username` is the OrgId and `password` its secret, or any name and an API key. **By GET it "
-    "takes an API key alone whose only scope is send.** A text is sent in the alphabet that fits "
-    "it, whatever `coding` it came in. Of a list of receivers all are accepted, or none. With "
-    "`dlr-mask` and `dlr-url`, Kannel's delivery reports are called. `smsc`, `mclass`, `account`, "
-    "`binfo` and what is unknown are ignored; `udh` is refused.",
+    text="For programs that send by Kannel's smsbox: RapidPro (KN), sachet. `username` is the "
+    "OrgId and `password` its secret, or any name and an API key.",
+    addresses=("/cgi-bin/sendsms",),
     login=Login(org_names=("username", "user"), secret_names=("password", "pass")),
     refuse=refuse,
     bases=("/cgi-bin",),
@@ -290,7 +287,11 @@ _USUAL: Final[Mapping[str, Any]] = {
     "dialect": DIALECT,
     "given": Given(type=Parameters, read=read),
     "sends": True,
+    "fast_path": True,
     "listed": False,
+    "description": "A text is sent in the alphabet that fits it, whatever coding it came in. Of a "
+    "list of receivers all are accepted, or none. With dlr-mask and dlr-url, Kannel's delivery "
+    "reports are called. smsc, mclass, account, binfo and what is unknown are ignored.",
     "handler": send_sms,
 }
 

@@ -9,8 +9,10 @@ import pytest
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.model.contacts import Contact
 from phonegate.model.dialects import DIALECTS
 from phonegate.model.phones import Sim
+from phonegate.model.principal import Principal
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web
 from tests.api.dialects.requests import SENDING, Asked, asked_of
 
@@ -27,11 +29,17 @@ each_sender = pytest.mark.parametrize("endpoint", SENDERS, ids=lambda e: e.name)
 each_guarded = pytest.mark.parametrize("endpoint", GUARDED, ids=lambda e: e.name)
 
 
-@pytest.fixture(autouse=True)
-async def phone(web: Web) -> None:
-    """A phone that takes whatever it is given."""
+@pytest.fixture
+async def web(web: Web) -> Web:
+    """The web with a phone that takes whatever it is given, and a contact for each number."""
     sims = (Sim(slot=0, number=SIM),)
     web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
+    org = await web.database.read(lambda tx: tx.orgs.get(ORG))
+    assert org is not None
+    owner = Principal(org=org.id, org_name=ORG, scopes=("send", "read", "manage"))
+    for number in (ALLOWED, FOREIGN):
+        await web.services.contacts.put(owner, Contact(number=number, name=number))
+    return web
 
 
 @attrs.frozen

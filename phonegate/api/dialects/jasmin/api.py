@@ -173,11 +173,10 @@ def _json(value: object) -> bytes:
 DIALECT: Final = Dialect(
     name="jasmin",
     title="Jasmin",
-    text="For programs that send by the SMS gateway Jasmin: Rocket.Chat (Mobex), RapidPro (JS). "
-    "`username` is the OrgId and `password` its secret, or any name and an API key. **By GET it "
-    "takes an API key alone whose only scope is send.** Texts are sent in the alphabet that fits "
-    "them, whatever `coding` they came in. With `dlr-url`, Jasmin's delivery reports are called "
-    "until they are answered with `ACK/Jasmin`.",
+    text="For programs that send by the SMS gateway Jasmin, by its HTTP API or its REST API: "
+    "Rocket.Chat (Mobex), RapidPro (JS). `username` is the OrgId and `password` its secret, or any "
+    "name and an API key.",
+    addresses=("/send", ""),
     login=Login(org_names=("username",), secret_names=("password",)),
     refuse=refuse,
     bases=("/secure",),
@@ -212,6 +211,8 @@ def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> E
 
 
 _SENDS: Final[Mapping[str, Any]] = {
+    "description": "A text is sent in the alphabet that fits it, whatever coding it came in. With "
+    "dlr-url, Jasmin's delivery reports are called.",
     "given": Given(type=SendParameters, read=read_send),
     "sends": True,
     "idempotent": True,
@@ -221,12 +222,13 @@ _SENDS: Final[Mapping[str, Any]] = {
 _SENT: Final = "username=myorg&password=my-secret-key-123&to=15553334444&content=Hello"
 
 ENDPOINTS: Final = (
-    _endpoint("send", "GET", "/send", "Send one SMS", handler=send_one, **_SENDS),
+    _endpoint("send", "GET", "/send", "Send one SMS", fast_path=True, handler=send_one, **_SENDS),
     _endpoint(
         "post",
         "POST",
         "/send",
         "Send one SMS by a form or JSON",
+        fast_path=True,
         handler=send_one,
         examples=(
             Example(
@@ -246,7 +248,6 @@ ENDPOINTS: Final = (
         "Ask what an SMS would cost",
         given=Given(type=RateParameters, read=read_send),
         media=JSON,
-        sends=True,
         handler=rate,
     ),
     _endpoint(
@@ -256,7 +257,6 @@ ENDPOINTS: Final = (
         "Ask how much may be sent",
         given=Given(type=AskerParameters, read=read_send),
         media=JSON,
-        sends=True,
         handler=balance,
     ),
     _endpoint("ping", "GET", "/ping", "Ask whether it is there", scope=None, handler=ping),
@@ -274,6 +274,8 @@ ENDPOINTS: Final = (
         "POST",
         "/secure/sendbatch",
         "Send SMS to many",
+        description="All messages are accepted, or none. callback_url and errback_url are not "
+        "called.",
         media=JSON,
         raw_limit=BATCH_BYTES,
         sends=True,

@@ -236,11 +236,9 @@ def _as_xml(asked: Parameters) -> bool:
 DIALECT: Final = Dialect(
     name="playsms",
     title="playSMS",
-    text="For programs that send by playSMS: Nextcloud (Two-Factor Gateway), LibreNMS. The address "
-    "to enter is `/playsms?app=ws`, or `/index.php?app=ws`. `u` is the OrgId and `h` its secret, "
-    "or any name and an API key. **By GET it takes an API key alone whose only scope is send**; "
-    "what lists messages needs POST and the scope read. Times are in the zone of the gateway's "
-    "machine. Of a list of recipients all are accepted, or none.",
+    text="For programs that send by playSMS: Nextcloud (Two-Factor Gateway), LibreNMS. `u` is the "
+    "OrgId and `h` its secret, or any name and an API key.",
+    addresses=("/playsms?app=ws",),
     login=Login(org_names=("u",), secret_names=("h",)),
     refuse=refuse,
     bases=("/playsms", "/index.php"),
@@ -266,6 +264,8 @@ _USUAL: Final[Mapping[str, Any]] = {
     "given": Given(type=Parameters),
     "sends": True,
     "listed": False,
+    "description": "Of a list of recipients all are accepted, or none. What lists messages needs "
+    "POST and the scope read. Times are in the zone of the gateway's machine.",
     "handler": act,
 }
 

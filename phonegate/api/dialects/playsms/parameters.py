@@ -6,15 +6,15 @@ import attrs
 
 from phonegate.api.dialects.local_times import local_ms
 from phonegate.model.bounds import MAX_ID, MAX_PAGE, MAX_RECEIVED
-from phonegate.typed_json.fields import Rule, Wrong, field
-from phonegate.typed_json.rules import Text, Whole
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import Text, Whole, Written
 
 SCHEDULE: Final = "%Y-%m-%d %H:%M:%S"
 """`schedule`, in the zone of the machine."""
 
 
 @attrs.frozen
-class Schedule(Rule):
+class Schedule(Written):
     """A time, `YYYY-MM-DD hh:mm:ss` in the zone of the machine."""
 
     def read(self, value: object) -> int:

@@ -148,10 +148,8 @@ DIALECT: Final = Dialect(
     title="SMSEagle",
     text="For programs that send by a box of SMSEagle: Uptime Kuma (APIv1 and APIv2), Apprise "
     "(JSON-RPC), LibreNMS and Zabbix (APIv1). The access token is an API key; `login` and `pass` "
-    "are an OrgId and its secret, or any name and an API key. **By GET it takes an API key alone "
-    "whose only scope is send.** Times are in the zone of the gateway's machine. `unicode`, "
-    "`flash`, `oid` and what is unknown are ignored: a text is sent in the alphabet that fits it. "
-    "Contacts are those of the console; groups and MMS are refused.",
+    "are an OrgId and its secret, or any name and an API key.",
+    addresses=("",),
     login=Login(
         headers=("access-token",), org_names=("login",), secret_names=("access_token", "pass")
     ),
@@ -189,7 +187,11 @@ def _endpoint(
         "dialect": DIALECT,
         "given": Given(type=Parameters, read=read_v1),
         "sends": True,
+        "fast_path": True,
         "listed": False,
+        "description": "Times are in the zone of the gateway's machine. unicode, flash, oid and "
+        "what is unknown are ignored: a text is sent in the alphabet that fits it. Contacts are "
+        "those of the console, by name; groups and MMS are refused.",
     }
     return Endpoint(
         name=name,
@@ -223,6 +225,8 @@ ENDPOINTS: Final = (
             f"Send an SMS to {whom}",
             handler,
             examples=(_EXAMPLES[act],) if method == "POST" and act in _EXAMPLES else (),
+            sends=handler is not send_to_group,
+            idempotent=handler is not send_to_group,
         )
         for act, whom, handler in (
             ("send_sms", "numbers", send_sms),

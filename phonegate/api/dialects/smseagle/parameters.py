@@ -12,8 +12,8 @@ from phonegate.api.payload import read_object
 from phonegate.api.rules import Moment
 from phonegate.model.bounds import MAX_RECEIVED, MAX_SIMS
 from phonegate.model.refusals import FieldProblem
-from phonegate.typed_json.fields import Rule, Wrong, field
-from phonegate.typed_json.rules import OneOf, Text, Whole
+from phonegate.typed_json.fields import Wrong, field
+from phonegate.typed_json.rules import OneOf, Text, Whole, Written
 
 UNSET: Final = frozenset({"", "default", "null", "undefined", "none"})
 """What clients send where their users have set nothing, in lower case."""
@@ -44,7 +44,7 @@ DATE: Final = "%Y%m%d%H%M"
 
 
 @attrs.frozen
-class Yes(Rule):
+class Yes(Written):
     """Yes or no, as `1` or `true`, and whatever else."""
 
     def read(self, value: object) -> bool:
@@ -53,7 +53,7 @@ class Yes(Rule):
 
 
 @attrs.frozen
-class Hour(Rule):
+class Hour(Written):
     """A time of day, `HH:MM:SS` or `HH:MM`."""
 
     def read(self, value: object) -> str:
@@ -65,7 +65,7 @@ class Hour(Rule):
 
 
 @attrs.frozen
-class Date(Rule):
+class Date(Written):
     """A time: `YYYYmmDDHHMM` in the zone of the machine, or ISO 8601 with an offset."""
 
     def read(self, value: object) -> int:
