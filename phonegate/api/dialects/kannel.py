@@ -87,7 +87,7 @@ class NoHeader(Written):
 
 
 @attrs.frozen(kw_only=True)
-class Parameters:
+class KannelSms:
     """What `/cgi-bin/sendsms` takes. Those of Kannel's that are not here are ignored."""
 
     to: tuple[str, ...] = field(
@@ -178,7 +178,7 @@ def _is_whole(word: str) -> bool:
 
 async def send_sms(call: Call) -> Answer:
     """Sends a text to all receivers, or to none."""
-    asked: Parameters = call.body
+    asked: KannelSms = call.body
     try:
         text = text_of(asked.text, asked.coding, asked.charset)
     except NotText as error:
@@ -285,7 +285,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     ),
     "idempotent": True,
     "dialect": DIALECT,
-    "given": Given(type=Parameters, read=read),
+    "given": Given(type=KannelSms, read=read),
     "sends": True,
     "fast_path": True,
     "listed": False,

@@ -11,10 +11,10 @@ from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
 from phonegate.api.dialects.coded_text import NotText
 from phonegate.api.dialects.jasmin.parameters import (
-    AskerParameters,
     Batch,
-    RateParameters,
-    SendParameters,
+    JasminAsker,
+    JasminSms,
+    JasminText,
     read_batch,
     read_send,
     text_of,
@@ -69,7 +69,7 @@ async def send_batch(call: Call) -> Answer:
     batch = read_batch(call.request.body, now)
     wanted: list[Wanted] = []
     for to, given in batch.messages:
-        parameters = structured(SendParameters, {**given, "to": to[:1]})
+        parameters = structured(JasminSms, {**given, "to": to[:1]})
         wanted += await _wanted(call, parameters, to, now, at=batch.send_at)
     answer = await send(
         DIALECT, call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS
@@ -87,7 +87,7 @@ def _batch_answer(done: Sequence[Accepted], batch: Batch) -> Answer:
 
 
 async def _wanted(
-    call: Call, asked: SendParameters, to: Sequence[str], now: int, *, at: int | None = None
+    call: Call, asked: JasminSms, to: Sequence[str], now: int, *, at: int | None = None
 ) -> list[Wanted]:
     """Returns the messages that parameters ask for, one for each recipient.
 
@@ -120,7 +120,7 @@ async def _wanted(
     ]
 
 
-def _text(asked: SendParameters | RateParameters) -> str:
+def _text(asked: JasminSms | JasminText) -> str:
     try:
         return text_of(asked.coding, asked.content, asked.hex_content)
     except NotText as error:
@@ -139,7 +139,7 @@ async def rate_secure(call: Call) -> Answer:
 
 
 async def _rate(call: Call) -> Mapping[str, Any]:
-    asked: RateParameters = call.body
+    asked: JasminText = call.body
     await recipients(call, (asked.to,))
     is_empty = asked.content is None and asked.hex_content is None
     text = "" if is_empty else _text(asked)
@@ -213,7 +213,7 @@ def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> E
 _SENDS: Final[Mapping[str, Any]] = {
     "description": "A text is sent in the alphabet that fits it, whatever coding it came in. With "
     "dlr-url, Jasmin's delivery reports are called.",
-    "given": Given(type=SendParameters, read=read_send),
+    "given": Given(type=JasminSms, read=read_send),
     "sends": True,
     "idempotent": True,
     "error_codes": _ERRORS,
@@ -246,7 +246,7 @@ ENDPOINTS: Final = (
         "GET",
         "/rate",
         "Ask what an SMS would cost",
-        given=Given(type=RateParameters, read=read_send),
+        given=Given(type=JasminText, read=read_send),
         media=JSON,
         handler=rate,
     ),
@@ -255,7 +255,7 @@ ENDPOINTS: Final = (
         "GET",
         "/balance",
         "Ask how much may be sent",
-        given=Given(type=AskerParameters, read=read_send),
+        given=Given(type=JasminAsker, read=read_send),
         media=JSON,
         handler=balance,
     ),
@@ -288,7 +288,7 @@ ENDPOINTS: Final = (
         "GET",
         "/secure/rate",
         "Ask what an SMS would cost",
-        given=Given(type=RateParameters, read=read_send),
+        given=Given(type=JasminText, read=read_send),
         media=JSON,
         handler=rate_secure,
     ),

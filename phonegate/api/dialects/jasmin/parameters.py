@@ -47,7 +47,7 @@ _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
 @attrs.frozen(kw_only=True)
-class RateParameters:
+class JasminText:
     """What `/rate` takes. Jasmin's names have dashes where these have underscores."""
 
     to: Annotated[str, Text(1, 40)] = field("One recipient's number.", example="15553334444")
@@ -67,7 +67,7 @@ class RateParameters:
 
 
 @attrs.frozen(kw_only=True)
-class SendParameters(RateParameters):
+class JasminSms(JasminText):
     """What `/send` takes."""
 
     from_: Annotated[str, Text(0, 64)] | None = field(
@@ -93,7 +93,7 @@ class SendParameters(RateParameters):
 
 
 @attrs.frozen(kw_only=True)
-class AskerParameters:
+class JasminAsker:
     """What `/balance` takes: whom it speaks for."""
 
 

@@ -8,7 +8,7 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
-from phonegate.api.dialects.playsms.parameters import Parameters
+from phonegate.api.dialects.playsms.parameters import PlaysmsCall
 from phonegate.api.dialects.playsms.wording import (
     CREDIT,
     JSON,
@@ -61,7 +61,7 @@ class NothingFound(NotFound):
 
 async def act(call: Call) -> Answer:
     """Does what `op` says."""
-    asked: Parameters = call.body
+    asked: PlaysmsCall = call.body
     op = asked.op.strip().lower()
     if asked.format.strip().lower() not in {"", "json", "xml"}:
         raise refusal((FieldProblem("format", "must be json or xml"),))
@@ -83,7 +83,7 @@ async def act(call: Call) -> Answer:
 
 async def put(call: Call) -> Answer:
     """Sends a message to each of its recipients."""
-    asked: Parameters = call.body
+    asked: PlaysmsCall = call.body
     missing = [
         FieldProblem(name, "is required")
         for name, is_there in (("to", any(asked.to)), ("msg", bool(asked.msg.strip())))
@@ -123,7 +123,7 @@ def _taken(done: Sequence[Accepted], *, as_xml: bool, now_ms: int) -> Answer:
 
 async def list_sent(call: Call) -> Answer:
     """Lists what was sent, the newest first, with what became of it."""
-    asked: Parameters = call.body
+    asked: PlaysmsCall = call.body
     one = asked.smslog_id or id_of(asked.queue)
     if asked.queue and not one:
         raise NothingFound(NO_STATUS)
@@ -138,7 +138,7 @@ async def list_sent(call: Call) -> Answer:
 
 async def list_received(call: Call) -> Answer:
     """Lists what was received, the newest first."""
-    asked: Parameters = call.body
+    asked: PlaysmsCall = call.body
     return _list(call, await _page(call, _query(asked, "in", asked.src), shown_received), NO_DATA)
 
 
@@ -149,7 +149,7 @@ async def show_credit(call: Call) -> Answer:
 
 async def show_account(call: Call) -> Answer:
     """Says whose account it is, and which messages are its last."""
-    asked: Parameters = call.body
+    asked: PlaysmsCall = call.body
     last = PageQuery(limit=1)
     received = await _page(call, attrs.evolve(last, direction="in"), _ids)
     sent = await _page(call, attrs.evolve(last, direction="out"), _ids)
@@ -181,7 +181,7 @@ _OPS: Final[Mapping[str, Callable[[Call], Awaitable[Answer]]]] = {
 # --- Reading ----------------------------------------------------------------------------------
 
 
-def _query(asked: Parameters, direction: Direction, address: str) -> PageQuery:
+def _query(asked: PlaysmsCall, direction: Direction, address: str) -> PageQuery:
     return PageQuery(
         limit=asked.c or USUAL_PAGE,
         direction=direction,
@@ -227,7 +227,7 @@ def _answer(body: Mapping[str, Any], now_ms: int, *, as_xml: bool) -> Answer:
     return Answer(content=written(whole, as_xml=as_xml))
 
 
-def _as_xml(asked: Parameters) -> bool:
+def _as_xml(asked: PlaysmsCall) -> bool:
     return asked.format.strip().lower() == "xml"
 
 
@@ -261,7 +261,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     ),
     "idempotent": True,
     "dialect": DIALECT,
-    "given": Given(type=Parameters),
+    "given": Given(type=PlaysmsCall),
     "sends": True,
     "listed": False,
     "description": "Of a list of recipients all are accepted, or none. What lists messages needs "

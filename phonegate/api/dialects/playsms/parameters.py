@@ -26,7 +26,7 @@ class Schedule(Written):
 
 
 @attrs.frozen(kw_only=True)
-class Parameters:
+class PlaysmsCall:
     """What the webservices take. Those of playSMS's that are not here are ignored."""
 
     app: Annotated[str, Text(0, 40)] = field("ws", default="ws", example="ws")

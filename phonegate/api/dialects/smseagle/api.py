@@ -15,8 +15,8 @@ from phonegate.api.dialects.sending import (
     send,
 )
 from phonegate.api.dialects.smseagle.parameters import (
-    MessageParameters,
-    Parameters,
+    SmseagleMessage,
+    SmseagleSms,
     names_of,
     read_rpc,
     read_v1,
@@ -50,7 +50,7 @@ METHODS: Final = ("sms.send_sms", "sms.send_tocontact", "sms.send_togroup")
 
 async def send_sms(call: Call) -> Answer:
     """Sends to numbers."""
-    asked: Parameters = call.body
+    asked: SmseagleSms = call.body
     return await _send(call, await recipients(call, asked.to), None)
 
 
@@ -69,7 +69,7 @@ async def send_to_group(call: Call) -> Answer:
 
 async def jsonrpc(call: Call) -> Answer:
     """Does what the method of a call of JSON-RPC says."""
-    asked: Parameters = call.body
+    asked: SmseagleSms = call.body
     if asked.method not in METHODS:
         raise refusal((FieldProblem("method", f"must be one of: {', '.join(METHODS)}"),))
     if asked.message_type.strip().lower() not in {"", "sms"}:
@@ -84,7 +84,7 @@ async def jsonrpc(call: Call) -> Answer:
 
 
 async def _send(call: Call, numbers: Sequence[str], endpoint: str | None) -> Answer:
-    asked: Parameters = call.body
+    asked: SmseagleSms = call.body
     given = {} if asked.responsetype is None else {"responsetype": [asked.responsetype]}
     form = form_of(given, endpoint)
     return await _sent(call, numbers, lambda done: Answer(content=accepted(done, form)))
@@ -92,7 +92,7 @@ async def _send(call: Call, numbers: Sequence[str], endpoint: str | None) -> Ans
 
 async def send_message(call: Call) -> Answer:
     """Sends to numbers, by APIv2."""
-    asked: MessageParameters = call.body
+    asked: SmseagleMessage = call.body
     if problems := v2_problems(asked):
         raise refusal(problems)
     numbers = await recipients(call, asked.to)
@@ -100,7 +100,7 @@ async def send_message(call: Call) -> Answer:
 
 
 async def _sent(call: Call, numbers: Sequence[str], render: Render) -> Answer:
-    asked: Parameters | MessageParameters = call.body
+    asked: SmseagleSms | SmseagleMessage = call.body
     name, text, priority = asked.content
     if asked.test:
         if count(text) > MAX_SEGMENTS:
@@ -185,7 +185,7 @@ def _endpoint(
         "error_codes": _ERRORS,
         "idempotent": True,
         "dialect": DIALECT,
-        "given": Given(type=Parameters, read=read_v1),
+        "given": Given(type=SmseagleSms, read=read_v1),
         "sends": True,
         "fast_path": True,
         "listed": False,
@@ -242,7 +242,7 @@ ENDPOINTS: Final = (
         "Send an SMS by JSON-RPC",
         jsonrpc,
         media=JSON,
-        given=Given(type=Parameters, read=read_rpc),
+        given=Given(type=SmseagleSms, read=read_rpc),
     ),
     _endpoint(
         V2,
@@ -251,6 +251,6 @@ ENDPOINTS: Final = (
         "Send an SMS by APIv2",
         send_message,
         media=JSON,
-        given=Given(type=MessageParameters, read=read_v2),
+        given=Given(type=SmseagleMessage, read=read_v2),
     ),
 )

@@ -80,7 +80,7 @@ class Date(Written):
 
 
 @attrs.frozen(kw_only=True)
-class CommonParameters:
+class SmseagleOptions:
     """What all of its APIs take beside recipients and text."""
 
     date: Annotated[int, Date()] | None = field(
@@ -117,7 +117,7 @@ class CommonParameters:
 
 
 @attrs.frozen(kw_only=True)
-class Parameters(CommonParameters):
+class SmseagleSms(SmseagleOptions):
     """What APIv1 and JSON-RPC take."""
 
     method: Annotated[str, Text(0, 64)] = field("Of JSON-RPC: what to do.", default="")
@@ -144,7 +144,7 @@ class Parameters(CommonParameters):
 
 
 @attrs.frozen(kw_only=True)
-class MessageParameters(CommonParameters):
+class SmseagleMessage(SmseagleOptions):
     """What APIv2 takes."""
 
     to: tuple[str, ...] = field("Numbers.", default=(), example=["+15553334444"], private=True)
@@ -157,7 +157,7 @@ class MessageParameters(CommonParameters):
 
     @property
     def content(self) -> tuple[str, str, int]:
-        """The same as `Parameters.content`."""
+        """The same as `SmseagleSms.content`."""
         return "text", self.text, self.priority
 
 
@@ -201,7 +201,7 @@ def read_v2(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
 
 
 _TEXTS: Final = frozenset({"message", "text", "to", "contactname", "groupname", "contacts"})
-"""Parameters of which any word is meant."""
+"""SmseagleSms of which any word is meant."""
 
 
 def _set(found: Texts) -> Texts:
@@ -219,7 +219,7 @@ def names_of(texts: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
-def v2_problems(asked: MessageParameters) -> tuple[FieldProblem, ...]:
+def v2_problems(asked: SmseagleMessage) -> tuple[FieldProblem, ...]:
     """Returns what is wrong with the recipients of APIv2."""
     problems = []
     if any(one.strip("[]") for one in asked.contacts):
