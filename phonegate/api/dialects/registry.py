@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from phonegate.api.dialects import kannel
+from phonegate.api.dialects.generic import api as generic
+from phonegate.api.dialects.generic import textbee
 from phonegate.api.dialects.jasmin import api as jasmin_api
 from phonegate.api.dialects.playsms import api as playsms_api
 from phonegate.api.dialects.smseagle import api as smseagle_api
@@ -17,6 +19,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         names: The dialects that are served.
     """
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
+        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
         "smseagle": smseagle_api.ENDPOINTS,
         "jasmin": jasmin_api.ENDPOINTS,
         "kannel": kannel.ENDPOINTS,

@@ -69,7 +69,7 @@ def _rpc(to: str) -> Asked:
     )
 
 
-SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
+_OF_OLD: Final[Mapping[str, Callable[[str], Asked]]] = {
     **{
         f"smseagle_{act}_{method}": _smseagle(act, method)
         for act in ("send_sms", "send_tocontact")
@@ -91,6 +91,17 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
     "playsms_ws_post": lambda to: Asked(
         path="/playsms", form={"app": "ws", "op": "pv", "to": to, "msg": TEXT}
     ),
+}
+"""The gateways of old."""
+
+SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
+    "generic_send_by_get": lambda to: Asked(path="/sms", query={"to": to, "text": "x"}),
+    "generic_send": lambda to: Asked(path="/sms", form={"number": to, "message": "x"}),
+    "uptime_kuma_send": lambda to: Asked(path="/api/v1/sms/send", json={"to": to, "body": "x"}),
+    "textbee_send": lambda to: Asked(
+        path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
+    ),
+    **_OF_OLD,
 }
 """By name of the endpoint: asks to send a text to a number."""
 

@@ -29,19 +29,6 @@ each_sender = pytest.mark.parametrize("endpoint", SENDERS, ids=lambda e: e.name)
 each_guarded = pytest.mark.parametrize("endpoint", GUARDED, ids=lambda e: e.name)
 
 
-@pytest.fixture
-async def web(web: Web) -> Web:
-    """The web with a phone that takes whatever it is given, and a contact for each number."""
-    sims = (Sim(slot=0, number=SIM),)
-    web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
-    org = await web.database.read(lambda tx: tx.orgs.get(ORG))
-    assert org is not None
-    owner = Principal(org=org.id, org_name=ORG, scopes=("send", "read", "manage"))
-    for number in (ALLOWED, FOREIGN):
-        await web.services.contacts.put(owner, Contact(number=number, name=number))
-    return web
-
-
 @attrs.frozen
 class Key:
     """An API key."""
@@ -67,6 +54,15 @@ async def ask(
 
 
 async def key(web: Web, *scopes: str, **limits: Any) -> Key:
+    """Makes an API key of an org with a phone that takes whatever it is given, and contacts."""
+    if not web.phones.phones:
+        sims = (Sim(slot=0, number=SIM),)
+        web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
+        org = await web.database.read(lambda tx: tx.orgs.get(ORG))
+        assert org is not None
+        owner = Principal(org=org.id, org_name=ORG, scopes=("send", "read", "manage"))
+        for number in (ALLOWED, FOREIGN):
+            await web.services.contacts.put(owner, Contact(number=number, name=number))
     body = {"name": "agent", "scopes": list(scopes), **({"limits": limits} if limits else {})}
     made = await web.call("POST", f"/keys/{ORG}", body)
     assert made.status == 201, made.data
