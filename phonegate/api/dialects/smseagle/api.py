@@ -17,6 +17,7 @@ from phonegate.api.dialects.sending import (
 from phonegate.api.dialects.smseagle.parameters import (
     SmseagleMessage,
     SmseagleSms,
+    is_yes,
     names_of,
     read_rpc,
     read_v1,
@@ -102,7 +103,7 @@ async def send_message(call: Call) -> Answer:
 async def _sent(call: Call, numbers: Sequence[str], render: Render) -> Answer:
     asked: SmseagleSms | SmseagleMessage = call.body
     name, text, priority = asked.content
-    if asked.test:
+    if is_yes(asked.test):
         if count(text) > MAX_SEGMENTS:
             raise refusal((FieldProblem(name, f"takes more than {MAX_SEGMENTS} segments"),))
         answer = render([Accepted(id=0, to=to, status=QUEUED, segments=0) for to in numbers])

@@ -44,15 +44,6 @@ DATE: Final = "%Y%m%d%H%M"
 
 
 @attrs.frozen
-class Yes(Written):
-    """Yes or no, as `1` or `true`, and whatever else."""
-
-    def read(self, value: object) -> bool:
-        """Returns the answer."""
-        return str(value).strip().lower() in {"1", "true", "yes"}
-
-
-@attrs.frozen
 class Hour(Written):
     """A time of day, `HH:MM:SS` or `HH:MM`."""
 
@@ -79,6 +70,11 @@ class Date(Written):
         return Moment().read(text)
 
 
+def is_yes(text: str) -> bool:
+    """Tells whether a parameter says yes, as its clients write that."""
+    return text.strip().lower() in {"1", "true", "yes"}
+
+
 @attrs.frozen(kw_only=True)
 class SmseagleOptions:
     """What all of its APIs take beside recipients and text."""
@@ -98,7 +94,7 @@ class SmseagleOptions:
         "The SIM in this slot of a phone. Slot 0 is modem 1.", default=None
     )
     validity: Annotated[str, OneOf(tuple(VALIDITIES))] = field("How long to try.", default="max")
-    test: Annotated[bool, Yes()] = field("1: look at it, and send nothing.", default=False)
+    test: Annotated[str, Text(0, 20)] = field("1: look at it, and send nothing.", default="0")
 
     def send_at(self, now_ms: int) -> int | None:
         """Returns when a message is to be sent, in ms. None: now."""
@@ -132,7 +128,7 @@ class SmseagleSms(SmseagleOptions):
         "The text.", example="mymessage", private=True
     )
     message_type: Annotated[str, Text(0, 20)] = field("sms. There is no mms.", default="sms")
-    highpriority: Annotated[bool, Yes()] = field("1: before others.", default=False)
+    highpriority: Annotated[str, Text(0, 20)] = field("1: before others.", default="0")
     responsetype: Annotated[str, OneOf(FORMS)] | None = field(
         "How the answer is written: text or xml; of JSON-RPC simple or extended.", default=None
     )
@@ -140,7 +136,7 @@ class SmseagleSms(SmseagleOptions):
     @property
     def content(self) -> tuple[str, str, int]:
         """The name of the text's parameter, the text, and the message's priority."""
-        return "message", self.message, 1 if self.highpriority else 0
+        return "message", self.message, 1 if is_yes(self.highpriority) else 0
 
 
 @attrs.frozen(kw_only=True)
