@@ -441,7 +441,7 @@ class LimitSettings:
         "Events that are kept of one org, the newest ones. An app that is further behind finds a "
         "gap. A message that is sent makes three or four.",
     )
-    org_webhooks: int = setting(100, "Webhooks that one org may have.")
+    org_webhooks: int = setting(100, "Webhooks that one org may have, and as many hooks.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for all request bodies on their way. When it is used up, a request of those that "

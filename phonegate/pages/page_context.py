@@ -57,6 +57,7 @@ GROUPS: Final = {
     "keys": "API keys",
     "assistants": "Assistants",
     "webhooks": "Webhooks",
+    "hooks": "Hooks",
     "agents": "Agents",
     "gateway": "The gateway itself",
 }

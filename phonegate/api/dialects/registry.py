@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from phonegate.api.dialects import kannel
+from phonegate.api.dialects import hooks, kannel
 from phonegate.api.dialects.generic import api as generic
 from phonegate.api.dialects.generic import textbee
 from phonegate.api.dialects.jasmin import api as jasmin_api
@@ -24,5 +24,6 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         "jasmin": jasmin_api.ENDPOINTS,
         "kannel": kannel.ENDPOINTS,
         "playsms": playsms_api.ENDPOINTS,
+        "hooks": hooks.ENDPOINTS,
     }
     return [one for name, found in endpoints.items() if name in names for one in found]
