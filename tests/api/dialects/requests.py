@@ -93,8 +93,16 @@ _OF_OLD: Final[Mapping[str, Callable[[str], Asked]]] = {
     ),
 }
 """The gateways of old."""
+ACCOUNT: Final = "/2010-04-01/Accounts/AC00000000000000000000000000000001"
+"""The address of the first org at Twilio's API."""
+
+MESSAGE: Final = f"{ACCOUNT}/Messages/SM00000000000000000000000000000001"
 
 SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
+    "twilio_create_message": lambda to: Asked(
+        path=f"{ACCOUNT}/Messages.json",
+        form={"To": to, "MessagingServiceSid": f"MG{'0' * 32}", "Body": "hi"},
+    ),
     "generic_send_by_get": lambda to: Asked(path="/sms", query={"to": to, "text": "x"}),
     "generic_send": lambda to: Asked(path="/sms", form={"number": to, "message": "x"}),
     "uptime_kuma_send": lambda to: Asked(path="/api/v1/sms/send", json={"to": to, "body": "x"}),
@@ -105,7 +113,17 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
 }
 """By name of the endpoint: asks to send a text to a number."""
 
-OTHERS: Final[Mapping[str, Asked]] = {}
+OTHERS: Final[Mapping[str, Asked]] = {
+    "twilio_list_messages": Asked(path=f"{ACCOUNT}/Messages.json"),
+    "twilio_get_message": Asked(path=f"{MESSAGE}.json"),
+    "twilio_update_message": Asked(path=f"{MESSAGE}.json", form={"Status": "canceled"}),
+    "twilio_delete_message": Asked(path=f"{MESSAGE}.json"),
+    "twilio_message_feedback": Asked(path=f"{MESSAGE}/Feedback.json"),
+    "twilio_list_media": Asked(path=f"{MESSAGE}/Media.json"),
+    "twilio_get_account": Asked(path=f"{ACCOUNT}.json"),
+    "twilio_get_balance": Asked(path=f"{ACCOUNT}/Balance.json"),
+    "twilio_list_numbers": Asked(path=f"{ACCOUNT}/IncomingPhoneNumbers.json"),
+}
 """By name of the endpoint: a right request, in an org with the id 1, about things with the id 1."""
 
 
