@@ -44,6 +44,55 @@ class Asked:
         return dict(self.headers)
 
 
+TEXT: Final = "Backup failed"
+
+
+def _smseagle(act: str, method: str) -> Callable[[str], Asked]:
+    """APIv1. The tests have a contact for each number, which is called as the number is."""
+    name = "to" if act == "send_sms" else "contactname"
+
+    def asked(to: str) -> Asked:
+        path, parameters = f"/http_api/{act}", {name: to, "message": TEXT}
+        return (
+            Asked(path=path, query=parameters)
+            if method == "get"
+            else Asked(path=path, form=parameters)
+        )
+
+    return asked
+
+
+def _rpc(to: str) -> Asked:
+    return Asked(
+        path="/jsonrpc/sms",
+        json={"method": "sms.send_sms", "params": {"to": to, "message": TEXT}},
+    )
+
+
+_OF_OLD: Final[Mapping[str, Callable[[str], Asked]]] = {
+    **{
+        f"smseagle_{act}_{method}": _smseagle(act, method)
+        for act in ("send_sms", "send_tocontact")
+        for method in ("get", "post")
+    },
+    "smseagle_jsonrpc": _rpc,
+    "smseagle_v2": lambda to: Asked(path="/api/v2/messages/sms", json={"to": [to], "text": TEXT}),
+    "jasmin_send": lambda to: Asked(path="/send", query={"to": to, "content": TEXT}),
+    "jasmin_post": lambda to: Asked(path="/send", form={"to": to, "content": TEXT}),
+    "jasmin_secure_send": lambda to: Asked(path="/secure/send", json={"to": to, "content": TEXT}),
+    "jasmin_secure_sendbatch": lambda to: Asked(
+        path="/secure/sendbatch", json={"messages": [{"to": [to], "content": TEXT}]}
+    ),
+    "kannel_sendsms": lambda to: Asked(path="/cgi-bin/sendsms", query={"to": to, "text": TEXT}),
+    "kannel_sendsms_post": lambda to: Asked(path="/cgi-bin/sendsms", form={"to": to, "text": TEXT}),
+    "playsms_ws": lambda to: Asked(
+        path="/playsms", query={"app": "ws", "op": "pv", "to": to, "msg": TEXT}
+    ),
+    "playsms_ws_post": lambda to: Asked(
+        path="/playsms", form={"app": "ws", "op": "pv", "to": to, "msg": TEXT}
+    ),
+}
+"""The gateways of old."""
 ACCOUNT: Final = "/2010-04-01/Accounts/AC00000000000000000000000000000001"
 """The address of the first org at Twilio's API."""
 
@@ -60,6 +109,7 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
     "textbee_send": lambda to: Asked(
         path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
     ),
+    **_OF_OLD,
 }
 """By name of the endpoint: asks to send a text to a number."""
 
