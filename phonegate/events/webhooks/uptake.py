@@ -89,7 +89,7 @@ def _as_seen(
     message = event.message
     types: tuple[str, ...] = ()
     if webhook.shape == "twilio" and message is not None and message.parts:
-        types = tuple(tx.media_parts.types(message.id))
+        types = tx.media_parts.content_types(message.id)
     shown = None if reader is None else seen(reader.limits, event)
     return Due(delivery, shown, media_types=types)
 
