@@ -157,7 +157,7 @@ class Media:
             message = message_access.find(tx, reader, message_id)
             if message is None:
                 raise NotFound(f"No message {message_id} in this org.")
-            declared = tx.media_parts.types(message_id) if message.parts else []
+            declared = tx.media_parts.content_types(message_id) if message.parts else ()
             return message, [one if one in ENDINGS else UNKNOWN for one in declared]
 
         return await self._database.read(op)

@@ -41,15 +41,9 @@ class MediaParts:
         row = self._connection.execute(_GET, (message, number)).fetchone()
         return None if row is None else Part(content_type=row[0], name=row[1], data=row[2])
 
-<<<<<<< HEAD
     def content_types(self, message: int) -> tuple[str, ...]:
         """Returns what the parts of a message are, by their numbers."""
         return tuple(row[0] for row in self._connection.execute(_TYPES, (message,)))
-=======
-    def types(self, message: int) -> list[str]:
-        """Returns the types of all parts of a message, in their order."""
-        return [row[0] for row in self._connection.execute(_TYPES, (message,))]
->>>>>>> main
 
     def digests(self, message: int) -> set[bytes]:
         """Returns the digests of all parts of a message."""
