@@ -299,8 +299,9 @@ def build_services(
         rate_limits=rate_limits,
         publish=bus_of(database).publish,
     )
-    urls = WebhookUrls(guard=Guard(rules=lambda: outgoing[-1]), public_url=PUBLIC_URL)
-    acceptance = Acceptance(database, rate_limits, check_url=urls.check, now_ms=now_ms)
+    guard = Guard(rules=lambda: outgoing[-1])
+    check_url = WebhookUrls(guard=guard, public_url=PUBLIC_URL).check
+    acceptance = Acceptance(database, rate_limits, now_ms=now_ms, check_url=check_url)
     sending = Sending(database, phones, acceptance)
     waits = Waits(database)
     subscribe(database, waits.ring)
@@ -356,7 +357,7 @@ def build_services(
         enrolments=enrolments,
         webhooks=Webhooks(
             database,
-            check_url=urls.check,
+            check_url=check_url,
             call_test=receiver.test,
             now_ms=now_ms,
             rate_limits=rate_limits,
