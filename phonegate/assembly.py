@@ -37,6 +37,7 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.figures import FigureReading
+from phonegate.domain.hooks import Hooks
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
@@ -265,6 +266,7 @@ class Core:
                 now_ms=now_ms,
                 rate_limits=rate_limits,
             ),
+            hooks=Hooks(database, accounts.authentication, now_ms=now_ms, rate_limits=rate_limits),
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),
             contacts=Contacts(database),
             templates=Templates(database),

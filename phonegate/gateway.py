@@ -33,7 +33,7 @@ from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
 from phonegate.own_addresses import OwnUrls
 from phonegate.phones.link.phone_link import PhoneLink
-from phonegate.server import AppUnusable, AsgiApp, Server
+from phonegate.server import AppUnusable, AsgiApp, Server, StandIn
 from phonegate.store.database import Database
 
 if TYPE_CHECKING:
@@ -261,6 +261,7 @@ class _Gateway:
             make_app=make_app,
             serve_phone=link.serve,
             fast_pipeline=pipeline,
+            stand_in=_stand_in(settings),
             rate_limits=rate_limits,
         )
 
@@ -311,10 +312,13 @@ class _Gateway:
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
                 self.urls.bound[:] = bound
-                self.core.own_ports.update(port for _, port in bound)
+                self.core.own_ports.update(
+                    port for _, port in (*bound, *self.server.stand_in_bound)
+                )
                 self.core.own_urls[:] = self.urls.for_others()
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
+                services.start_soon(_note_stand_in, self.core.settings, self.server)
                 mode = self.core.services.accounts.orgs.registration.mode
                 if mode == "open" and beyond_loopback(bound):
                     _log.warning("registration_open", problem=OPEN_TO_ALL)
@@ -349,7 +353,10 @@ class _Gateway:
 
     def _reload(self, reread: Reread) -> Reload:
         async def renew_certificate(settings: Settings) -> str | None:
-            return "tls (certificate renewed)" if await self.server.renew(settings.tls) else None
+            beside = _stand_in(self.core.settings)
+            files = None if beside is None else beside.tls
+            renewed = await self.server.renew(settings.tls, files)
+            return "tls (certificate renewed)" if renewed else None
 
         async def log_as_set(settings: Settings) -> None:
             chosen = settings.log
@@ -375,6 +382,23 @@ def _builtin_phone(core: Core) -> "BuiltinPhone | None":
     from phonegate.builtin_phone.service import BuiltinPhone  # noqa: PLC0415 - most have none
 
     return BuiltinPhone.assemble(modem, core.services.accounts, core.admission, core.phones)
+
+
+def _stand_in(settings: Settings) -> StandIn | None:
+    """Returns what is served in place of another host, where something is."""
+    if not settings.stand_in.enabled:
+        return None
+    from phonegate.operations import stand_ins  # noqa: PLC0415 - most have none
+
+    return stand_ins.stand_in(settings)
+
+
+async def _note_stand_in(settings: Settings, server: Server) -> None:
+    """Logs where the gateway stands in for another host, where it does."""
+    if settings.stand_in.enabled:
+        from phonegate.operations import stand_ins  # noqa: PLC0415 - as above
+
+        await stand_ins.note(settings, server.stand_in_bound)
 
 
 async def _until_cancelled(run: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:

@@ -66,7 +66,7 @@ class Loops:
 
     def _answered(self, client: Client, status: int, body: bytes) -> None:
         now = time.perf_counter()
-        if status == 200:
+        if 200 <= status < 300:
             self.answers.append(now - client.begun)
             self._accepted()
         else:

@@ -266,7 +266,7 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
     ),
     PathParameter(
         name="id",
-        description="The id of the message, phone, key, assistant or webhook.",
+        description="The id of the message, phone, key, assistant, webhook or hook.",
         example="5",
         rule=NUMBERED,
     ),
@@ -278,7 +278,7 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
     ),
     PathParameter(
         name="token",
-        description="The assistant's own part of its callback address.",
+        description="The secret part of an address: an assistant's for callbacks, or a hook's.",
         example="q3k1dTlVbLxXv0b5c2Yw7w",
     ),
 )

@@ -38,6 +38,10 @@ _UNDECLARED = frozenset({"application/x-www-form-urlencoded", "text/plain"})
 _CHARSETS = ("", "utf-8", "utf8", "us-ascii")
 
 
+class NotJson(BadInput):
+    """The body is meant to be JSON, and is none."""
+
+
 def check_media(
     content_type: str | None,
     content_encoding: str | None,
@@ -83,27 +87,31 @@ def media_type(content_type: str | None, content_encoding: str | None) -> str | 
     return media.strip().lower()
 
 
-def read_object(body: bytes, *, reported: bool = False) -> dict[str, Any]:
+def read_object(
+    body: bytes, *, reported: bool = False, raw_controls: bool = False
+) -> dict[str, Any]:
     """Returns the JSON object that a body holds.
 
     Of what is `reported` as having happened, bytes that are not UTF-8 cost no more than
     themselves, `report_decoder` says what else is taken, and where a field is given twice within
-    the body, the last counts.
+    the body, the last counts. With `raw_controls`, strings may hold line ends and tabs as they
+    are, which programs write that fill a template without escaping.
 
     Raises:
         BadInput: as `read_value`, or not an object.
     """
-    value = read_value(body, reported=reported)
+    value = read_value(body, reported=reported, raw_controls=raw_controls)
     if type(value) is not dict:
         raise BadInput("The body must be a JSON object.")
     return value
 
 
-def read_value(body: bytes, *, reported: bool = False) -> Any:
+def read_value(body: bytes, *, reported: bool = False, raw_controls: bool = False) -> Any:
     """Returns the JSON that a body holds, see `read_object`.
 
     Raises:
-        BadInput: empty, not UTF-8, not JSON, too deep, too many values, or a field twice in one
+        NotJson: it is no JSON.
+        BadInput: empty, not UTF-8, too deep, too many values, or a field twice in one
             object, of a report in the outermost.
     """
     try:
@@ -118,7 +126,8 @@ def read_value(body: bytes, *, reported: bool = False) -> Any:
         commented = len(body) <= MAX_COMMENTED_BYTES
         if reported:
             return _read_report(text, comments=commented)
-        return _decode(text, _DECODER, comments=commented)
+        decoder = _RAW_DECODER if raw_controls else _DECODER
+        return _decode(text, decoder, comments=commented)
     except RecursionError:
         raise BadInput("The body is nested too deeply.") from None
 
@@ -154,7 +163,7 @@ def _decode(text: str, decoder: json.JSONDecoder, *, comments: bool) -> Any:
             return decoder.decode(_COMMENT.sub(_keep_strings, text))
         except json.JSONDecodeError as error:
             problem = _where(error)
-    raise BadInput(f"The body is not valid JSON at {problem}.")
+    raise NotJson(f"The body is not valid JSON at {problem}.")
 
 
 def _where(error: json.JSONDecodeError) -> str:
@@ -187,12 +196,19 @@ def _number(text: str) -> int | float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise BadInput(f"The body is not valid JSON: {name} is no JSON number.")
+    raise NotJson(f"The body is not valid JSON: {name} is no JSON number.")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=integer,
-    parse_float=_number,
-    parse_constant=_no_constant,
-)
+def _decoder(*, strict: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_int=integer,
+        parse_float=_number,
+        parse_constant=_no_constant,
+        strict=strict,
+    )
+
+
+_DECODER = _decoder(strict=True)
+_RAW_DECODER = _decoder(strict=False)
+"""Takes control characters within strings as they are."""

@@ -308,6 +308,7 @@ def build_table(*more: Endpoint, dialects: Collection[str] = DIALECTS) -> Table:
     from phonegate.api import (  # noqa: PLC0415 - not before something asks for one
         assistants_api,
         callbacks_api,
+        hooks_api,
         keys_api,
         me_api,
         media_api,
@@ -326,6 +327,7 @@ def build_table(*more: Endpoint, dialects: Collection[str] = DIALECTS) -> Table:
             *keys_api.ENDPOINTS,
             *me_api.ENDPOINTS,
             *webhooks_api.ENDPOINTS,
+            *hooks_api.ENDPOINTS,
             *assistants_api.ENDPOINTS,
             *sms_api.ENDPOINTS,
             *callbacks_api.ENDPOINTS,

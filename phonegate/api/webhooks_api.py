@@ -159,7 +159,7 @@ def _shown(*, headers: str = "{}", until: str = "null") -> str:
     return (
         '{"id":3,"name":"crm","url":"https://example.org/sms","events":["message.received"],'
         f'"address":null,"sim":null,"phone":null,"headers":{headers},"shape":"standard",'
-        f'"secret":"…8Qo=","old_secret_until":{until},"key":null,'
+        f'"callbacks":false,"secret":"…8Qo=","old_secret_until":{until},"key":null,'
         '"created_at":"2026-11-21T08:00:00.000Z","enabled":true,"disabled_at":null,'
         '"disabled_reason":null,"failing_since":null,"waiting":0,"missed_at":null}'
     )

@@ -12,12 +12,16 @@ from phonegate.domain.webhook_form import MAX_HEADERS, MAX_NAME
 from phonegate.domain.webhooks import Standing
 from phonegate.http.outgoing_url import UnusableUrl, read_url
 from phonegate.model.bounds import MAX_ID
+from phonegate.model.callbacks import CallbackShape
 from phonegate.model.times import iso
 from phonegate.model.webhooks import Delivery, Shape
 from phonegate.typed_json.fields import Rule, Wrong, field
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
 SHAPES: Final[tuple[str, ...]] = get_args(Shape)
+
+ALL_SHAPES: Final = tuple(dict.fromkeys((*SHAPES, *get_args(CallbackShape))))
+"""With those that only status callbacks have."""
 
 USUAL_DELIVERIES: Final = 50
 MOST_DELIVERIES: Final = 200
@@ -171,8 +175,13 @@ class WebhookState:
     sim: str | None = field("Only of messages by this SIM.", private=True)
     phone: int | None = field("Only of this phone.")
     headers: Mapping[str, str] = field("Masked.", example={"Authorization": "…4f2a"}, private=True)
-    shape: Annotated[str, OneOf(SHAPES)] = field("How it gets events.", example="standard")
-    secret: str = field("Masked.", example="…8Qo=", private=True)
+    shape: Annotated[str, OneOf(ALL_SHAPES)] = field("How it gets events.", example="standard")
+    callbacks: bool = field(
+        "Whether it brings the status callbacks of messages to one host, at the URLs that came "
+        "with them. Made by itself, it can be enabled and removed, and its log read.",
+        example=False,
+    )
+    secret: str = field("Masked. … alone: it has none.", example="…8Qo=", private=True)
     old_secret_until: str | None = field(
         "Until then the secret before the last rotation signs too (ISO 8601, UTC)."
     )
@@ -301,6 +310,7 @@ def webhook_json(standing: Standing) -> WebhookState:
         phone=hook.phone,
         headers=masked(dict(hook.headers)),
         shape=hook.shape,
+        callbacks=hook.is_for_callbacks,
         secret=mask(hook.secret),
         old_secret_until=_iso(hook.old_secret_until),
         key=hook.key,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phonegate.bind_address import parse_bind
-from phonegate.cli import options, terminal
+from phonegate.cli import options, stand_in, terminal
 from phonegate.config import client_environment
 
 if TYPE_CHECKING:
@@ -22,18 +22,26 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where its files are.  [default: tls, beside the database]",
 )
+@click.option(
+    "--stand-in",
+    "host",
+    metavar="HOST",
+    help="Make one in place of this host on the Internet instead: api.twilio.com. It is signed by "
+    "an authority of its own, in the folder stand-in beside the database.",
+)
 @click.option("--renew", is_flag=True, help="Renew it though it is good for long.")
 @options.as_json
 @options.gateway
 def command(
     names: tuple[str, ...],
     folder: Path | None,
+    host: str | None,
     config: Path | None,
     database: Path | None,
     *,
     renew: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Make a certificate for HTTPS in a local network, or renew it where it ends soon.
 
     It is signed by an authority of your own, which is made once and which phones install. It is
@@ -53,7 +61,12 @@ def command(
     )
 
     settings = options.settings(config, database)
+    if host is not None:
+        if names:
+            raise click.UsageError("NAMEs are for the gateway itself, and not with --stand-in.")
+        return stand_in.make(settings, host, folder, renew=renew, as_json=as_json)
     authority = own_authority(settings, folder)
+    stand_in.refuse(authority)
     outcome = authority.ensure(parse(names), own_names(), force=renew)
     if as_json:
         terminal.print_json(
@@ -68,10 +81,11 @@ def command(
                 "renewed": outcome.new_server,
             }
         )
-        return
+        return 0
     ports = [port for _, port in map(parse_bind, settings.http.bind)]
     address = f"https://localhost:{ports[0]}{settings.http.prefix}"
     _explain(authority, outcome, address, in_use=is_in_use(settings, authority))
+    return 0
 
 
 def _explain(

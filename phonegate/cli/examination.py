@@ -17,13 +17,15 @@ from phonegate.cli import options
 from phonegate.cli.exposure import OTHERS_READ, OTHERS_WRITE, Finding, exposures
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
-from phonegate.config.settings import Settings
+from phonegate.config.settings import Settings, TlsSettings
 from phonegate.domain.alarm_targets import names, parse_targets
+from phonegate.local_ca.authority import AUTHORITY
+from phonegate.model.stand_ins import TWILIO_HOST
 from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import now_ms
 from phonegate.operations import offline
 from phonegate.operations.control_client import ControlError, NotServing, OwnerRequest, ask
-from phonegate.server import ServerError, tls
+from phonegate.server import CertificateUnusable, ServerError, tls
 
 SAFE_SQLITE = (3, 51, 3)
 """Before this version, commits can be lost when two connections write or checkpoint at once (the
@@ -57,7 +59,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     findings += exposures(settings, source)
     path = Path(settings.database.path).absolute()
     serving = _serving(path)
-    findings += [*_database(path, serving), *_tls(settings)]
+    findings += [*_database(path, serving), *_tls(settings), *_stand_in(settings)]
     findings += _unsigned(settings, path, serving)
     findings += _addresses(settings, serving)
     findings += _modem(settings)
@@ -154,17 +156,44 @@ def _tls(settings: Settings) -> Iterator[Finding]:
         return
     certificate, key = settings.tls.certificate, settings.tls.key
     yield Finding("fine", "TLS", f"{certificate} and {key} fit each other")
-    ends_at = tls.ends_at(settings.tls)
+    yield from _end("TLS", settings.tls)
+
+
+def _end(about: str, files: TlsSettings) -> Iterator[Finding]:
+    """Yields that a certificate has ended or soon ends."""
+    ends_at = tls.ends_at(files)
     if ends_at is None:
         return
     left = (ends_at - now_ms()) / _DAY_MS
     day = datetime.fromtimestamp(ends_at / 1000, UTC).strftime("%Y-%m-%d")
     if left <= 0:
-        text = f"{certificate} has ended ({day}), and clients refuse it: renew it"
-        yield Finding("fault", "TLS", text)
+        text = f"{files.certificate} has ended ({day}), and clients refuse it: renew it"
+        yield Finding("fault", about, text)
     elif left < _SOON_DAYS:
-        text = f"{certificate} ends in {int(left)} days ({day}): renew it"
-        yield Finding("note", "TLS", text)
+        text = f"{files.certificate} ends in {int(left)} days ({day}): renew it"
+        yield Finding("note", about, text)
+
+
+def _stand_in(settings: Settings) -> Iterator[Finding]:
+    """Yields how the gateway would do in place of Twilio's host, where it is to."""
+    if not settings.stand_in.enabled:
+        return
+    # Imported here: most gateways stand in for none.
+    from phonegate.operations import stand_ins  # noqa: PLC0415
+
+    about, files = "stand-in", stand_ins.certificate(settings)
+    try:
+        tls.context(files)
+    except CertificateUnusable as error:
+        text = f"{error.detail} `phonegate certificate --stand-in {TWILIO_HOST}` makes it"
+        yield Finding("fault", about, text)
+    else:
+        text = f"programs that trust {Path(files.certificate).with_name(AUTHORITY)} take this "
+        yield Finding("fine", about, f"{text}gateway for {TWILIO_HOST}")
+        yield from _end(about, files)
+    if problem := stand_ins.loop_problem(settings):
+        by_twilio = any(one.provider == "twilio" for one in settings.assistants)
+        yield Finding("fault" if by_twilio else "note", about, problem)
 
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:
@@ -186,7 +215,8 @@ def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[F
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
     operator = settings.operator
-    for bind in (*settings.http.bind, *filter(None, [operator.bind])):
+    beside = settings.stand_in.bind if settings.stand_in.enabled else ()
+    for bind in (*settings.http.bind, *beside, *filter(None, [operator.bind])):
         host, port = parse_bind(bind)
         reason = _why_not(host, port)
         if reason is None:

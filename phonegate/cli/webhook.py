@@ -117,7 +117,7 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
             one["id"],
             one["name"],
             one["url"],
-            " ".join(one["events"]),
+            _events(one),
             one["shape"],
             one["waiting"],
             _standing(one),
@@ -296,12 +296,17 @@ def _show_secret(answer: Json, org: str, *, as_json: bool) -> None:
     click.echo(f"To see whether it works: phonegate webhook test {org} {webhook['id']}", err=True)
 
 
+def _events(webhook: Json) -> str:
+    """Says what a webhook gets."""
+    return "status callbacks" if webhook["callbacks"] else " ".join(webhook["events"])
+
+
 def _lines(webhook: Json) -> Iterator[str]:
     shown = {
         "id": webhook["id"],
         "name": webhook["name"],
         "url": webhook["url"],
-        "events": " ".join(webhook["events"]),
+        "events": _events(webhook),
         "address": webhook["address"],
         "sim": webhook["sim"],
         "phone": webhook["phone"],

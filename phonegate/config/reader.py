@@ -313,10 +313,31 @@ def _across(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
     if http.public_url and not http.public_url.rstrip("/").endswith(http.prefix):
         problem = f"must end with {http.prefix}, which is [http] prefix"
         yield Fault(key="http.public_url", source=given["http.public_url"].source, problem=problem)
-    ports = [bind for bind in settings.http.bind if not bind.endswith(":0")]
-    for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):
-        source = given["http.bind"].source
-        yield Fault(key="http.bind", source=source, problem=f"{bind} stands there twice")
+    yield from _binds(settings, given)
+
+
+def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
+    """Yields the faults of addresses to listen on, and of what a stand-in needs besides."""
+    stand_in = settings.stand_in
+    if stand_in.enabled and not stand_in.bind and not settings.tls.certificate:
+        problem = "is needed as well, because stand_in.enabled is true and [tls] is empty"
+        source = given["stand_in.enabled"].source
+        yield Fault(key="stand_in.bind", source=source, problem=problem)
+    if stand_in.enabled and "twilio" not in settings.dialects.enabled:
+        problem = "must have twilio, which is what stand_in.enabled serves"
+        source = given["dialects.enabled"].source
+        yield Fault(key="dialects.enabled", source=source, problem=problem)
+    for key, binds, others in (
+        ("http.bind", settings.http.bind, ()),
+        ("stand_in.bind", stand_in.bind, settings.http.bind if stand_in.enabled else ()),
+    ):
+        ports = [bind for bind in binds if not bind.endswith(":0")]
+        for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):
+            problem = f"{bind} stands there twice"
+            yield Fault(key=key, source=given[key].source, problem=problem)
+        for bind in sorted(set(ports).intersection(others)):
+            problem = f"{bind} stands in http.bind too, and one of them can have it"
+            yield Fault(key=key, source=given[key].source, problem=problem)
 
 
 # How settings are written

@@ -123,6 +123,10 @@ MIN_TOKEN = 20
 """Fewest characters of the operator's token: guesses at it are not counted."""
 
 
+def _binds(values: tuple[str, ...]) -> str | None:
+    return _bind(values) if values else None
+
+
 def _dialects(values: tuple[str, ...]) -> str | None:
     wrong = next((value for value in values if value not in DIALECTS), None)
     return None if wrong is None else f"{wrong!r} is none of {', '.join(DIALECTS)}"
@@ -218,6 +222,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "http.peer_timeout_s": _SECONDS,
         "http.max_connections": _between(1, 1_000_000),
         "http.drain_s": _between(0, _DAY_S),
+        "stand_in.bind": _binds,
         "database.path": _filled,
         "database.readers": _between(1, 64),
         "delivery.max_attempts": _between(1, 1_000),

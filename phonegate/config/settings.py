@@ -79,6 +79,25 @@ class TlsSettings:
 
 
 @attrs.frozen(kw_only=True)
+class StandInSettings:
+    """HTTPS in place of api.twilio.com, for programs that know no other host (docs/stand-in.md)."""
+
+    enabled: bool = setting(
+        False,
+        "Whether it is served. `phonegate certificate --stand-in api.twilio.com` makes the "
+        "certificate, and docs/stand-in.md says what that means.",
+    )
+    bind: tuple[str, ...] = setting(
+        [],
+        "Addresses to listen on for it alone, such as 0.0.0.0:443. Programs that can't choose the "
+        "host call port 443. Where [tls] is set, those of [http] serve it too.",
+    )
+    folder: str = setting(
+        "", "The folder of the certificate. Empty: stand-in, beside the database."
+    )
+
+
+@attrs.frozen(kw_only=True)
 class DatabaseSettings:
     """The file that holds all data."""
 
@@ -422,7 +441,7 @@ class LimitSettings:
         "Events that are kept of one org, the newest ones. An app that is further behind finds a "
         "gap. A message that is sent makes three or four.",
     )
-    org_webhooks: int = setting(100, "Webhooks that one org may have.")
+    org_webhooks: int = setting(100, "Webhooks that one org may have, and as many hooks.")
     bodies_bytes: int = setting(
         67_108_864,
         "Memory for all request bodies on their way. When it is used up, a request of those that "
@@ -523,6 +542,7 @@ class Settings:
 
     http: HttpSettings = attrs.field(factory=HttpSettings)
     tls: TlsSettings = attrs.field(factory=TlsSettings)
+    stand_in: StandInSettings = attrs.field(factory=StandInSettings)
     database: DatabaseSettings = attrs.field(factory=DatabaseSettings)
     orgs: OrgSettings = attrs.field(factory=OrgSettings)
     delivery: DeliverySettings = attrs.field(factory=DeliverySettings)

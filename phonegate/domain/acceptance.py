@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import trio
 
+from phonegate.domain import status_callbacks
 from phonegate.domain.admission import (
     Departure,
     Permit,
@@ -170,7 +171,8 @@ class Acceptance:
             KeyLimitReached, BatchOverLimit, Unauthorized: As `admission.admit`.
             QueueFull: Too many messages of the org wait already.
             StorageSpent, DiskLow: The org may store no more just now.
-            Conflict: The Idempotency-Key got its answer meanwhile.
+            Conflict: The Idempotency-Key got its answer meanwhile. Or the org has status callbacks
+                at too many hosts.
             StorageUnavailable: The store can't be written to.
             TooSlowError: The disk took longer than a minute.
         """
@@ -190,6 +192,7 @@ class Acceptance:
                     "A request with this Idempotency-Key was answered just now. Ask again."
                 )
             admit(tx, sender, len(messages), now)
+            status_callbacks.expect(tx, org, (one.status_callback for one in messages), now)
             outcome = insert(tx)
             if keep is not None:
                 keep.put(tx, org, outcome, now)

@@ -146,12 +146,12 @@ WORDINGS: Final[Mapping[str, Wording]] = {
         title="Certificate expires",
         over="Certificate renewed",
         problem=lambda fields, since: (
-            f"the certificate of [tls] ends in {count_of(fields['days'], 'day')}, and was to be "
-            f"renewed {since}."
+            f"the certificate of [tls] or [stand_in] ends in {count_of(fields['days'], 'day')}, "
+            f"and was to be renewed {since}."
             if fields["days"] >= 0
-            else f"the certificate of [tls] has ended, and clients refuse it {since}."
+            else f"the certificate of [tls] or [stand_in] has ended, and clients refuse it {since}."
         ),
-        well=lambda _: "the certificate of [tls] is good for long enough",
+        well=lambda _: "the certificate of [tls] or [stand_in] is good for long enough",
         remedy="Renew it, and find out why that did not happen by itself.",
     ),
     "webhook_disabled": Wording(

@@ -6,12 +6,12 @@ from typing import Final, TypeVar
 import attrs
 
 from phonegate import log
+from phonegate.domain import hook_standing, webhook_standing
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import make_api_key
 from phonegate.domain.delivery import WITHDRAWN_AT_ONCE, withdraw_of_key
 from phonegate.domain.key_limits import effective, problems_of
 from phonegate.domain.rate_limits import RateLimits
-from phonegate.domain.webhook_standing import end_of_key
 from phonegate.model.orgs import ApiKey, KeyLimits
 from phonegate.model.principal import (
     LIMITED_SCOPES,
@@ -157,7 +157,9 @@ class ApiKeys:
         return key
 
     async def revoke(self, org: int, key_id: str, *, keep_queued: bool = False) -> int | None:
-        """Ends an API key at once with its webhooks, and cancels its messages that have not left.
+        """Ends an API key at once, and cancels its messages that have not left.
+
+        Its webhooks and hooks end with it.
 
         A long queue is cancelled in steps. If the gateway or the client stops meanwhile, the
         scheduler cancels the rest. So does another call.
@@ -173,7 +175,8 @@ class ApiKeys:
                 # What is left of a revoked key is its messages alone, which know the org.
                 left = tx.keys.is_ending(key_id) and tx.messages.has_of_key(org, key_id)
                 return (None, withdraw_of_key(tx, key_id)) if left and not keep_queued else None
-            end_of_key(tx, key_id, now)
+            webhook_standing.end_of_key(tx, key_id, now)
+            hook_standing.end_of_key(tx, key_id, now)
             if keep_queued:
                 return key, 0
             tx.keys.end(key_id, now)

@@ -1,7 +1,7 @@
 """The forms of org names, secrets and API keys, and how they are kept. Pure; sees secrets.
 
-No secret leaves this module except by `make_secret` and `make_api_key`. Errors name what is wrong
-with a secret without quoting it.
+No secret leaves this module except by `make_secret`, `make_api_key` and `make_token`. Errors name
+what is wrong with a secret without quoting it.
 """
 
 import base64
@@ -154,6 +154,11 @@ def make_api_key() -> GeneratedKey:
     """Returns a new random API key: `pgk_<id>_<random>`."""
     key_id, random = _random(_KEY_ID_CHARS), _random(_KEY_RANDOM_CHARS)
     return GeneratedKey(key_id, f"{KEY_PREFIX}{key_id}_{random}", _digest(random))
+
+
+def make_token(prefix: str) -> str:
+    """Returns a new random token, as an API key has behind its id, with a prefix of its kind."""
+    return prefix + _random(_KEY_RANDOM_CHARS)
 
 
 def is_key_like(credential: str) -> bool:

@@ -84,6 +84,11 @@ class Idempotency:
         """
         await self._database.write(lambda tx: keep.put(tx, org, outcome, now))
 
+    async def kept(self, org: int, route: str, key: str) -> KeptAnswer | None:
+        """Returns the answer that a key got less than a day ago. See `gate` for the arguments."""
+        now = self._now_ms()
+        return await self._database.read(lambda tx: kept_answer(tx, org, route, key, now))
+
     @asynccontextmanager
     async def gate(
         self, org: int, route: str, key: str, fingerprint: bytes

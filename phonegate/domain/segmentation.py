@@ -58,6 +58,11 @@ def count(text: str) -> int:
     return _parts_of_units(units)
 
 
+def is_gsm(text: str) -> bool:
+    """Tells whether GSM 7-bit can express a text."""
+    return _gsm_codes(text) is not None
+
+
 def _gsm_codes(text: str) -> bytes | None:
     """Returns a byte for each character, from 0x80 on for those of the extension table.
 

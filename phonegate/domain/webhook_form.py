@@ -4,13 +4,15 @@ import base64
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import attrs
 
 from phonegate.domain.event_filter import types_of
+from phonegate.model.callbacks import Method
 from phonegate.model.refusals import BadInput, FieldProblem
-from phonegate.model.webhooks import Shape, Webhook
+from phonegate.model.webhooks import AnyShape, Shape, Webhook
 
 Headers = Sequence[tuple[str, str]]
 
@@ -63,6 +65,11 @@ _BEGINNINGS: Final = ("content-", "webhook-")
 SECRET_BYTES: Final = 32
 """Random bytes of a secret. Standard Webhooks 1.0.0 has 24 to 64."""
 
+NO_SECRET: Final[Mapping[str, Any]] = MappingProxyType(
+    {"secret": "", "old_secret": None, "old_secret_until": None}
+)
+"""The columns of a webhook that something else than its secret signs."""
+
 PREFIX: Final = "whsec_"
 """What a secret begins with, by the same. The rest is base64."""
 
@@ -101,7 +108,7 @@ class Change:
     """Empty: none."""
 
 
-def new_secret(shape: Shape) -> str:
+def new_secret(shape: AnyShape) -> str:
     """Makes a secret, as it is shown and kept. Programs made for Twilio know of no prefix."""
     encoded = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
     return encoded if shape == "twilio" else PREFIX + encoded
@@ -114,7 +121,9 @@ def require_form(
     events: Sequence[str],
     address: str | None,
     sim: str | None,
-    shape: Shape,
+    shape: AnyShape,
+    method: Method = "POST",
+    signing_state: bytes | None = None,
 ) -> None:
     """Checks a whole webhook but for its URL.
 
@@ -124,14 +133,29 @@ def require_form(
     problems = [*header_problems(headers), *_filter_problems(events, address, sim, shape)]
     if name is not None and not (1 <= len(name) <= MAX_NAME and name.isprintable()):
         problems.append(FieldProblem("name", f"must be 1 to {MAX_NAME} printable characters"))
+    if shape != "twilio" and (method != "POST" or signing_state is not None):
+        problem = "must stay twilio: it is called or signed as no other shape is"
+        problems.append(FieldProblem("shape", problem))
     if problems:
         named = "; ".join(f"{one.field} {one.problem}" for one in problems[:_NAMED])
         more = f" ({len(problems) - _NAMED} more)" if len(problems) > _NAMED else ""
         raise BadInput(f"{named}{more}.", problems)
 
 
-def changed_columns(old: Webhook, change: Change) -> dict[str, Any]:
+def changed_columns(
+    old: Webhook,
+    change: Change,
+    *,
+    signing_state: bytes | None = None,
+    method: Method | None = None,
+) -> dict[str, Any]:
     """Returns the columns to change.
+
+    Args:
+        old: The webhook as it is.
+        change: What its owner changes of it.
+        signing_state: What signs from now on, in place of the secret. None leaves that as it is.
+        method: How it is called from now on. None leaves that as it is.
 
     Raises:
         BadInput: The webhook would have a wrong form.
@@ -140,6 +164,10 @@ def changed_columns(old: Webhook, change: Change) -> dict[str, Any]:
     for name in ("url", "shape"):
         if (value := getattr(change, name)) is not None:
             columns[name] = value
+    if signing_state is not None:
+        columns |= {"signing_state": signing_state, **NO_SECRET}
+    if method is not None:
+        columns["method"] = method
     for name in ("address", "sim", "phone", "name"):
         if (value := getattr(change, name)) is not None:
             columns[name] = value or None
@@ -155,6 +183,8 @@ def changed_columns(old: Webhook, change: Change) -> dict[str, Any]:
         address=new.address,
         sim=new.sim,
         shape=new.shape,
+        method=new.method,
+        signing_state=new.signing_state,
     )
     return columns
 
@@ -197,7 +227,7 @@ def header_problems(headers: Headers) -> Iterator[FieldProblem]:
 
 
 def _filter_problems(
-    events: Sequence[str], address: str | None, sim: str | None, shape: Shape
+    events: Sequence[str], address: str | None, sim: str | None, shape: AnyShape
 ) -> Iterator[FieldProblem]:
     """Finds what would keep a webhook from ever being called."""
     wanted = types_of(events)

@@ -14,6 +14,7 @@ from phonegate.domain.webhook_form import (
     new_secret,
     require_form,
 )
+from phonegate.model.callbacks import Method
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import (
     BadInput,
@@ -85,8 +86,22 @@ class Webhooks:
         self._tested: dict[int, int] = {}
         """The webhooks that are being tested, with their org."""
 
-    async def add(self, caller: Principal, new: NewWebhook) -> Standing:
+    async def add(
+        self,
+        caller: Principal,
+        new: NewWebhook,
+        *,
+        signing_state: bytes | None = None,
+        method: Method = "POST",
+    ) -> Standing:
         """Makes a webhook, which gets what happens from now on.
+
+        Args:
+            caller: Who makes it.
+            new: What it is.
+            signing_state: What signs, of shape `twilio`, in place of a secret: a state of
+                `http/hmac_state.py`. None makes a secret.
+            method: How it is called. GET is of shape `twilio` alone.
 
         Raises:
             BadInput: Fields are wrong. All are named, and no header's value is.
@@ -105,8 +120,11 @@ class Webhooks:
             address=new.address,
             sim=new.sim,
             shape=new.shape,
+            method=method,
+            signing_state=signing_state,
         )
-        secret, now = new_secret(new.shape), self._now_ms()
+        secret = new_secret(new.shape) if signing_state is None else ""
+        now = self._now_ms()
 
         def op(tx: Tables) -> Standing:
             if tx.orgs.by_id(caller.org) is None:
@@ -125,8 +143,10 @@ class Webhooks:
                 phone=new.phone,
                 headers=headers,
                 shape=new.shape,
+                method=method,
                 name=new.name,
                 secret=secret,
+                signing_state=signing_state,
                 key=caller.key_id,
                 created_at=now,
             )
@@ -157,25 +177,41 @@ class Webhooks:
         """
         return await self._database.read(lambda tx: Standing.of(tx, _found(tx, org, id)))
 
-    async def change(self, caller: Principal, id: int, change: Change) -> Standing:  # noqa: A002
+    async def change(
+        self,
+        caller: Principal,
+        id: int,  # noqa: A002 - the record's own name
+        change: Change,
+        *,
+        signing_state: bytes | None = None,
+        method: Method | None = None,
+    ) -> Standing:
         """Changes a webhook. What waits for it goes to the new URL.
 
         One whose URL an API key changes is that key's from then on: it is bound by the limits of
         the key, and ends with it.
+
+        Args:
+            caller: Who changes it.
+            id: Which.
+            change: What its owner changes of it.
+            signing_state: As of a new one. None leaves what signs as it is.
+            method: As of a new one. None leaves it as it is.
 
         Raises:
             BadInput: Fields are wrong. All are named, and no header's value is.
             AddressRefused: The URL may not be called.
             Forbidden: The caller's API key may not read.
             NotFound: The org has no such webhook.
+            Conflict: It is for status callbacks.
         """
         _require_reader(caller)
         if change.url is not None:
             self._check_url(change.url)
 
         def op(tx: Tables) -> Standing:
-            old = _found(tx, caller.org, id)
-            columns = changed_columns(old, change)
+            old = _own(tx, caller.org, id)
+            columns = changed_columns(old, change, signing_state=signing_state, method=method)
             if change.phone:
                 _require_phone(tx, caller.org, change.phone)
             if change.url not in (None, old.url) and caller.key_id is not None:
@@ -205,18 +241,22 @@ class Webhooks:
     async def rotate(self, caller: Principal, id: int) -> Standing:  # noqa: A002
         """Gives a webhook another secret. For a day the one before signs too.
 
+        One that something else has signed has a secret from then on.
+
         Raises:
             NotFound: The org has no such webhook.
+            Conflict: It is for status callbacks.
         """
         now = self._now_ms()
 
         def op(tx: Tables) -> Standing:
-            old = _found(tx, caller.org, id)
+            old = _own(tx, caller.org, id)
             tx.webhooks.set(
                 id,
                 secret=new_secret(old.shape),
-                old_secret=old.secret,
-                old_secret_until=now + ROTATION_MS,
+                old_secret=old.secret or None,
+                old_secret_until=now + ROTATION_MS if old.secret else None,
+                signing_state=None,
             )
             return Standing.of(tx, _found(tx, caller.org, id))
 
@@ -313,10 +353,10 @@ class Webhooks:
 
         Raises:
             NotFound: The org has no such webhook.
-            Conflict: It is being tested.
+            Conflict: It is being tested, or is for status callbacks.
             Throttled: Others of the org are.
         """
-        webhook = (await self.get(caller.org, id)).webhook
+        webhook = await self._database.read(lambda tx: _own(tx, caller.org, id))
         if id in self._tested:
             raise Conflict("This webhook is being tested. Wait for the answer.")
         if list(self._tested.values()).count(caller.org) >= TESTS_OF_ORG:
@@ -351,6 +391,17 @@ def _found(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record
     found = tx.webhooks.get(org, id)
     if found is None:
         raise _unknown()
+    return found
+
+
+def _own(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
+    """Returns a webhook that its org has made."""
+    found = _found(tx, org, id)
+    if found.is_for_callbacks:
+        raise Conflict(
+            "This webhook brings messages' status callbacks to their URLs, and is made from them: "
+            "it can be enabled and removed, and its deliveries read and made again."
+        )
     return found
 
 

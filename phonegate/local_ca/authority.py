@@ -50,10 +50,11 @@ RENEW_BEFORE: Final = timedelta(days=30)
 """A certificate is renewed when so little is left of it."""
 
 _KEY_MODE: Final = 0o600
-_CERTIFICATE_MODE: Final = 0o644
+CERTIFICATE_MODE: Final = 0o644
 _FOLDER_MODE: Final = 0o700
 
-_TITLE: Final = "phonegate"
+TITLE: Final = "phonegate"
+"""How the name of an authority begins, by which people know it in the settings of a phone."""
 
 
 def find_signer() -> Signer:
@@ -99,11 +100,15 @@ class LocalAuthority:
         folder: Where its files are, or will be.
         signer: Finds what makes keys and signs.
         now: The wall clock.
+        title: How the name of one that has to be made begins.
+        folder_mode: Of a folder that has to be made.
     """
 
     folder: Path
     _signer: Callable[[], Signer] = find_signer
     _now: Callable[[], datetime] = _now
+    title: str = TITLE
+    folder_mode: int = _FOLDER_MODE
 
     @property
     def certificate(self) -> Path:
@@ -124,6 +129,18 @@ class LocalAuthority:
     def exists(self) -> bool:
         """Whether the folder has an authority that can sign."""
         return self.authority.is_file() and (self.folder / AUTHORITY_KEY).is_file()
+
+    def read_authority(self) -> Certificate | None:
+        """Returns the certificate of the authority. None where there is none yet.
+
+        Raises:
+            FolderUnusable: The file can't be read.
+            NoCertificate: It is no certificate.
+        """
+        try:
+            return self._read(AUTHORITY)
+        except OSError as error:
+            raise FolderUnusable(f"{self.authority}: {error.strerror}") from None
 
     def ensure(self, asked: Names, usual: Names, *, force: bool = False) -> Outcome:
         """Makes what is missing, and renews what ends soon.
@@ -150,7 +167,7 @@ class LocalAuthority:
             raise FolderUnusable(f"{error.filename or self.folder}: {reason}") from None
 
     def _ensure(self, asked: Names, usual: Names, *, force: bool) -> Outcome:
-        self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=self.folder_mode, parents=True, exist_ok=True)
         authority, made = self._read(AUTHORITY), False
         if authority is None:
             authority, made = self._make_authority(asked.with_(usual)), True
@@ -204,16 +221,14 @@ class LocalAuthority:
                 f"{key} is there and {AUTHORITY} is not, as when making them was cut short. Move "
                 "that key away to make another authority."
             )
-        # Where one kind of name has no entry, the authority could vouch for all of that kind
-        # (RFC 5280, 4.2.1.10). The usual names have both.
         permitted = Permitted(dns=names.dns, networks=names.networks)
-        title = f"{_TITLE} {names.shown[0]} {self._now():%Y-%m-%d}"
+        title = f"{self.title} {names.shown[0]} {self._now():%Y-%m-%d}"
         made = self._signer().make_authority(
             title, permitted, begins=self._now() - EARLIER, days=AUTHORITY_DAYS
         )
         # The key first: without it the certificate is of no use, and would stay.
-        _write(key, made.key, _KEY_MODE, replace=False)
-        _write(self.authority, made.certificate, _CERTIFICATE_MODE)
+        write_whole(key, made.key, _KEY_MODE, replace=False)
+        write_whole(self.authority, made.certificate, CERTIFICATE_MODE)
         return read_pem(made.certificate)
 
     def _sign(self, names: Names, authority: Certificate) -> Certificate:
@@ -228,8 +243,8 @@ class LocalAuthority:
             days=max(1, min(SERVER_DAYS, left)),
         )
         if key is None:
-            _write(self.key, made.key, _KEY_MODE, replace=False)
-        _write(self.certificate, made.certificate, _CERTIFICATE_MODE)
+            write_whole(self.key, made.key, _KEY_MODE, replace=False)
+        write_whole(self.certificate, made.certificate, CERTIFICATE_MODE)
         return read_pem(made.certificate)
 
     def _read(self, name: str) -> Certificate | None:
@@ -246,7 +261,7 @@ def _outside(authority: Certificate, names: Names) -> tuple[str, ...]:
     return () if authority.permitted is None else authority.permitted.outside(names)
 
 
-def _write(path: Path, content: bytes, mode: int, *, replace: bool = True) -> None:
+def write_whole(path: Path, content: bytes, mode: int, *, replace: bool = True) -> None:
     """Writes a file in one step, so that a reader finds all of it or what was there before.
 
     Raises:

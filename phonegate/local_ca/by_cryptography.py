@@ -26,12 +26,13 @@ class CryptographySigner:
             *map(x509.DNSName, permitted.dns),
             *map(x509.IPAddress, permitted.networks),
         ]
+        none_of = [*map(x509.IPAddress, permitted.excluded)]
         name = _named(title)
         made = (
             _builder(name, name, key.public_key(), begins, days)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=True), critical=True)
-            .add_extension(x509.NameConstraints(trees, None), critical=True)
+            .add_extension(x509.NameConstraints(trees, none_of or None), critical=True)
             .add_extension(_identifier_of(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )

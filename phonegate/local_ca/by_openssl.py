@@ -117,6 +117,8 @@ def _authority_lines(title: str, permitted: Permitted) -> Iterator[str]:
         yield f"permitted;DNS.{number} = {name}"
     for number, network in enumerate(permitted.networks):
         yield f"permitted;IP.{number} = {_with_mask(network)}"
+    for number, network in enumerate(permitted.excluded):
+        yield f"excluded;IP.{number} = {_with_mask(network)}"
     yield ""
 
 

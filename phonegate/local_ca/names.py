@@ -42,6 +42,13 @@ PRIVATE: Final[tuple[Network, ...]] = tuple(
 address there vouches for its whole network: the Internet has no such addresses."""
 
 
+EVERY_NETWORK: Final[tuple[Network, ...]] = (
+    ipaddress.IPv4Network((0, 0)),
+    ipaddress.IPv6Network((0, 0)),
+)
+"""All addresses that there are."""
+
+
 @attrs.frozen(kw_only=True)
 class Names:
     """DNS names and IP addresses, each once."""

@@ -16,7 +16,7 @@ from typing import Final
 import attrs
 
 from phonegate.local_ca.errors import NoCertificate
-from phonegate.local_ca.names import Address, Names, Network
+from phonegate.local_ca.names import EVERY_NETWORK, Address, Names, Network
 
 _PEM: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
@@ -66,6 +66,15 @@ class Permitted:
 
     dns: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
+
+    @property
+    def excluded(self) -> tuple[Network, ...]:
+        """The networks that it has to exclude so that it vouches for none but those permitted.
+
+        Where one kind of name has no entry, an authority could vouch for all of that kind (RFC
+        5280, 4.2.1.10).
+        """
+        return () if self.networks else EVERY_NETWORK
 
     def outside(self, names: Names) -> tuple[str, ...]:
         """Returns the names that are not among them."""

@@ -31,11 +31,6 @@ MOST: Final[dict[CallbackShape, int]] = {"twilio": TWILIO_ALL, "jasmin": 3, "kan
 """All bits of each shape."""
 
 
-def _without_fragment(url: str) -> str:
-    """What follows the `#` is never sent. Twilio's own overrides stand there (`#rc=2`)."""
-    return url.partition("#")[0]
-
-
 @attrs.frozen(kw_only=True)
 class Callback:
     """Where and how the sender of a message wants to hear what becomes of it.
@@ -44,8 +39,9 @@ class Callback:
     """
 
     shape: CallbackShape
-    url: str = attrs.field(repr=False, converter=_without_fragment)
-    """Of shape `kannel` with escapes in it, such as `%d`."""
+    url: str = attrs.field(repr=False)
+    """Of shape `kannel` with escapes in it, such as `%d`. Of shape `twilio` without what follows a
+    `#`, where Twilio's clients say how to call (`#rc=2`)."""
     mask: int = attrs.field()
     """Which reports are wanted: bits of the shape's own, see above. Twilio has but one."""
     method: Method = "POST"
@@ -59,6 +55,10 @@ class Callback:
     @mask.default
     def _all(self) -> int:
         return MOST[self.shape]
+
+    def __attrs_post_init__(self) -> None:
+        if self.shape == "twilio":
+            object.__setattr__(self, "url", self.url.partition("#")[0])
 
     @property
     def origin(self) -> str:

@@ -137,6 +137,8 @@ class WebhooksChanged:
     """Webhooks of an org were made, changed, enabled or removed, or have something to deliver."""
 
     org: int
+    again: bool = True
+    """Whether those that rest after a failure are to be called again at once."""
 
 
 @attrs.frozen

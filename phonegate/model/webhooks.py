@@ -7,13 +7,21 @@ from typing import Literal
 
 import attrs
 
+from phonegate.model.callbacks import CallbackShape, Method
+
 Shape = Literal["standard", "flat", "twilio"]
 """The form in which a receiver gets events."""
+
+AnyShape = Shape | CallbackShape
+"""The same, or that in which it gets status callbacks."""
 
 
 @attrs.frozen(kw_only=True)
 class Webhook:
-    """A URL of an org that is called with its events."""
+    """A URL of an org that is called with its events.
+
+    How far it has got makes it no other webhook: two are equal where they are called alike.
+    """
 
     id: int
     org: int
@@ -29,25 +37,38 @@ class Webhook:
     """Only events of this phone and of messages by it."""
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     """Sent along with each call."""
-    shape: Shape = "standard"
+    shape: AnyShape = "standard"
+    method: Method = "POST"
+    """GET, with the fields in the query, for shape `twilio` alone."""
     name: str | None = None
     secret: str = attrs.field(repr=False)
-    """Signs what is sent, as its owner was shown it."""
+    """Signs what is sent, as its owner was shown it. Empty where something else does."""
+    signing_state: bytes | None = attrs.field(default=None, repr=False)
+    """Signs in place of the secret, for shape `twilio` alone: a state of `http/hmac_state.py`."""
     old_secret: str | None = attrs.field(default=None, repr=False)
     old_secret_until: int | None = None
     """Until then the secret before signs too."""
     key: str | None = None
     """The API key that made it, whose limits bind what it gets. None: the org's own secret."""
     created_at: int
-    position: int
+    position: int = attrs.field(eq=False)
     """Events up to this id were looked at: what is to be delivered of them has its delivery."""
-    failing_since: int | None = None
+    failing_since: int | None = attrs.field(default=None, eq=False)
     """The first failure after which nothing has succeeded."""
     disabled_at: int | None = None
     disabled_reason: str | None = None
     """Why it is not called, in a sentence. Set with `disabled_at`."""
-    missed_at: int | None = None
+    missed_at: int | None = attrs.field(default=None, eq=False)
     """When it was found last that events had been deleted before they could be looked at."""
+    used_at: int | None = attrs.field(default=None, eq=False)
+    """When a message was last accepted whose status callback goes by it, about. None for all that
+    an org has made itself. Those for callbacks have the origin of the callbacks' URLs for theirs,
+    and what is called and how is said by the message."""
+
+    @property
+    def is_for_callbacks(self) -> bool:
+        """Tells whether it brings the status callbacks of messages to one receiver."""
+        return self.used_at is not None
 
 
 @attrs.frozen(kw_only=True)

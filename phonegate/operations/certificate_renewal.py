@@ -12,6 +12,7 @@ from phonegate.config.settings import Settings
 from phonegate.local_ca.authority import AUTHORITY, FOLDER, LocalAuthority
 from phonegate.local_ca.errors import LocalCaError
 from phonegate.local_ca.names import Names, usual
+from phonegate.operations import stand_ins
 from phonegate.own_addresses import lan_addresses
 
 EVERY_S: Final = 60 * 60.0
@@ -81,3 +82,7 @@ class CertificateRenewal:
         authority = own_authority(self.settings)
         if is_in_use(self.settings, authority) and authority.exists:
             authority.ensure(Names(), self._names())
+        if self.settings.stand_in.enabled:
+            stand_in = stand_ins.authority(self.settings)
+            if stand_in.files.exists:
+                stand_in.ensure()

@@ -22,7 +22,7 @@ from phonegate import log
 from phonegate.config.settings import HttpSettings
 from phonegate.operations.control_path import address, socket_path
 from phonegate.server.app_call import AsgiApp
-from phonegate.server.connection import ConnectionHandler
+from phonegate.server.connection import ConnectionHandler, Face
 from phonegate.server.redacted_trace import redacted
 from phonegate.server.shell_on_demand import ShellOnDemand
 from phonegate.server.streams import Connection
@@ -64,9 +64,8 @@ class Control:
         self._shell = ShellOnDemand(make_app, settings, ())
         self._connections = ConnectionHandler(
             settings,
-            tls=None,
+            face=Face(tls=None, fast_path=None),
             trusted=(),
-            fast_path=None,
             shell=self._shell,
             serve_phone=_no_phone,
             phone_path="",

@@ -280,7 +280,7 @@ async def _no_phone(*_: object) -> None:
 
 def _certificate_renewal(settings: Settings) -> "CertificateRenewal | None":
     """Returns what renews the certificate, where there is one."""
-    if not settings.tls.certificate:
+    if not (settings.tls.certificate or settings.stand_in.enabled):
         return None
     from phonegate.operations.certificate_renewal import (  # noqa: PLC0415 - most have none
         CertificateRenewal,

@@ -57,6 +57,7 @@ GROUPS: Final = {
     "keys": "API keys",
     "assistants": "Assistants",
     "webhooks": "Webhooks",
+    "hooks": "Hooks",
     "agents": "Agents",
     "gateway": "The gateway itself",
 }
@@ -165,8 +166,9 @@ def page_context(
         "parameters": {
             name: parameters(kind)
             for name, endpoint in endpoints.items()
-            if (kind := endpoint.body or endpoint.query) is not None
+            if endpoint.dialect is None and (kind := endpoint.body or endpoint.query) is not None
         },
+        "dialects": table.dialects,
         "key_limits": parameters(NewLimits),
         "message_fields": fields_of(MessageJson),
         "mcp_setup": MCP_SETUP.replace("BASE", base),

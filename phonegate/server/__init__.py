@@ -7,6 +7,7 @@ from .fast_pipeline import FastPipeline
 from .forwarded import Peer
 from .head import RequestHead
 from .server import Server
+from .stand_in import StandIn
 
 __all__ = [
     "AppUnusable",
@@ -19,4 +20,5 @@ __all__ = [
     "ServePhone",
     "Server",
     "ServerError",
+    "StandIn",
 ]

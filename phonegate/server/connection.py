@@ -1,9 +1,10 @@
 """From an accepted socket to what serves it.
 
-A connection is encrypted if the server has a certificate. Then a head is read, and that head
-alone decides. A plain request for a busy endpoint goes to the fast path, which may give the
-connection back with the head of a next request. A websocket handshake at the phones' path goes to
-the phone link, and everything else to the application.
+A connection is encrypted if the server has a certificate. The name that a client asks for in the
+handshake may choose another face of the server, with a certificate of its own. Then a head is read,
+and that head alone decides. A plain request for a busy endpoint goes to the fast path, which may
+give the connection back with the head of a next request. A websocket handshake at the phones' path
+goes to the phone link, and everything else to the application.
 """
 
 import ssl
@@ -26,6 +27,7 @@ from .fast_path import FastPath
 from .forwarded import Network, Peer, SocketPeer, true_peer
 from .head import HeadReader, RequestHead, check_handshake, parse, wants_websocket
 from .shell_on_demand import ShellOnDemand
+from .stand_in import StandIn, choose_by_name
 from .streams import Connection, Replay
 
 ServePhone = Callable[[trio.abc.Stream, RequestHead, Peer], Awaitable[None]]
@@ -44,15 +46,27 @@ _TLS_HANDSHAKE = b"\x16"
 """The first byte of a client that speaks TLS (RFC 8446, 5.1)."""
 
 
+@attrs.define(kw_only=True)
+class Face:
+    """What the clients of a connection get to see of the server."""
+
+    tls: ssl.SSLContext | None
+    """The server's side of TLS, or `None` where it speaks plainly."""
+    fast_path: FastPath | None
+    """Serves plain requests for the busy endpoints, where there are any."""
+    stand_in: StandIn | None = None
+    """The API that alone is served, where it is not all of the gateway."""
+
+
 class ConnectionHandler:
     """Serves accepted connections.
 
     Args:
         settings: Limits and deadlines.
-        tls: The server's side of TLS, or `None` to speak plainly.
+        face: What clients get to see.
+        stand_in: What those get to see who ask for the host that it stands in for, if it does.
         trusted: The proxies that may say who the client is.
-        fast_path: Serves plain requests for the busy endpoints, where there are any.
-        shell: Serves all other requests.
+        shell: Serves all requests that the fast path does not.
         serve_phone: Serves the websockets at `phone_path`.
         phone_path: The path, exactly as a client writes it.
     """
@@ -61,27 +75,40 @@ class ConnectionHandler:
         self,
         settings: HttpSettings,
         *,
-        tls: ssl.SSLContext | None,
+        face: Face,
+        stand_in: Face | None = None,
         trusted: Sequence[Network],
-        fast_path: FastPath | None,
         shell: ShellOnDemand,
         serve_phone: ServePhone,
         phone_path: str,
     ) -> None:
         self._settings = settings
-        self._tls = tls
+        self._face = face
+        self._stand_in = stand_in
         self._trusted = trusted
-        self._fast_path = fast_path
         self._shell = shell
         self._serve_phone = serve_phone
         # As at every address, one slash at the end makes no difference.
         self._phone_paths = (phone_path, phone_path + "/")
         self._waiting: set[trio.CancelScope] = set()
         self._draining = False
+        self._choose_by_name()
 
     def renew(self, tls: ssl.SSLContext) -> None:
         """Gives another certificate to connections that come from now on."""
-        self._tls = tls
+        self._face.tls = tls
+        self._choose_by_name()
+
+    def renew_stand_in(self, tls: ssl.SSLContext) -> None:
+        """Gives another certificate to those that come for the host that it stands in for."""
+        if self._stand_in is not None:
+            self._stand_in.tls = tls
+
+    def _choose_by_name(self) -> None:
+        """Has a handshake for the host that it stands in for get that host's certificate."""
+        usual, other = self._face.tls, self._stand_in
+        if usual is not None and other is not None and other.stand_in is not None:
+            choose_by_name(usual, other.stand_in.host, lambda: other.tls or usual)
 
     def drain(self) -> None:
         """Closes the connections that have no request: those reading a head, those closing."""
@@ -91,12 +118,18 @@ class ConnectionHandler:
 
     async def serve(self, connection: Connection, address: tuple[str, int]) -> None:
         """Serves one connection to its end, and closes it."""
+        await self._serve(connection, address, self._face)
+
+    async def serve_stand_in(self, connection: Connection, address: tuple[str, int]) -> None:
+        """Serves one that came by an address of the stand-in alone."""
+        await self._serve(connection, address, self._stand_in or self._face)
+
+    async def _serve(self, connection: Connection, address: tuple[str, int], face: Face) -> None:
         peer = SocketPeer(
-            address=address[0],
-            port=address[1],
-            scheme="http" if self._tls is None else "https",
+            address=address[0], port=address[1], scheme="http" if face.tls is None else "https"
         )
-        arrival = _Arrival(connection, connection, peer, HeadReader(self._settings.max_head_bytes))
+        reader = HeadReader(self._settings.max_head_bytes)
+        arrival = _Arrival(connection, connection, peer, face, reader)
         try:
             begun: bytes | None = b""
             while begun is not None and await self._enter(arrival, begun):
@@ -135,13 +168,16 @@ class ConnectionHandler:
         return False
 
     async def _read(self, arrival: "_Arrival", data: bytes) -> bool:
-        if not data and self._tls is not None:
+        context = arrival.face.tls
+        if not data and context is not None:
             first = await arrival.connection.peek()
             if first != _TLS_HANDSHAKE and first.isascii() and first.isalpha():
                 raise RequestRefused(400, PLAIN_HTTP, "https_required")
-            secured = trio.SSLStream(arrival.stream, self._tls, server_side=True)
+            secured = trio.SSLStream(arrival.stream, context, server_side=True)
             await secured.do_handshake()
             arrival.stream = secured
+            if secured.context is not context and self._stand_in is not None:
+                arrival.face = self._stand_in
         if data:
             arrival.reader = HeadReader(self._settings.max_head_bytes)
         while data := data or bytes(await arrival.stream.receive_some(_RECEIVE_BYTES)):
@@ -166,8 +202,12 @@ class ConnectionHandler:
         stream, peer, rest = arrival.stream, arrival.peer, arrival.rest
         request, arrival.request = arrival.request, None
         head, arrival.head = arrival.head, b""
+        alone = arrival.face.stand_in
+        if request is not None and not (alone is None or alone.has(self._local(request.path))):
+            await self._send_last(stream, alone.not_found(date=_date()))
+            return None
         if isinstance(request, PlainRequest):
-            fast_path = self._fast_path
+            fast_path = arrival.face.fast_path
             known = None if fast_path is None else fast_path.find(request, peer, head)
             if fast_path is not None and known is not None:
                 return await fast_path.serve(arrival.connection, stream, peer, known, rest)
@@ -184,10 +224,16 @@ class ConnectionHandler:
         return None
 
     def _is_for_phones(self, request: RequestHead) -> bool:
-        return without_prefix(request.path, self._settings.prefix) in self._phone_paths
+        return self._local(request.path) in self._phone_paths
+
+    def _local(self, path: str) -> str:
+        """Returns a path without the gateway's prefix."""
+        return without_prefix(path, self._settings.prefix)
 
     async def _refuse(self, stream: trio.abc.Stream, refused: RequestRefused) -> None:
-        answer = error_answer(refused, date=format_date_time(time.time()))
+        await self._send_last(stream, error_answer(refused, date=_date()))
+
+    async def _send_last(self, stream: trio.abc.Stream, answer: bytes) -> None:
         with self._wait_at_most(CLOSE_S), suppress(trio.BrokenResourceError):
             await stream.send_all(answer)
 
@@ -210,8 +256,14 @@ class _Arrival:
     stream: trio.abc.Stream
     """What is spoken on the connection: itself, or TLS."""
     peer: SocketPeer
+    face: Face
     reader: HeadReader
     head: bytes = b""
     request: PlainRequest | RequestHead | None = None
     rest: bytes = b""
     """What came after its head."""
+
+
+def _date() -> str:
+    """Returns the `Date` field of now (RFC 9110, 6.6.1)."""
+    return format_date_time(time.time())

@@ -8,22 +8,22 @@ class ServerError(Exception):
 
 
 class CannotListen(ServerError):
-    """An address of `[http] bind` can't be listened on."""
+    """An address of `[http] bind`, or of another such setting, can't be listened on."""
 
-    def __init__(self, bind: str, reason: str) -> None:
+    def __init__(self, bind: str, reason: str, setting: str = "[http] bind") -> None:
         self.bind = bind
         self.reason = reason
         super().__init__(
-            f"Can't listen on {bind}: {reason}. Choose another address or port in [http] bind."
+            f"Can't listen on {bind}: {reason}. Choose another address or port in {setting}."
         )
 
 
 class CertificateUnusable(ServerError):
-    """The files of `[tls]` make no working certificate."""
+    """The files of `[tls]`, or those of a stand-in, make no working certificate."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, section: str = "[tls]") -> None:
         self.detail = detail
-        super().__init__(f"[tls] {detail}")
+        super().__init__(f"{section} {detail}")
 
 
 class AppUnusable(ServerError):

@@ -44,13 +44,19 @@ class FastPath:
         pipeline: Answers them.
         settings: Limits and deadlines.
         trusted: The proxies that may say who the client is.
+        has: Tells whether a path, without the gateway's prefix, may be served here at all.
     """
 
     def __init__(
-        self, pipeline: FastPipeline, settings: HttpSettings, trusted: Sequence[Network]
+        self,
+        pipeline: FastPipeline,
+        settings: HttpSettings,
+        trusted: Sequence[Network],
+        has: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._pipeline = pipeline
         self._settings = settings
+        self._has = has
         self._trusted = trusted
         self.idle: dict[Callable[[], None], float] = {}
         """What ends each connection that has no request, and since when it has none. The one that
@@ -110,18 +116,19 @@ class FastPath:
         settings, headers = self._settings, request.headers
         if settings.prefix and "x-forwarded-prefix" in headers:
             return None  # it may have been taken off: the ASGI shell knows who says so
-        if request.length > settings.max_body_bytes:
+        path = without_prefix(request.path, settings.prefix)
+        if request.length > settings.max_body_bytes or not self._has(path):
             return None
         client = true_peer(peer.address, peer.scheme, (), self._trusted).address
-        relayed = secure = False
+        relayed, secure = False, peer.scheme == "https"
         prefix = settings.prefix
         if self._trusted or any(map(is_proxy_field, headers)):
-            beyond = true_peer(client, "http", tuple(headers.items()), self._trusted)
+            beyond = true_peer(client, peer.scheme, tuple(headers.items()), self._trusted)
             client, relayed, secure = beyond.address, beyond.relayed, beyond.scheme == "https"
             prefix = beyond.prefix or prefix
         known = self._pipeline.find(
             method=request.method,
-            path=without_prefix(request.path, settings.prefix),
+            path=path,
             query=request.query,
             # But for what is each request's own: all others of it are the same in the next.
             headers={name: headers[name] for name in headers if name != "content-length"},

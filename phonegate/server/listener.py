@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Protocol
 from wsgiref.handlers import format_date_time
 
+import attrs
 import trio
 
 from phonegate import log
@@ -63,6 +64,23 @@ TOO_MANY_OF_ADDRESS = RequestRefused(
 )
 
 
+@attrs.frozen(kw_only=True)
+class Door:
+    """Addresses to listen on, and what serves those who come by them.
+
+    Attributes:
+        bind: The addresses, host:port.
+        setting: The setting that names them, for the error where one can't be had.
+        serve: Serves one connection. It need not close it.
+        plain: Whether an answer can be written without a TLS handshake.
+    """
+
+    bind: Sequence[str]
+    setting: str = "[http] bind"
+    serve: Serve
+    plain: bool
+
+
 class Listener:
     """Accepts connections and runs each in a task that lets no exception out.
 
@@ -72,9 +90,8 @@ class Listener:
     answer, since a handshake costs more than what the limit is to save.
 
     Args:
-        settings: Addresses and limits.
-        serve: Serves one connection. It need not close it.
-        plain: Whether an answer can be written without a TLS handshake.
+        settings: Limits.
+        doors: By what clients come.
         rate_limits: The limits of each address, where there are any.
         trusted: Proxies, whose connections are those of many addresses and so not limited.
     """
@@ -82,18 +99,16 @@ class Listener:
     def __init__(
         self,
         settings: HttpSettings,
-        serve: Serve,
+        doors: Sequence[Door],
         *,
-        plain: bool,
         rate_limits: AddressLimits | None,
         trusted: Sequence[Network],
     ) -> None:
         self._rate_limits = rate_limits
         self._trusted = trusted
         self._settings = settings
-        self._serve = serve
-        self._plain = plain
-        self._sockets: list[trio.socket.SocketType] = []
+        self._doors = doors
+        self._sockets: list[tuple[trio.socket.SocketType, Door]] = []
         self._closed = False
         self._full = False
         self._turning_away = 0
@@ -102,39 +117,49 @@ class Listener:
         self.refused = 0
         """Connections turned away since the start, because there were too many."""
 
-    async def open(self) -> list[tuple[str, int]]:
-        """Listens on every address of `bind`.
+    async def open(self) -> list[list[tuple[str, int]]]:
+        """Listens on every address of every door.
 
         Returns:
-            Host and port of each socket, with the port that a 0 became.
+            Of each door, host and port of each socket, with the port that a 0 became.
 
         Raises:
             CannotListen: One of them can't be had. None is open then.
         """
-        for bind in self._settings.bind:
-            try:
-                host, port = parse_bind(bind)
-                opened = await trio.open_tcp_listeners(port, host=host)
-            except (OSError, ValueError, OverflowError) as error:
-                self.close()
-                reason = getattr(error, "strerror", None) or str(error)
-                raise CannotListen(bind, reason) from None
-            self._sockets.extend(listener.socket for listener in opened)
-        return [sock.getsockname()[:2] for sock in self._sockets]
+        bound: list[list[tuple[str, int]]] = []
+        for door in self._doors:
+            bound.append([])
+            for bind in door.bind:
+                opened = await self._open(bind, door)
+                self._sockets += [(sock, door) for sock in opened]
+                bound[-1] += [sock.getsockname()[:2] for sock in opened]
+        return bound
+
+    async def _open(self, bind: str, door: Door) -> list[trio.socket.SocketType]:
+        try:
+            host, port = parse_bind(bind)
+            opened = await trio.open_tcp_listeners(port, host=host)
+        except (OSError, ValueError, OverflowError) as error:
+            self.close()
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CannotListen(bind, reason, door.setting) from None
+        return [listener.socket for listener in opened]
 
     def close(self) -> None:
         """Stops accepting at once. What is connected goes on."""
         self._closed = True
-        for sock in self._sockets:
+        for sock, _ in self._sockets:
             sock.close()
 
     async def run(self) -> None:
         """Serves until `close` was called and every connection has ended."""
         async with trio.open_nursery() as nursery:
-            for sock in self._sockets:
-                nursery.start_soon(self._accept, sock, nursery)
+            for sock, door in self._sockets:
+                nursery.start_soon(self._accept, sock, door, nursery)
 
-    async def _accept(self, listening: trio.socket.SocketType, nursery: trio.Nursery) -> None:
+    async def _accept(
+        self, listening: trio.socket.SocketType, door: Door, nursery: trio.Nursery
+    ) -> None:
         while not self._closed:
             try:
                 sock, address = await listening.accept()
@@ -147,10 +172,14 @@ class Listener:
                     _log.warning("accept_failed", reason=error.strerror)
                     await trio.sleep(ACCEPT_PAUSE_S)
                 continue
-            self._admit(sock, address[:2], nursery)
+            self._admit(sock, address[:2], door, nursery)
 
     def _admit(
-        self, sock: trio.socket.SocketType, address: tuple[str, int], nursery: trio.Nursery
+        self,
+        sock: trio.socket.SocketType,
+        address: tuple[str, int],
+        door: Door,
+        nursery: trio.Nursery,
     ) -> None:
         """Starts the connection's task. Nothing here awaits, so no socket is ever unowned."""
         full = self.connections >= self._settings.max_connections
@@ -159,26 +188,30 @@ class Listener:
         self._full = full
         rate_limits = None if is_trusted(address[0], self._trusted) else self._rate_limits
         if full:
-            self._refuse(sock, TOO_MANY, nursery)
+            self._refuse(sock, TOO_MANY, door, nursery)
         elif rate_limits is not None and not rate_limits.connect(address[0]):
             _log.warning("address_connections_full", peer=address[0])
-            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, door, nursery)
         elif (
             rate_limits is not None
-            and not self._plain
+            and not door.plain
             and rate_limits.handshake(address[0], perf_counter())
         ):
             rate_limits.disconnect(address[0])
-            self._refuse(sock, TOO_MANY_OF_ADDRESS, nursery)
+            self._refuse(sock, TOO_MANY_OF_ADDRESS, door, nursery)
         else:
             self.connections += 1
-            nursery.start_soon(self._run_one, sock, address, rate_limits)
+            nursery.start_soon(self._run_one, sock, address, door.serve, rate_limits)
 
     def _refuse(
-        self, sock: trio.socket.SocketType, refused: RequestRefused, nursery: trio.Nursery
+        self,
+        sock: trio.socket.SocketType,
+        refused: RequestRefused,
+        door: Door,
+        nursery: trio.Nursery,
     ) -> None:
         self.refused += 1
-        if self._plain and self._turning_away < TURNED_AWAY_AT_ONCE:
+        if door.plain and self._turning_away < TURNED_AWAY_AT_ONCE:
             self._turning_away += 1
             nursery.start_soon(self._turn_away, sock, refused)
         else:
@@ -188,12 +221,13 @@ class Listener:
         self,
         sock: trio.socket.SocketType,
         address: tuple[str, int],
+        serve: Serve,
         rate_limits: AddressLimits | None,
     ) -> None:
         """Runs one connection. Raises nothing but a cancellation, which is the server's own."""
         try:
             connection = Connection(sock, peer_timeout_s=self._settings.peer_timeout_s)
-            await self._serve(connection, address)
+            await serve(connection, address)
         except* (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the client went; that happens all day
         except* Exception as group:  # noqa: BLE001 - one bad client costs one connection

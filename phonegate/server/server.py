@@ -5,24 +5,21 @@ from collections.abc import Callable
 
 import trio
 
-from phonegate import log
 from phonegate.config.settings import HttpSettings, TlsSettings
 
-from . import tls as encryption
 from .app_call import ANSWER_GRACE_S, AsgiApp
-from .connection import ConnectionHandler, ServePhone
-from .errors import CertificateUnusable
+from .connection import ConnectionHandler, Face, ServePhone
 from .fast_path import FastPath
 from .fast_pipeline import FastPipeline
 from .forwarded import networks
-from .listener import AddressLimits, Listener
+from .listener import AddressLimits, Door, Listener
+from .served_certificate import ServedCertificate
 from .shell_on_demand import ShellOnDemand
+from .stand_in import StandIn
 
 CERTIFICATE_POLL_S = 15.0
 """Seconds between two checks for a renewed certificate: two calls of stat(2). A person who renews
 one by hand waits for it."""
-
-_log = log.get("server")
 
 
 class Server:
@@ -36,13 +33,14 @@ class Server:
         serve_phone: Serves the websockets at `phone_path`.
         fast_pipeline: Answers plain requests for the busy endpoints. Without it the application
             gets them.
+        stand_in: The host in whose place it answers too, if it does.
         phone_path: The path of the phone link.
         rate_limits: The limits of each address. Without it there are none.
         answer_grace_s: See `app_call.ANSWER_GRACE_S`.
         certificate_poll_s: See `CERTIFICATE_POLL_S`.
 
     Raises:
-        CertificateUnusable: The files of `[tls]` make no certificate.
+        CertificateUnusable: The files of `[tls]`, or of the stand-in, make no certificate.
         ValueError: `trusted_proxies` names something that is no network.
     """
 
@@ -54,37 +52,50 @@ class Server:
         make_app: Callable[[], AsgiApp],
         serve_phone: ServePhone,
         fast_pipeline: FastPipeline | None = None,
+        stand_in: StandIn | None = None,
         phone_path: str = "/websocket",
         rate_limits: AddressLimits | None = None,
         answer_grace_s: float = ANSWER_GRACE_S,
         certificate_poll_s: float = CERTIFICATE_POLL_S,
     ) -> None:
         self._certificate_poll_s = certificate_poll_s
-        self._tls = tls
-        self._certificate: object = encryption.version(tls)
-        context = encryption.context(tls)
-        self._ends_at = encryption.ends_at(tls)
         trusted = networks(settings.trusted_proxies)
         self._shell = ShellOnDemand(make_app, settings, trusted, answer_grace_s=answer_grace_s)
-        self._fast_path = (
-            None if fast_pipeline is None else FastPath(fast_pipeline, settings, trusted)
-        )
+        self._fast_paths: list[FastPath] = []
+        self._certificate = ServedCertificate(tls, self._use)
+        face = Face(tls=self._certificate.context, fast_path=None)
+        if fast_pipeline is not None:
+            face.fast_path = FastPath(fast_pipeline, settings, trusted)
+            self._fast_paths.append(face.fast_path)
+        other: Face | None = None
+        self._stand_in_certificate: ServedCertificate | None = None
+        if stand_in is not None:
+            self._stand_in_certificate = ServedCertificate(
+                stand_in.tls,
+                self._use_for_stand_in,
+                section="[stand_in]",
+                remedy=f"`phonegate certificate --stand-in {stand_in.host}` makes it.",
+            )
+            other = Face(tls=self._stand_in_certificate.context, fast_path=None, stand_in=stand_in)
+            if fast_pipeline is not None:
+                other.fast_path = FastPath(fast_pipeline, settings, trusted, stand_in.has)
+                self._fast_paths.append(other.fast_path)
         self._connections = ConnectionHandler(
             settings,
-            tls=context,
+            face=face,
+            stand_in=other,
             trusted=trusted,
             shell=self._shell,
-            fast_path=self._fast_path,
             serve_phone=serve_phone,
             phone_path=phone_path,
         )
-        self._listener = Listener(
-            settings,
-            self._connections.serve,
-            plain=context is None,
-            rate_limits=rate_limits,
-            trusted=trusted,
-        )
+        doors = [Door(bind=settings.bind, serve=self._connections.serve, plain=face.tls is None)]
+        if stand_in is not None:
+            serve, setting = self._connections.serve_stand_in, "[stand_in] bind"
+            doors.append(Door(bind=stand_in.bind, setting=setting, serve=serve, plain=False))
+        self._listener = Listener(settings, doors, rate_limits=rate_limits, trusted=trusted)
+        self.stand_in_bound: list[tuple[str, int]] = []
+        """The addresses of the stand-in alone that are listened on."""
 
     @property
     def connections(self) -> int:
@@ -98,8 +109,10 @@ class Server:
 
     @property
     def certificate_ends(self) -> int | None:
-        """When the certificate in use ends, in ms since 1970. None where there is none."""
-        return self._ends_at
+        """When the certificate in use ends that ends first, in ms since 1970. None without one."""
+        other = self._stand_in_certificate
+        ends = (self._certificate.ends_at, None if other is None else other.ends_at)
+        return min((one for one in ends if one is not None), default=None)
 
     async def serve(
         self,
@@ -113,64 +126,52 @@ class Server:
         Raises:
             CannotListen: An address of `bind` can't be had.
         """
-        bound = await self._listener.open()
+        bound, *more = await self._listener.open()
+        self.stand_in_bound = [address for addresses in more for address in addresses]
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._shell.run)
-                if self._fast_path is not None:
-                    await nursery.start(self._fast_path.run)
+                for fast_path in self._fast_paths:
+                    await nursery.start(fast_path.run)
                 async with trio.open_nursery() as watch:
-                    if self._tls.certificate:
-                        watch.start_soon(self._watch_certificate)
+                    watch.start_soon(self._certificate.watch, self._certificate_poll_s)
+                    if self._stand_in_certificate is not None:
+                        other = self._stand_in_certificate
+                        watch.start_soon(other.watch, self._certificate_poll_s)
                     task_status.started(bound)
                     await self._listener.run()
                     watch.cancel_scope.cancel()
                 self._shell.stop()
-                if self._fast_path is not None:
-                    self._fast_path.stop()
+                for fast_path in self._fast_paths:
+                    fast_path.stop()
         finally:
             self._listener.close()
 
-    async def renew(self, tls: TlsSettings) -> bool:
-        """Reads the certificate and its key anew, for connections that come from now on.
+    async def renew(self, tls: TlsSettings, stand_in: TlsSettings | None = None) -> bool:
+        """Reads the certificates and their keys anew, for connections that come from now on.
 
         A server that speaks plain HTTP goes on doing so.
 
+        Args:
+            tls: The files of its own.
+            stand_in: Those of the host that it stands in for.
+
         Returns:
-            Whether they were others than before.
+            Whether any were others than before.
 
         Raises:
             CertificateUnusable: They make no certificate. The one before it stays in use.
         """
-
-        def read() -> tuple[object, ssl.SSLContext | None, int | None]:
-            return encryption.version(tls), encryption.context(tls), encryption.ends_at(tls)
-
-        version, context, ends_at = await trio.to_thread.run_sync(read)
-        if context is None or not self._tls.certificate:
-            return False
-        renewed = version != self._certificate
-        self._connections.renew(context)
-        self._tls, self._certificate, self._ends_at = tls, version, ends_at
+        renewed = await self._certificate.renew(tls)
+        if stand_in is not None and self._stand_in_certificate is not None:
+            return await self._stand_in_certificate.renew(stand_in) or renewed
         return renewed
 
-    async def _watch_certificate(self) -> None:
-        """Takes up each certificate that an ACME client renews."""
-        refused: object = None
-        while True:
-            await trio.sleep(self._certificate_poll_s)
-            version = await trio.to_thread.run_sync(encryption.version, self._tls)
-            if version in (self._certificate, refused):
-                continue
-            try:
-                await self.renew(self._tls)
-            except CertificateUnusable as error:
-                # As between the writing of the one file and of the other. The next look comes
-                # after the second was written.
-                refused = version
-                _log.warning("certificate_unusable", reason=str(error))
-            else:
-                _log.info("certificate_renewed")
+    def _use(self, context: ssl.SSLContext) -> None:
+        self._connections.renew(context)
+
+    def _use_for_stand_in(self, context: ssl.SSLContext) -> None:
+        self._connections.renew_stand_in(context)
 
     def drain(self) -> None:
         """Stops accepting at once, and lets running requests and phones finish.
@@ -180,6 +181,6 @@ class Server:
         """
         self._listener.close()
         self._connections.drain()
-        if self._fast_path is not None:
-            self._fast_path.drain()
+        for fast_path in self._fast_paths:
+            fast_path.drain()
         self._shell.drain()

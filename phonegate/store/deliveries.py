@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import attrs
 
+from phonegate.model.callbacks import Callback
 from phonegate.model.events import Event
 from phonegate.model.facts import Fact, WebhooksChanged
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
@@ -115,6 +116,8 @@ class Due(NamedTuple):
     delivery: Delivery
     event: Event | None
     """None where the event is kept no more."""
+    callback: Callback | None = None
+    """What is called in place of the webhook's own URL, where it is for status callbacks."""
 
 
 @attrs.frozen(kw_only=True)

@@ -565,6 +565,31 @@ _ORG_OPTIONS: Final = (
     "ALTER TABLE orgs ADD COLUMN max_characters INTEGER",
 )
 
+_HOOKS: Final = (
+    # Of the token that their URLs end with, the SHA-256. What verifies their calls is kept as it
+    # was entered, since signatures are made with it.
+    """
+    CREATE TABLE hooks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        org INTEGER NOT NULL REFERENCES orgs (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        digest BLOB NOT NULL UNIQUE,
+        mapping TEXT NOT NULL,
+        verification TEXT,
+        key TEXT,
+        created_at INTEGER NOT NULL,
+        calls INTEGER NOT NULL DEFAULT 0,
+        last_used_at INTEGER,
+        last_kind TEXT,
+        last_detail TEXT,
+        disabled_at INTEGER,
+        disabled_reason TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX hooks_by_org ON hooks (org, id)",
+    "CREATE INDEX hooks_by_key ON hooks (key) WHERE key IS NOT NULL",
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -582,6 +607,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _CALLBACKS,
     _CLIENT_IDS,
     _ORG_OPTIONS,
+    _HOOKS,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -17,6 +17,7 @@ from phonegate.store.due_messages import DueMessages
 from phonegate.store.enrolments import Enrolments
 from phonegate.store.events import Events
 from phonegate.store.figures import HourlyFigures
+from phonegate.store.hooks import Hooks
 from phonegate.store.kept_answers import KeptAnswers
 from phonegate.store.keys import ApiKeys
 from phonegate.store.media_parts import MediaParts
@@ -80,6 +81,7 @@ class Tables:
         )
         self.alarms = StandingAlarms(connection)
         self.webhooks = Webhooks(connection, self.facts, self.events)
+        self.hooks = Hooks(connection)
         self.deliveries = Deliveries(connection, self.facts, self.events)
         self.kept_answers = KeptAnswers(connection)
         self.counters = Counters(connection)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from phonegate.model.callbacks import Callback
 from phonegate.model.facts import Fact, WebhooksChanged
 from phonegate.model.webhooks import Webhook
 from phonegate.store.events import Events
+from phonegate.store.rows import callback
 
 _COLUMNS: Final = (
     "url",
@@ -18,8 +20,10 @@ _COLUMNS: Final = (
     "phone",
     "headers",
     "shape",
+    "method",
     "name",
     "secret",
+    "signing_state",
     "old_secret",
     "old_secret_until",
     "key",
@@ -29,6 +33,7 @@ _COLUMNS: Final = (
     "disabled_at",
     "disabled_reason",
     "missed_at",
+    "used_at",
 )
 """All but the two that never change, as `Webhook` has them."""
 
@@ -47,6 +52,18 @@ _WRITTEN: Final[Mapping[str, Callable[[Any], Any]]] = MappingProxyType(
     {"events": " ".join, "headers": json.dumps}
 )
 """How the values of some columns are kept."""
+
+_CALLBACK: Final = "SELECT status_callback FROM messages WHERE id = ? AND org = ?"
+
+UNUSED: Final = """
+    SELECT w.org, w.id FROM webhooks AS w
+    WHERE w.used_at IS NOT NULL AND w.used_at < :before AND (:org IS NULL OR w.org = :org)
+        AND NOT EXISTS (
+            SELECT 1 FROM deliveries AS d INDEXED BY deliveries_due
+            WHERE d.webhook = w.id AND d.next_at IS NOT NULL
+        )
+    ORDER BY w.used_at LIMIT :limit
+"""
 
 _DROP_DELIVERIES: Final = """
     DELETE FROM deliveries WHERE n IN (
@@ -87,6 +104,7 @@ class Webhooks:
         given = {
             "headers": (),
             "shape": "standard",
+            "method": "POST",
             "position": self._events.last(),
             **columns,
             "url": url,
@@ -97,7 +115,8 @@ class Webhooks:
         values = (_written(column, given.get(column)) for column in _COLUMNS)
         cursor = self._connection.execute(_INSERT, (org, *values))
         assert cursor.lastrowid is not None, "an INSERT of one row"  # noqa: S101
-        self._facts.append(WebhooksChanged(org))
+        # What waits for others is no nearer to being due by it.
+        self._facts.append(WebhooksChanged(org, again=False))
         made = self.get(org, cursor.lastrowid)
         assert made is not None, "it was stored for an org that there is"  # noqa: S101
         return made
@@ -133,9 +152,47 @@ class Webhooks:
         return self._all(f"{where} ORDER BY w.id LIMIT ?", most)
 
     def count_of_org(self, org: int) -> int:
-        """Returns how many webhooks an org has."""
-        sql = "SELECT count(*) FROM webhooks WHERE org = ?"
+        """Returns how many webhooks an org has made."""
+        sql = "SELECT count(*) FROM webhooks WHERE org = ? AND used_at IS NULL"
         return int(self._connection.execute(sql, (org,)).fetchone()[0])
+
+    def for_callbacks(self, org: int, shape: str, url: str) -> Webhook | None:
+        """Returns the one by which status callbacks of a shape go to an origin."""
+        found = self._all(
+            "WHERE w.org = ? AND w.shape = ? AND w.url = ? AND w.used_at IS NOT NULL",
+            org,
+            shape,
+            url,
+        )
+        return found[0] if found else None
+
+    def callback(self, org: int, message: int) -> Callback | None:
+        """Returns the status callback of a message, where there is one."""
+        row = self._connection.execute(_CALLBACK, (message, org)).fetchone()
+        return None if row is None or row[0] is None else callback(row[0])
+
+    def count_for_callbacks(self, org: int) -> int:
+        """Returns how many of an org's there are for status callbacks."""
+        sql = "SELECT count(*) FROM webhooks WHERE org = ? AND used_at IS NOT NULL"
+        return int(self._connection.execute(sql, (org,)).fetchone()[0])
+
+    def unused(self, before: int, limit: int, org: int | None = None) -> list[tuple[int, int]]:
+        """Returns some for status callbacks that no message has used since a time, oldest first.
+
+        Args:
+            before: The time, in ms.
+            limit: So many at most.
+            org: Only this org's.
+
+        Returns:
+            Their orgs and ids. Nothing waits for them.
+        """
+        rows = self._connection.execute(UNUSED, {"before": before, "limit": limit, "org": org})
+        return [(found, id_) for found, id_ in rows]
+
+    def note_use(self, id: int, at: int) -> None:  # noqa: A002
+        """Notes that a message has used one for status callbacks. It is none the other for it."""
+        self._connection.execute("UPDATE webhooks SET used_at = ? WHERE id = ?", (at, id))
 
     def set(self, id: int, **columns: Any) -> None:  # noqa: A002
         """Changes columns of a webhook, by their names in `Webhook`."""

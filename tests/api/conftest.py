@@ -39,6 +39,7 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.figures import FigureReading
 from phonegate.domain.forecast import Outlook
+from phonegate.domain.hooks import Hooks
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
@@ -359,6 +360,7 @@ def build_services(
             now_ms=now_ms,
             rate_limits=rate_limits,
         ),
+        hooks=Hooks(database, accounts.authentication, now_ms=now_ms, rate_limits=rate_limits),
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         contacts=Contacts(database),
         templates=Templates(database),

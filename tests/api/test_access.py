@@ -30,6 +30,8 @@ DECISIONS = ("approve_message", "refuse_message")
 """These act on a message that waits for approval."""
 READING = ("create_webhook", "change_webhook", "enable_webhook")
 """These need the scope read too."""
+SENDING = ("create_hook", "change_hook", "rotate_hook")
+"""These need the scope send too."""
 OTHER_ORG = "other-org"
 OTHER_SECRET = "another/secret%9"
 
@@ -42,7 +44,7 @@ PLACES = [
 
 @attrs.frozen
 class Target:
-    """What the routes act on: a queued message, a key, an assistant, a phone and a webhook."""
+    """What the routes act on: a queued message, a key, an assistant, a phone and so on."""
 
     message_id: int
     held_id: int
@@ -54,6 +56,8 @@ class Target:
     """A received message with a part."""
     webhook_id: int
     """One with a first delivery."""
+    called_id: int
+    """A hook."""
 
 
 @pytest.fixture
@@ -61,6 +65,8 @@ async def target(web: Web) -> Target:
     await web.make_org(OTHER_ORG, OTHER_SECRET)
     new = {"url": "https://example.org/hook", "events": ["*"]}
     hook = (await web.call("POST", f"/webhooks/{ORG}", new)).json["webhook"]["id"]
+    called = {"name": "program", "mapping": {"to": ["{to}"], "text": "{text}"}}
+    called_id = (await web.call("POST", f"/hooks/of/{ORG}", called)).json["hook"]["id"]
     sent = await web.call("POST", f"/send/{ORG}", {"to": "+15553334444", "body": "x"})
     made = await web.call("POST", f"/keys/{ORG}", {"name": "target"})
     holding = await web.call("POST", f"/keys/{ORG}", {"name": "h", "limits": {"hold": True}})
@@ -88,6 +94,7 @@ async def target(web: Web) -> Target:
         await known_phone(web.database),
         receipt.ids[0],
         hook,
+        called_id,
     )
 
 
@@ -117,6 +124,7 @@ async def attempt(
         "phones": str(target.phone_id),
         "media": str(target.mms_id),
         "webhooks": str(target.webhook_id),
+        "hooks": str(target.called_id),
     }
     message_id = target.held_id if endpoint.name in DECISIONS else target.message_id
     path = path.replace("{id}", ids.get(path.split("/")[1], str(message_id))).replace("{n}", "1")
@@ -189,6 +197,8 @@ async def test_an_api_key_opens_what_its_scopes_allow(
             assert reply.status == 403  # its example asks for more than this key has
         elif endpoint.name in READING:
             assert reply.status == 403  # by a webhook its holder would read
+        elif endpoint.name in SENDING:
+            assert reply.status == 403  # by a hook its holder would send
         else:
             assert reply.status in endpoint.statuses, reply.data
         await web.call("DELETE", f"/keys/{ORG}/{made.json['id']}")

@@ -116,6 +116,10 @@ async def make_room(web: Web, endpoint: Endpoint) -> str:
         new = {"url": "https://example.org/sms", "events": ["*"]}
         made = await web.call("POST", f"/webhooks/{ORG}", new)
         return f"/webhooks/{ORG}/{made.json['webhook']['id']}"
+    if endpoint.name == "change_hook":
+        hook = {"name": "program", "mapping": {"to": ["{to}"], "text": "{text}"}}
+        made = await web.call("POST", f"/hooks/of/{ORG}", hook)
+        return f"/hooks/of/{ORG}/{made.json['hook']['id']}"
     return address(endpoint)
 
 

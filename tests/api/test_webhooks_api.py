@@ -2,20 +2,27 @@
 
 from typing import Any
 
+import attrs
 import pytest
 import trio
 
 from phonegate.domain import webhooks
 from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.domain.status_callbacks import expect
+from phonegate.domain.webhook_form import Change, NewWebhook
+from phonegate.domain.webhook_standing import disable
 from phonegate.domain.webhooks import ROTATION_MS
 from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.http.webhook_url import PRIVATE_NETWORKS
+from phonegate.model.callbacks import Callback
 from phonegate.model.principal import Scope
+from phonegate.model.refusals import BadInput
 from phonegate.model.times import iso
 from phonegate.model.webhooks import Attempt, Webhook
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, PUBLIC_URL, Reply, Web, build_web, known_phone
+from tests.domain.callers import owner
 
 URL = "https://example.org/sms"
 NEW: dict[str, Any] = {"url": URL, "events": ["message.received"]}
@@ -79,6 +86,7 @@ async def test_a_webhook_is_made_shown_changed_and_removed(web: Web) -> None:
         "phone": None,
         "headers": {"Authorization": "…9f3a"},
         "shape": "standard",
+        "callbacks": False,
         "secret": "…" + made["secret"][-4:],
         "old_secret_until": None,
         "key": None,
@@ -491,3 +499,80 @@ async def test_those_of_a_removed_org_are_gone_and_those_of_a_rotated_one_stay(w
     assert listed.json["count"] == 1
     await web.services.accounts.orgs.remove(ORG)
     assert await web.database.read(lambda tx: tx.webhooks.active()) == []
+
+
+async def test_those_for_status_callbacks_can_be_enabled_and_removed_and_no_more(web: Web) -> None:
+    own = (await make(web))["webhook"]
+    callback = Callback(shape="jasmin", url="https://a.example/dlr?token=hunter2", mask=3)
+
+    def accept(tx: Tables) -> Webhook:
+        org = tx.orgs.get(ORG)
+        assert org is not None
+        expect(tx, org.id, [callback], NOW)
+        hook = tx.webhooks.of_org(org.id)[1]
+        disable(tx, hook, "Every call has failed for three days.", NOW)
+        return hook
+
+    hook = await web.database.write(accept)
+    listed = (await call(web, "GET")).json["webhooks"]
+    assert [one["callbacks"] for one in listed] == [False, True]
+    shown = listed[1]
+    assert (shown["url"], shown["shape"], shown["secret"]) == ("https://a.example/", "jasmin", "…")
+    assert "hunter2" not in str(listed)
+    at = f"/{hook.id}"
+    for method, path, body in (
+        ("PATCH", at, {"url": URL}),
+        ("POST", f"{at}/rotate", None),
+        ("POST", f"{at}/test", None),
+    ):
+        refused = await call(web, method, path, body)
+        assert refused.status == 409
+        assert "status callbacks" in refused.json["detail"]
+    assert (await call(web, "GET", f"{at}/deliveries")).json["count"] == 0
+    assert (await call(web, "POST", f"{at}/enable")).json["webhook"]["enabled"]
+    assert (await call(web, "DELETE", at)).status == 200
+    assert (await call(web, "GET")).json["webhooks"] == [own]
+
+
+async def test_they_count_as_none_of_the_org_s_own(database: Database) -> None:
+    web = build_web(database, rate_limits=RateLimits(Bounds(org_webhooks=1)))
+    await web.make_org()
+
+    def accept(tx: Tables) -> None:
+        org = tx.orgs.get(ORG)
+        assert org is not None
+        expect(tx, org.id, [Callback(shape="twilio", url="https://a.example/")], NOW)
+
+    await web.database.write(accept)
+    await make(web)
+    assert (await call(web, "POST", body=NEW)).status == 409
+
+
+async def test_a_state_signs_until_the_owner_makes_a_secret(web: Web) -> None:
+    state = bytes(range(40))
+    principal = owner((await web.database.read(lambda tx: tx.orgs.get(ORG))).id)  # type: ignore[union-attr]
+    new = NewWebhook(url=URL, events=("message.received",), shape="twilio")
+    webhooks_of = web.services.webhooks
+    made = await webhooks_of.add(principal, new, signing_state=state, method="GET")
+    hook = made.webhook
+    assert (hook.secret, hook.signing_state, hook.method) == ("", state, "GET")
+    shown = (await call(web, "GET", f"/{hook.id}")).json
+    assert shown["webhook"]["secret"] == "…"
+    assert state.hex() not in str(shown) + repr(hook)
+    refused = await call(web, "PATCH", f"/{hook.id}", {"shape": "flat"})
+    assert refused.status == 400
+    assert [one["field"] for one in refused.json["errors"]] == ["shape"]
+    rotated = await call(web, "POST", f"/{hook.id}/rotate")
+    assert len(rotated.json["secret"]) > 30
+    found = await stored(web, hook.id)
+    assert (found.secret, found.signing_state) == (rotated.json["secret"], None)
+    assert (found.old_secret, found.old_secret_until) == (None, None)
+    # It may come from a client's token again.
+    other = bytes(40)
+    await webhooks_of.change(
+        principal, hook.id, Change(url=URL), signing_state=other, method="POST"
+    )
+    found = await stored(web, hook.id)
+    assert (found.secret, found.signing_state, found.method) == ("", other, "POST")
+    with pytest.raises(BadInput, match="shape"):
+        await webhooks_of.add(principal, attrs.evolve(new, shape="flat"), signing_state=state)

@@ -191,6 +191,31 @@ def test_tls_pair_may_come_from_two_sources() -> None:
     assert (settings.tls.certificate, settings.tls.key) == ("chain.pem", "key.pem")
 
 
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("[stand_in]\nenabled = true", ["stand_in.bind "]),
+        ('[stand_in]\nenabled = true\nbind = ["0.0.0.0:443"]', []),
+        ('[stand_in]\nenabled = true\n[tls]\ncertificate = "c"\nkey = "k"', []),
+        ('[stand_in]\nbind = ["nothing"]', ["stand_in.bind "]),
+        (
+            '[stand_in]\nenabled = true\nbind = ["x:443"]\n[dialects]\nenabled = ["generic"]',
+            ["dialects.enabled "],
+        ),
+        ('[stand_in]\nbind = ["x:443", "x:443", "x:0", "x:0"]', ["stand_in.bind "]),
+        ('[http]\nbind = ["x:443"]\n[stand_in]\nenabled = true\nbind = ["x:443"]', ["stand_in."]),
+        ('[http]\nbind = ["x:443"]\n[stand_in]\nbind = ["x:443"]', []),
+    ],
+)
+def test_the_addresses_of_a_stand_in(text: str, faults: list[str]) -> None:
+    Path("gateway.toml").write_text(text)
+    if not faults:
+        reader.load(None, {})
+        return
+    found = faults_of(text)
+    assert [fault.startswith(begin) for fault, begin in zip(found, faults, strict=True)] == [True]
+
+
 def test_every_number_and_address_has_a_rule() -> None:
     assert {key for key, kind in KINDS.items() if kind in (int, float)} <= set(RULES) <= set(KINDS)
 

@@ -49,9 +49,11 @@ def test_a_receiver_is_known_by_host_and_port(url: str, origin: str) -> None:
     assert Callback(shape="twilio", url=url).origin == origin
 
 
-def test_what_is_never_sent_is_dropped() -> None:
-    callback = Callback(shape="twilio", url="https://a.example/x?y=1#rc=2&rp=all")
-    assert callback.url == "https://a.example/x?y=1"
+def test_what_twilio_s_clients_say_of_the_call_is_no_part_of_it() -> None:
+    url = "https://a.example/x?y=1#rc=2&rp=all"
+    assert Callback(shape="twilio", url=url).url == "https://a.example/x?y=1"
+    # Others mean something else by it, and are refused.
+    assert Callback(shape="kannel", url=url).url == url
 
 
 def test_a_copy_reports_of_the_message_that_its_sender_knows() -> None:

@@ -142,7 +142,7 @@ class TestKeptConnections:
         self, start_server: StartServer, fast: FastSite
     ) -> None:
         site = await start_server(fast_pipeline=fast)
-        fast_path = site.server._fast_path
+        fast_path = site.server._fast_paths[0]
         assert fast_path is not None
         async with client(site) as kept:
             assert "connection:" not in (await kept.ask(WHO)).head
@@ -185,7 +185,7 @@ class TestKeptConnections:
         # Once for each connection, of which the first head is read in any case.
         assert (fast.looked_at, len(fast.calls)) == (2, 6)
         hasty = await start_server(fast_pipeline=fast, keepalive_timeout_s=0.1)
-        fast_path = hasty.server._fast_path
+        fast_path = hasty.server._fast_paths[0]
         assert fast_path is not None
         async with client(hasty) as kept:
             await kept.ask(WHO)

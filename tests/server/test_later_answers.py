@@ -180,7 +180,7 @@ class TestIdleness:
 
     async def test_nothing_of_it_is_left(self, start_server: StartServer, fast: FastSite) -> None:
         site = await start_server(fast_pipeline=fast)
-        fast_path = site.server._fast_path
+        fast_path = site.server._fast_paths[0]
         assert fast_path is not None
         async with client(site) as kept:
             await kept.send(later(b"a"))

@@ -156,15 +156,15 @@ def test_a_replay_is_a_new_delivery_or_hastens_one_that_waits(
 ) -> None:
     happen(tables, org, 1)
     tables.deliveries.take(webhook, 10, anything, NOW)
-    ((delivery, event),) = tables.deliveries.due(webhook, NOW, 10)
+    ((delivery, event, _),) = tables.deliveries.due(webhook, NOW, 10)
     tables.deliveries.finish(delivery.n, failed(), NOW + 9_000)
     assert tables.deliveries.replay(webhook, delivery.n, NOW + 1)
     assert tables.facts == [WebhooksChanged(org.id)]
-    ((same, _),) = tables.deliveries.due(webhook, NOW + 1, 10)
+    ((same, *_),) = tables.deliveries.due(webhook, NOW + 1, 10)
     assert same.n == delivery.n
     tables.deliveries.finish(delivery.n, OK, None)
     assert tables.deliveries.replay(webhook, delivery.n, NOW + 2)
-    ((anew, replayed),) = tables.deliveries.due(webhook, NOW + 2, 10)
+    ((anew, replayed, _),) = tables.deliveries.due(webhook, NOW + 2, 10)
     assert anew.n > delivery.n
     assert (anew.attempts, replayed) == (0, event)
     assert not tables.deliveries.replay(webhook, 99, NOW)
@@ -179,7 +179,7 @@ def test_what_waits_can_be_hastened(tables: Tables, org: Org, webhook: Webhook) 
     tables.deliveries.finish(one.delivery.n, failed(), NOW + 9_000)
     tables.deliveries.finish(two.delivery.n, OK, None)
     assert tables.deliveries.hasten(webhook.id, NOW + 5, after=0, limit=9) is None
-    ((again, _),) = tables.deliveries.due(webhook, NOW + 5, 10)
+    ((again, *_),) = tables.deliveries.due(webhook, NOW + 5, 10)
     assert (again.n, again.created_at) == (one.delivery.n, NOW + 5)
 
 

@@ -54,7 +54,8 @@ def test_what_was_added_comes_back_as_it_was(tables: Tables, org: Org, other: Or
     )
     assert tables.webhooks.get(org.id, made.id) == made
     assert tables.webhooks.get(other.id, made.id) is None
-    assert tables.facts == [WebhooksChanged(org.id)]
+    assert tables.facts == [WebhooksChanged(org.id, again=False)]
+    assert tables.webhooks.count_of_org(org.id) == 1
 
 
 def test_a_new_one_gets_the_events_from_then_on(tables: Tables, org: Org) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from phonegate.api.dialect import Dialect
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.flat_message import FORM
+from phonegate.api.openapi.operations import IDEMPOTENCY_KEY
 from phonegate.api.openapi.rules import Schema
 from phonegate.api.openapi.schema import Components
 from phonegate.http.problem import JSON_MEDIA
@@ -81,6 +82,8 @@ def _parameters(
             "description": field.description,
             "schema": components.of_parameter(field),
         }
+    if endpoint.idempotent:
+        yield dict(IDEMPOTENCY_KEY)
 
 
 def _body(endpoint: Endpoint, components: Components) -> dict[str, Any] | None:

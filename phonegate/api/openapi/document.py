@@ -53,6 +53,7 @@ TAGS: Final[Mapping[str, str]] = {
     "assistants": "Sender numbers at a carrier or in an own phone, and sending from them.",
     "keys": "API keys: less than all of an org's rights, revoked one by one.",
     "webhooks": "URLs that are called with what happens.",
+    "hooks": "Secret URLs that programs call with JSON of their own, to send SMS.",
     "callbacks": "What carriers call. Nothing else should.",
     "gateway": "The gateway itself.",
 }

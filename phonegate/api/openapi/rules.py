@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import Any, Final
 
 from phonegate.api.assistants_types import MAX_CREDENTIALS, Credentials, Number
+from phonegate.api.hooks_types import AnyJson
 from phonegate.api.limits_types import (
     HOURS,
     AddressPattern,
@@ -99,6 +100,11 @@ def _(rule: Whole) -> Schema:
 @schema_of_rule.register
 def _(_: Flag) -> Schema:
     return {"type": "boolean"}
+
+
+@schema_of_rule.register
+def _(_: AnyJson) -> Schema:
+    return {"type": ["object", "array", "string", "number", "boolean"]}
 
 
 @schema_of_rule.register

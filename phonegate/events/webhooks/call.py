@@ -4,6 +4,8 @@ from typing import Final
 
 import attrs
 
+from phonegate.model.callbacks import Method
+
 ANSWER_BYTES: Final = 1_024
 """Bytes of an answer that the log shows."""
 
@@ -27,11 +29,16 @@ CALL_TIMINGS: Final = CallTimings()
 class Call:
     """A request to a receiver."""
 
+    method: Method = "POST"
     url: str = attrs.field(repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
     read_bytes: int = ANSWER_BYTES
-    """How much of the answer is read. More than the usual means that it counts."""
+    """How much of the answer is read."""
+    patient: bool = False
+    """Whether the answer counts, and is waited for as long as the call may take."""
+    expected: bytes = b""
+    """What an answer of success begins with."""
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,6 @@ import httpx
 import trio
 
 from phonegate.events.webhooks.call import (
-    ANSWER_BYTES,
     CALL_TIMINGS,
     Call,
     CallTimings,
@@ -81,26 +80,24 @@ class Caller:
                 await self._try(call, attempt)
         if attempt.status is None and attempt.problem is None:
             attempt.problem = f"gave no answer within {self._timings.whole_s:g} seconds"
-        return attempt.result()
+        return attempt.result(call.expected)
 
     async def _try(self, call: Call, attempt: "_Attempt") -> None:
         try:
             client = self._client(httpx.URL(call.url))
             async with client.stream(
-                "POST",
+                call.method,
                 call.url,
                 headers=[
                     (name.encode("ascii"), value.encode())
                     for name, value in call.headers
                     if name.lower() not in _OWN
                 ],
-                content=call.body,
+                content=None if call.method == "GET" else call.body,
                 extensions={"trace": attempt.watch},
             ) as answer:
                 attempt.note(answer.status_code, answer.headers)
-                patience_s = self._timings.body_s
-                if call.read_bytes > ANSWER_BYTES:
-                    patience_s = self._timings.whole_s
+                patience_s = self._timings.whole_s if call.patient else self._timings.body_s
                 with trio.move_on_after(patience_s):
                     await attempt.read(answer, call.read_bytes)
                 # The rest is never read, so the connection is of no more use.
@@ -176,9 +173,11 @@ class _Attempt:
         except FAILURES:
             self._whole = False
 
-    def result(self) -> Result:
-        """Returns what came of it."""
+    def result(self, expected: bytes) -> Result:
+        """Returns what came of it: a success, if its answer begins with what is expected."""
         problem = self.problem if self.status is None else _refusal(self.status)
+        if problem is None and not self._body.lstrip().startswith(expected):
+            problem = f"answered HTTP {self.status} without {expected.decode()}"
         return Result(
             at=self.at,
             ms=round((time.perf_counter() - self.begun) * 1000),

@@ -15,10 +15,11 @@ from phonegate.domain import webhook_standing
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.events.webhooks import schedule, twiml
 from phonegate.events.webhooks.call import CALL_TIMINGS, CallTimings, Result, readable
-from phonegate.events.webhooks.envelope import Render, seal, wants_reply
+from phonegate.events.webhooks.envelope import Render, seal, seal_callback, wants_reply
 from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.slots import Standing
 from phonegate.http.outgoing_address import Guard
+from phonegate.model.callbacks import Callback
 from phonegate.model.events import Event
 from phonegate.model.refusals import NotFound
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
@@ -119,17 +120,40 @@ class Courier:
         for caller in self._callers or ():
             await caller.sweep()
 
-    async def call(self, webhook: Webhook, event: Event, standing: Standing) -> Result:
-        """Calls a webhook with an event. What went wrong is in the result."""
-        return await self._call(webhook, event, str(event.id), standing)
+    async def call(
+        self,
+        webhook: Webhook,
+        event: Event,
+        standing: Standing,
+        callback: Callback | None = None,
+    ) -> Result:
+        """Calls a webhook with an event. What went wrong is in the result.
+
+        Args:
+            webhook: The webhook.
+            event: What happened.
+            standing: How it is with the receiver.
+            callback: What is called in place of the webhook's own URL.
+        """
+        return await self._call(webhook, event, str(event.id), standing, callback)
 
     async def _call(
-        self, webhook: Webhook, event: Event, call_id: str, standing: Standing, **marks: bool
+        self,
+        webhook: Webhook,
+        event: Event,
+        call_id: str,
+        standing: Standing,
+        callback: Callback | None = None,
+        **marks: bool,
     ) -> Result:
         caller = await self._caller(standing)
         now = self._now_ms()
         try:
-            call = seal(webhook, {**self._render(event, webhook), **marks}, call_id, now)
+            shown = {**self._render(event, webhook), **marks}
+            if callback is None:
+                call = seal(webhook, shown, call_id, now)
+            else:
+                call = seal_callback(callback, event, shown, call_id)
         except Exception:  # noqa: BLE001 - one event that can't be written must not stop others
             _log.exception("webhook_unwritten", org=webhook.org_name, webhook=webhook.id)
             return Result(at=now, ms=0, error=UNWRITTEN)
@@ -158,7 +182,7 @@ class Courier:
         Raises:
             StoreError, TooSlowError: A reply could not be stored.
         """
-        delivery, event = due
+        delivery, event, callback = due
         if result.error is not None:
             sequel = schedule.after(
                 schedule.Failure(
@@ -176,7 +200,8 @@ class Courier:
                 attempt=_attempt(result, result.error),
                 succeeded=False,
                 next_at=sequel.next_at,
-                disable=sequel.disable,
+                # Of many URLs at a receiver, one that is gone says nothing of the others.
+                disable=None if callback and result.status == schedule.GONE else sequel.disable,
                 answered_in_trouble=result.retry_after_s is not None,
             )
         problem = None

@@ -12,20 +12,15 @@ import attrs
 import trio
 
 from phonegate import log
-from phonegate.domain.event_filter import EventFilter
-from phonegate.domain.event_log import seen
-from phonegate.domain.webhook_standing import reader_of
+from phonegate.events.webhooks import uptake
 from phonegate.events.webhooks.courier import Attempted, Courier
 from phonegate.events.webhooks.line import Line
-from phonegate.events.webhooks.shapes import has_form
 from phonegate.events.webhooks.slots import SLOW_S, Slot, Slots, Turns
-from phonegate.model.events import Event
 from phonegate.model.facts import EventsRecorded, Fact, OrgChanged, WebhooksChanged
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.model.webhooks import Webhook
 from phonegate.store.database import Database
-from phonegate.store.deliveries import Due, Taken
-from phonegate.store.tables import Tables
+from phonegate.store.deliveries import Due
 
 TAKEN_AT_ONCE: Final = 200
 """Events that one write takes up: some 2 ms of the writer's time."""
@@ -33,16 +28,6 @@ TAKEN_AT_ONCE: Final = 200
 FEW_AT_ONCE: Final = 20
 """The same for a webhook that is called once at a time, as it is new or fails. A hundred that are
 dead would else write down a hundred times what happens, and never send it."""
-
-MOST_WAITING: Final = 10_000
-"""Deliveries of one webhook that may wait. Beyond it no more events are taken up."""
-
-MOST_WAITING_OF_ORG: Final = 50_000
-"""The same for all webhooks of an org."""
-
-FEW_WAITING: Final = 500
-"""A webhook for which fewer wait takes events up in any case: a hundred of them have no more than
-the org may have. To count what waits for all takes as long as to take up three events."""
 
 FOR_EVER: Final = float("inf")
 
@@ -116,7 +101,7 @@ class Dispatcher:
                     if line.is_hungry(now):
                         self._poke(line)
             elif type(fact) is WebhooksChanged:
-                self._changed[fact.org] = True
+                self._changed[fact.org] = self._changed.get(fact.org, False) or fact.again
                 self._wake.set()
             elif type(fact) is OrgChanged and fact.org in self._lines:
                 # An org changes also by its keys, and those don't help a receiver that fails.
@@ -167,7 +152,7 @@ class Dispatcher:
         """Reads the webhooks of an org, or all, until that succeeds."""
         while True:
             try:
-                found = await self._database.read(lambda tx: _active(tx, org))
+                found = await self._database.read(lambda tx: uptake.active(tx, org))
             except StoreClosed:
                 return
             except StorageUnavailable as error:
@@ -248,7 +233,9 @@ class Dispatcher:
         """Has the line what is due. Returns whether that is all for now."""
         line.look()
         limit = line.wanted + line.at_hand
-        found = await self._database.read(lambda tx: _due(tx, line.webhook, self._now_ms(), limit))
+        found = await self._database.read(
+            lambda tx: uptake.due(tx, line.webhook, self._now_ms(), limit)
+        )
         if line.removed or trio.current_time() < line.rests_until:
             return False
         line.dry = len(found) < limit
@@ -283,7 +270,8 @@ class Dispatcher:
         while line.may_take:
             line.behind = False
             taken = await self._database.write(
-                lambda tx: _take(tx, line.webhook, limit, self._now_ms()), patient=line.at_hand > 0
+                lambda tx: uptake.take(tx, line.webhook, limit, self._now_ms()),
+                patient=line.at_hand > 0,
             )
             if taken is None:
                 line.behind = line.full = True
@@ -340,7 +328,7 @@ class Dispatcher:
     async def _attempt(self, line: Line, webhook: Webhook, due: Due, slot: Slot) -> Attempted:
         assert due.event is not None, "what has none was dropped"  # noqa: S101
         try:
-            result = await self._courier.call(webhook, due.event, line.standing)
+            result = await self._courier.call(webhook, due.event, line.standing, due.callback)
         finally:
             self._slots.give_back(slot)
             self._begin()
@@ -371,39 +359,3 @@ class Dispatcher:
 
 
 _NONE: Final[dict[int, Line]] = {}
-
-
-def _active(tx: Tables, org: int | None) -> list[Webhook]:
-    if org is None:
-        return tx.webhooks.active()
-    return [one for one in tx.webhooks.of_org(org) if one.disabled_at is None]
-
-
-def _take(tx: Tables, webhook: Webhook, limit: int, now: int) -> Taken | None:
-    """Takes events up. None where too much waits already."""
-    deliveries = tx.deliveries
-    own = deliveries.waiting(webhook.id)
-    if own >= MOST_WAITING:
-        return None
-    if own >= FEW_WAITING and deliveries.waiting_of_org(webhook.org) >= MOST_WAITING_OF_ORG:
-        return None
-    reader = reader_of(tx, webhook)
-    wanted = EventFilter.of_webhook(webhook)
-
-    def fits(event: Event) -> bool:
-        if reader is None or not wanted.fits(event) or not has_form(webhook.shape, event.type):
-            return False
-        return seen(reader.limits, event) is not None
-
-    return deliveries.take(webhook, limit, fits, now)
-
-
-def _due(tx: Tables, webhook: Webhook, now: int, limit: int) -> list[Due]:
-    """Returns what is due, each event as the maker of the webhook sees it now."""
-    reader = reader_of(tx, webhook)
-    return [
-        due
-        if due.event is None
-        else Due(due.delivery, None if reader is None else seen(reader.limits, due.event))
-        for due in tx.deliveries.due(webhook, now, limit)
-    ]

@@ -1,10 +1,11 @@
-"""Makes the call that brings an event to a webhook: written in its shape, and signed. Pure."""
+"""Makes the call that brings an event to a receiver: written in its shape, and signed. Pure."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from phonegate.events.webhooks import shapes, signature, twiml
+from phonegate.events.webhooks import callback_forms, shapes, signature, twiml
 from phonegate.events.webhooks.call import ANSWER_BYTES, Call
+from phonegate.model.callbacks import Callback
 from phonegate.model.events import Event
 from phonegate.model.webhooks import Webhook
 
@@ -31,21 +32,66 @@ def seal(webhook: Webhook, shown: Mapping[str, Any], call_id: str, now: int) -> 
     Raises:
         ValueError: The webhook's shape has no form for such an event.
     """
-    written = shapes.write(webhook.shape, shown, webhook.org)
-    ours = [("content-type", written.content_type)]
     if webhook.shape == "twilio":
-        ours += signature.twilio_headers(webhook.url, written.fields, webhook.secret)
-        # By which Twilio's receivers know a repeat.
-        ours.append(("i-twilio-idempotency-token", call_id))
-    else:
-        secrets = signature.current_secrets(webhook, now)
-        ours += signature.standard_headers(call_id, written.body, secrets, now)
-    set_by_us = {name for name, _ in ours}
-    theirs = [(name, value) for name, value in webhook.headers if name.lower() not in set_by_us]
+        return _seal_form(webhook, shown, call_id)
+    written = shapes.write(webhook.shape, shown, webhook.org)
+    secrets = signature.current_secrets(webhook, now)
+    signed = signature.standard_headers(call_id, written.body, secrets, now)
+    ours = [("content-type", written.content_type), *signed]
+    return Call(url=webhook.url, headers=(*_theirs(webhook, ours), *ours), body=written.body)
+
+
+def _seal_form(webhook: Webhook, shown: Mapping[str, Any], call_id: str) -> Call:
+    """Makes a call of shape `twilio`."""
+    fields = shapes.twilio_fields(shown, webhook.org)
+    form = callback_forms.with_fields(webhook.url, webhook.method, fields)
+    ours = _form_headers(form, call_id, webhook.signing_state or webhook.secret)
     replies = wants_reply(webhook, shown["type"])
     return Call(
-        url=webhook.url,
-        headers=(*theirs, *ours),
-        body=written.body,
+        method=form.method,
+        url=form.url,
+        headers=(*_theirs(webhook, ours), *ours),
+        body=form.body,
         read_bytes=twiml.MAX_BYTES + 1 if replies else ANSWER_BYTES,
+        patient=replies,
     )
+
+
+def seal_callback(callback: Callback, event: Event, shown: Mapping[str, Any], call_id: str) -> Call:
+    """Makes the call of a message's status callback.
+
+    Args:
+        callback: What is called. It wants such an event.
+        event: What happened to its message.
+        shown: The same as the API shows it.
+        call_id: The same at each attempt.
+    """
+    form = callback_forms.write(callback, event, shown)
+    headers: list[tuple[str, str]] = []
+    if callback.shape == "twilio":
+        headers = _form_headers(form, call_id, callback.sign)
+    elif form.method == "POST":
+        headers = [("content-type", shapes.FORM)]
+    return Call(
+        method=form.method,
+        url=form.url,
+        headers=tuple(headers),
+        body=form.body,
+        patient=bool(form.expected),
+        expected=form.expected,
+    )
+
+
+def _form_headers(
+    form: callback_forms.Report, call_id: str, secret: str | bytes | None
+) -> list[tuple[str, str]]:
+    """Returns what Twilio sends beside a form. By the last of it receivers know a repeat."""
+    headers = [("content-type", shapes.FORM)] if form.method == "POST" else []
+    if secret:
+        headers += signature.twilio_headers(form.url, form.fields, secret)
+    return [*headers, ("i-twilio-idempotency-token", call_id)]
+
+
+def _theirs(webhook: Webhook, ours: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    set_by_us = {name for name, _ in ours}
+    return [(name, value) for name, value in webhook.headers if name.lower() not in set_by_us]

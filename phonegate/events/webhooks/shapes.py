@@ -16,7 +16,7 @@ from phonegate.domain.segmentation import count
 from phonegate.model.states import RECEIVED, UNCERTAIN
 from phonegate.model.twilio_ids import API_VERSION, account_sid, message_sid
 from phonegate.model.twilio_words import ERROR_CODES, status_word
-from phonegate.model.webhooks import Shape
+from phonegate.model.webhooks import AnyShape
 
 JSON: Final = "application/json"
 FORM: Final = "application/x-www-form-urlencoded"
@@ -39,7 +39,7 @@ class Written:
     """The fields of a form, which are signed one by one."""
 
 
-def has_form(shape: Shape, event_type: str) -> bool:
+def has_form(shape: AnyShape, event_type: str) -> bool:
     """Tells whether a shape can express events of a type.
 
     Twilio has words for messages alone, and none for one that is held or uncertain.
@@ -49,7 +49,7 @@ def has_form(shape: Shape, event_type: str) -> bool:
     return event_type.startswith(_OF_MESSAGES) and event_type not in _UNSAID
 
 
-def write(shape: Shape, event: Mapping[str, Any], org: int) -> Written:
+def write(shape: AnyShape, event: Mapping[str, Any], org: int) -> Written:
     """Writes an event.
 
     Args:
@@ -64,7 +64,9 @@ def write(shape: Shape, event: Mapping[str, Any], org: int) -> Written:
         return Written(content_type=JSON, body=_json(event))
     if shape == "flat":
         return Written(content_type=JSON, body=_json(flat(event)))
-    fields = tuple(_twilio_fields(event, org))
+    if shape != "twilio":
+        raise ValueError(f"{shape} is of status callbacks alone")
+    fields = twilio_fields(event, org)
     body = urlencode(fields, errors="replace").encode()
     return Written(content_type=FORM, body=body, fields=fields)
 
@@ -135,6 +137,15 @@ def _in_list(value: Any) -> str:
 
 
 # -- Twilio
+
+
+def twilio_fields(event: Mapping[str, Any], org: int) -> tuple[tuple[str, str], ...]:
+    """Returns the fields of a form of Twilio's.
+
+    Raises:
+        ValueError: Twilio has none for such an event.
+    """
+    return tuple(_twilio_fields(event, org))
 
 
 def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, str]]:

@@ -43,9 +43,15 @@ def standard_headers(
 
 
 def twilio_headers(
-    url: str, fields: tuple[tuple[str, str], ...], secret: str
+    url: str, fields: tuple[tuple[str, str], ...], secret: str | bytes
 ) -> list[tuple[str, str]]:
-    """Returns the header of Twilio's. There is one signature, by the secret as it is shown."""
+    """Returns the header of Twilio's. There is one signature.
+
+    Args:
+        url: What is called.
+        fields: Those of a form that is posted.
+        secret: The secret as it is shown, or a state that signs as another one does.
+    """
     return [("x-twilio-signature", sign_form(secret, called(url), fields))]
 
 

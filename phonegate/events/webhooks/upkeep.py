@@ -1,6 +1,7 @@
 """What is done for webhooks from time to time: their log is cleared, idle connections are closed.
 
 The log of a webhook keeps its newest deliveries, for some days. That of a removed one goes wholly.
+One for status callbacks is removed when no message has used it for long.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import attrs
 import trio
 
 from phonegate import log
+from phonegate.domain.status_callbacks import KEPT_MS
 from phonegate.events.webhooks.courier import Courier
 from phonegate.model.storage_errors import StorageUnavailable, StoreClosed
 from phonegate.model.times import DAY_MS
@@ -21,6 +23,9 @@ MOST_LOGGED: Final = 5_000
 
 ERASED_AT_ONCE: Final = 200
 """Deliveries that one write deletes: some 2 ms of the writer's time."""
+
+REMOVED_AT_ONCE: Final = 50
+"""Webhooks that one round removes."""
 
 _log = log.get("webhooks")
 
@@ -84,6 +89,7 @@ class Upkeep:
         Raises:
             StoreError: The store could not be read or written to.
         """
+        await self._remove_unused()
         for removed in await self._database.read(lambda tx: tx.deliveries.ownerless()):
             whole = False
             while not whole:
@@ -93,6 +99,17 @@ class Upkeep:
             while numbers := await self._finished(webhook):
                 await self._erase(numbers)
                 await trio.sleep(self._timings.pause_s)
+
+    async def _remove_unused(self) -> None:
+        before = self._now_ms() - KEPT_MS
+
+        def op(tx: Tables) -> None:
+            # Read anew: a message may have used one meanwhile.
+            for org, webhook in tx.webhooks.unused(before, REMOVED_AT_ONCE):
+                tx.webhooks.remove(org, webhook)
+
+        if await self._database.read(lambda tx: tx.webhooks.unused(before, 1)):
+            await self._database.write(op, patient=True)
 
     async def _finished(self, webhook: int) -> list[int]:
         before = self._now_ms() - self._kept_ms

@@ -44,7 +44,14 @@ class Asked:
         return dict(self.headers)
 
 
-SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {}
+SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
+    "generic_send_by_get": lambda to: Asked(path="/sms", query={"to": to, "text": "x"}),
+    "generic_send": lambda to: Asked(path="/sms", form={"number": to, "message": "x"}),
+    "uptime_kuma_send": lambda to: Asked(path="/api/v1/sms/send", json={"to": to, "body": "x"}),
+    "textbee_send": lambda to: Asked(
+        path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
+    ),
+}
 """By name of the endpoint: asks to send a text to a number."""
 
 OTHERS: Final[Mapping[str, Asked]] = {}

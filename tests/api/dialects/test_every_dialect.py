@@ -27,13 +27,6 @@ each_sender = pytest.mark.parametrize("endpoint", SENDERS, ids=lambda e: e.name)
 each_guarded = pytest.mark.parametrize("endpoint", GUARDED, ids=lambda e: e.name)
 
 
-@pytest.fixture(autouse=True)
-async def phone(web: Web) -> None:
-    """A phone that takes whatever it is given."""
-    sims = (Sim(slot=0, number=SIM),)
-    web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
-
-
 @attrs.frozen
 class Key:
     """An API key."""
@@ -59,6 +52,10 @@ async def ask(
 
 
 async def key(web: Web, *scopes: str, **limits: Any) -> Key:
+    """Makes an API key of an org that has a phone, which takes whatever it is given."""
+    if not web.phones.phones:
+        sims = (Sim(slot=0, number=SIM),)
+        web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
     body = {"name": "agent", "scopes": list(scopes), **({"limits": limits} if limits else {})}
     made = await web.call("POST", f"/keys/{ORG}", body)
     assert made.status == 201, made.data

@@ -108,7 +108,24 @@ def test_it_holds_every_endpoint_at_every_path_once() -> None:
     assert {e.name for e in DESCRIBED} <= set(names)
 
 
-@pytest.mark.parametrize("endpoint", DESCRIBED, ids=lambda e: e.name)
+OWN = [endpoint for endpoint in DESCRIBED if endpoint.dialect is None]
+OF_DIALECTS = [endpoint for endpoint in DESCRIBED if endpoint.dialect is not None]
+
+
+@pytest.mark.parametrize("endpoint", OF_DIALECTS, ids=lambda e: e.name)
+def test_an_operation_of_a_dialect_says_what_it_takes(endpoint: Any) -> None:
+    if endpoint.by_basic:
+        return
+    found = operation(endpoint.name)
+    assert found["tags"] == [f"dialect: {endpoint.dialect.name}"]
+    names = {p["name"] for p in found.get("parameters", ())}
+    assert ("Idempotency-Key" in names) == endpoint.idempotent
+    assert endpoint.dialect.title in found["responses"]["default"]["description"]
+    assert found["responses"].keys() == {*map(str, endpoint.statuses), "default"}
+    assert found["security"] == ([{}, {"Basic": []}] if endpoint.scope else [])
+
+
+@pytest.mark.parametrize("endpoint", OWN, ids=lambda e: e.name)
 def test_an_operation_says_what_its_endpoint_takes_and_gives(endpoint: Any) -> None:
     found = operation(endpoint.name)
     assert found["tags"] == [endpoint.group]
@@ -159,9 +176,9 @@ def test_a_code_of_every_endpoint_has_the_status_that_is_answered() -> None:
 
 
 def test_every_group_has_its_words() -> None:
-    assert [tag["name"] for tag in DOCUMENT["tags"]] == [
-        name for name in TAGS if name in {tag["name"] for tag in DOCUMENT["tags"]}
-    ]
+    names = [tag["name"] for tag in DOCUMENT["tags"]]
+    dialects = [f"dialect: {one.name}" for one in TABLE.dialects]
+    assert names == [*(name for name in TAGS if name in names), *dialects]
     assert all(tag["description"] for tag in DOCUMENT["tags"])
 
 

@@ -28,7 +28,7 @@ DEADLINE_S = 20
 OWN = {
     *("id", "key", "key_id", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
     *("callback_url", "credentials", "send_at", "last_seen"),
-    *("secret", "old_secret_until", "n", "event_id", "at", "ms"),
+    *("secret", "old_secret_until", "n", "event_id", "at", "ms", "url"),
 }
 """Fields whose value is the gateway's to choose, or made of the account's own."""
 
@@ -198,6 +198,15 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
             yield reader
 
 
+def try_hooks(reader: Reader) -> None:
+    """Runs the examples of hooks, the URL of which is this gateway's own."""
+    made = reader.run("create_hook")["hook"]["id"]
+    for name in ("list_hooks", "get_hook", "rotate_hook", "try_hook", "list_ready_mappings"):
+        reader.run(name, id=made)
+    reader.run("change_hook", id=made)
+    reader.run("remove_hook", id=made)
+
+
 def try_webhooks(reader: Reader) -> None:
     """Runs the examples of webhooks: their own URL is called by none, and a receiver's is."""
     hooks = f"{reader.gateway.url}/webhooks/{ORG}"
@@ -270,5 +279,6 @@ def test_every_example_runs_as_printed(reader: Reader) -> None:
         reader.run(name, id=made["id"])
 
     try_webhooks(reader)
+    try_hooks(reader)
 
     assert [example.operation for example in reader.waiting] == []

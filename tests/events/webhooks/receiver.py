@@ -26,6 +26,7 @@ class Received:
     headers: dict[str, str]
     body: bytes
     connection: int
+    method: str = "POST"
 
     @property
     def event(self) -> dict[str, Any]:
@@ -104,7 +105,8 @@ class Receiver:
         }
         while len(body) < int(headers.get("content-length", "0")):
             body += await stream.receive_some(65_536)
-        call = Received(first.split(" ")[1], headers, body, number)
+        method, path, _ = first.split(" ")
+        call = Received(path, headers, body, number, method)
         self.calls.append(call)
         async with self._came:
             self._came.notify_all()

@@ -173,9 +173,45 @@ async def test_a_slow_answer_is_waited_for_as_long_as_it_counts(receiver: Receiv
     assert time.monotonic() - begun < 2
     receiver.act = lambda _: acts.late
     one = caller()
-    counts = await one.call(call(receiver.url(), read_bytes=65_537))
+    counts = await one.call(call(receiver.url(), patient=True))
     await one.aclose()
     assert (counts.whole, counts.answer) == (True, b"xx")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"ACK/Jasmin", None),
+        (b"\n ACK/Jasmin\n", None),
+        (b"", "without ACK/Jasmin"),
+        (b"OK", "without ACK/Jasmin"),
+        (b"<html>ACK/Jasmin", "without ACK/Jasmin"),
+    ],
+)
+async def test_an_answer_may_have_to_say_something(
+    receiver: Receiver, answer: bytes, problem: str | None
+) -> None:
+    receiver.act = lambda _: http(200, answer)
+    one = caller()
+    result = await one.call(call(receiver.url(), patient=True, expected=b"ACK/Jasmin"))
+    receiver.act = lambda _: http(500, b"ACK/Jasmin")
+    failed = await one.call(call(receiver.url(), expected=b"ACK/Jasmin"))
+    await one.aclose()
+    assert result.status == 200
+    assert (problem is None) is (result.error is None)
+    assert problem is None or problem in (result.error or "")
+    assert failed.error == "The receiver answered HTTP 500."
+
+
+async def test_a_get_has_no_body(receiver: Receiver) -> None:
+    one = caller()
+    result = await one.call(call(receiver.url("/x?a=1"), method="GET", headers=(), body=b""))
+    await one.aclose()
+    assert result.error is None
+    (got,) = receiver.calls
+    assert (got.method, got.path, got.body) == ("GET", "/x?a=1", b"")
+    assert "content-length" not in got.headers
+    assert "content-type" not in got.headers
 
 
 async def test_an_answer_in_crumbs_is_cut_and_holds_nothing_up(receiver: Receiver) -> None:

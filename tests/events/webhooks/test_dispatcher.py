@@ -10,7 +10,7 @@ from standardwebhooks import Webhook as Verifier
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
 from phonegate.domain.webhook_replies import Reply
-from phonegate.events.webhooks import dispatcher
+from phonegate.events.webhooks import dispatcher, uptake
 from phonegate.model.refusals import NotFound
 from tests.events.webhooks import receiver as acts
 from tests.events.webhooks.receiver import Received, Receiver, http
@@ -390,8 +390,10 @@ async def test_what_was_delivered_when_the_gateway_stops_is_noted(
 async def test_where_too_much_waits_no_more_is_taken_up_until_some_is_delivered(
     site: Site, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, bound: str
 ) -> None:
-    for name, value in {bound: 1, "FEW_WAITING": 0, "FEW_AT_ONCE": 1, "TAKEN_AT_ONCE": 1}.items():
-        monkeypatch.setattr(dispatcher, name, value)
+    for name, value in {bound: 1, "FEW_WAITING": 0}.items():
+        monkeypatch.setattr(uptake, name, value)
+    for name in ("FEW_AT_ONCE", "TAKEN_AT_ONCE"):
+        monkeypatch.setattr(dispatcher, name, 1)
     webhook = await site.webhook(receiver.url())
     waiting: list[int] = []
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from phonegate.domain.status_callbacks import KEPT_MS
 from phonegate.events.webhooks import upkeep
 from phonegate.events.webhooks.upkeep import Upkeep, UpkeepTimings
 from phonegate.model.times import DAY_MS
@@ -71,3 +72,27 @@ async def test_idle_connections_are_closed(nursery: trio.Nursery, tmp_path: Path
         transport._idle_s = 0.0
     await site.courier.sweep()
     await receiver.left()
+
+
+async def test_a_receiver_of_callbacks_that_nothing_uses_is_removed(
+    nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    site = Site.make(tmp_path)
+    await nursery.start(site.run)
+    own = await site.webhook("https://a.example/")
+    used = site.clock()
+    for url in ("https://b.example/", "https://c.example/"):
+        await site.webhook(url, shape="twilio", used_at=used)
+    keeper = Upkeep(site.database, site.courier, log_days=1, now_ms=site.clock)
+
+    async def urls() -> list[str]:
+        found = await site.database.read(lambda tx: tx.webhooks.of_org(own.org))
+        return [one.url for one in found]
+
+    site.clock.ahead_ms = KEPT_MS - DAY_MS
+    await keeper.clear()
+    assert len(await urls()) == 3
+    await site.database.write(lambda tx: tx.webhooks.note_use(own.id + 1, site.clock()))
+    site.clock.ahead_ms = KEPT_MS + DAY_MS
+    await keeper.clear()
+    assert await urls() == ["https://a.example/", "https://b.example/"]

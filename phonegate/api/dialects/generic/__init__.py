@@ -1,0 +1,1 @@
+"""The generic API: one address that takes an SMS in whatever form a program writes it."""

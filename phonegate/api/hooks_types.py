@@ -1,0 +1,429 @@
+"""The requests and answers of `/hooks/of/…`: hooks as their orgs make and change them."""
+
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+
+import attrs
+
+from phonegate.carriers.credentials import mask
+from phonegate.domain.hook_mapping import (
+    MAX_CONDITIONS,
+    MAX_ENTRIES,
+    MAX_REPEAT_S,
+    MAX_TEXT,
+    SHORTEST_TEXT,
+)
+from phonegate.domain.hook_template import MAX_TEMPLATE
+from phonegate.domain.hook_verification import MAX_HEADER, MAX_SECRET
+from phonegate.domain.hooks import MAX_NAME
+from phonegate.domain.json_path import MAX_PATH
+from phonegate.domain.ready_mappings import READY_BY_NAME, ReadyMapping
+from phonegate.model.bounds import MAX_NUMBER
+from phonegate.model.hooks import (
+    AnswerForm,
+    Hook,
+    HookMapping,
+    OutcomeKind,
+    Verification,
+    VerificationKind,
+)
+from phonegate.model.times import iso
+from phonegate.typed_json.fields import Rule, Wrong, field
+from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
+
+NONE: Final = "none"
+"""The kind of verification of hooks whose URL is enough."""
+
+KINDS: Final[tuple[str, ...]] = (NONE, *get_args(VerificationKind))
+ANSWERS: Final[tuple[str, ...]] = get_args(AnswerForm)
+OUTCOMES: Final[tuple[str, ...]] = get_args(OutcomeKind)
+
+MAX_CONDITION: Final = 2 * MAX_PATH
+"""Characters of a condition: a path and a value."""
+
+
+@attrs.frozen
+class AnyJson(Rule):
+    """Any JSON but null: what a program would post."""
+
+    def read(self, value: object) -> object:
+        """Returns the value."""
+        if value is None:
+            raise Wrong("must be what a program would post")
+        return value
+
+
+@attrs.frozen(kw_only=True)
+class HookMappingJson:
+    """How numbers and text are found in what a program posts."""
+
+    closed: ClassVar[bool] = True
+    """A misspelt condition would let everything through."""
+
+    to: Annotated[tuple[Annotated[str, Text(1, MAX_PATH)], ...], Several(1, MAX_ENTRIES)] = field(
+        "Numbers, and paths in braces that lead to some.",
+        example=["+15553334444", "{user.phone | plus}"],
+        private=True,
+    )
+    text: Annotated[str, Text(1, MAX_TEMPLATE)] = field(
+        'A template: paths in braces stand for what they lead to, {path | default:"…"} for '
+        "that or else a text. {#alerts}…{/} is repeated for each item of a list, "
+        '{#status == "firing"}…{/} stands where that holds, and {^…}…{/} where it does not.',
+        example="{status | upper}: {alerts[*].annotations.summary}",
+        private=True,
+    )
+    when: (
+        Annotated[tuple[Annotated[str, Text(1, MAX_CONDITION)], ...], Several(0, MAX_CONDITIONS)]
+        | None
+    ) = field(
+        "Conditions that must all hold, else nothing is sent: a path that leads to something, or "
+        "a path, == or !=, and a text.",
+        default=None,
+        example=["status == firing"],
+    )
+    sender: Annotated[str, Text(0, MAX_NUMBER)] | None = field(
+        "The number of the org that sends; null or empty: any SIM.",
+        default=None,
+        example="+15551112222",
+        private=True,
+    )
+    max_characters: Annotated[int, Whole(SHORTEST_TEXT, MAX_TEXT)] = field(
+        "A longer text is cut.", default=640
+    )
+    repeat_s: Annotated[int, Whole(0, MAX_REPEAT_S)] = field(
+        "A call with the same body within so many seconds is a repeat, and sends nothing. "
+        "0: none is.",
+        default=10,
+    )
+    answer: Annotated[AnswerForm, OneOf(ANSWERS)] = field(
+        "json: errors have their status. supabase: they have the status 200 and the form that "
+        "GoTrue passes on to its users.",
+        default="json",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class VerificationJson:
+    """How a call shows that it comes from the program."""
+
+    closed: ClassVar[bool] = True
+    """As of the mapping."""
+
+    kind: Annotated[Literal["none"] | VerificationKind, OneOf(KINDS)] = field(
+        "standard: signed by Standard Webhooks. zitadel: by ZITADEL-Signature. hmac: the hex "
+        "HMAC-SHA256 of the body in a header. basic: a user and password. header: a fixed header. "
+        "none: the URL is enough.",
+        example="standard",
+    )
+    secret: Annotated[str, Text(0, MAX_SECRET)] = field(
+        "The program's secret; of basic user:password; of header its whole value.",
+        default="",
+        example="v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        private=True,
+    )
+    header: Annotated[str, Text(0, MAX_HEADER)] | None = field(
+        "The header of hmac; of header Authorization where none is named.",
+        default=None,
+        example="X-Hub-Signature-256",
+    )
+    timestamp_header: Annotated[str, Text(0, MAX_HEADER)] | None = field(
+        "The header with the time in seconds that hmac signs before the body, with a colon.",
+        default=None,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class NewHookJson:
+    """The hook to make."""
+
+    closed: ClassVar[bool] = True
+    """As of the mapping."""
+
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
+    )
+    name: Annotated[str, Text(1, MAX_NAME, line=True)] = field(
+        "What to call it.", example="alertmanager"
+    )
+    mapping: HookMappingJson = field("How numbers and text are found.")
+    verification: VerificationJson | None = field(
+        "How its calls are verified; null: the URL is enough.", default=None
+    )
+    key: Annotated[str, Text(1, 20)] | None = field(
+        "The id of an API key whose limits bind it, and which it ends with; null: the caller's.",
+        default=None,
+        example="k3v9",
+    )
+
+
+@attrs.frozen(kw_only=True)
+class HookPatch:
+    """What to change of a hook. What is left out, or null, stays as it is."""
+
+    closed: ClassVar[bool] = True
+    """As of a new one."""
+
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
+    )
+    name: Annotated[str, Text(1, MAX_NAME, line=True)] | None = field(
+        "What to call it.", default=None
+    )
+    mapping: HookMappingJson | None = field(
+        "The whole mapping, in place of the one before.", default=None
+    )
+    verification: VerificationJson | None = field(
+        "In place of the one before; of the kind none: the URL is enough.", default=None
+    )
+    enabled: Annotated[bool, Flag()] | None = field(
+        "Whether it takes calls.", default=None, example=False
+    )
+
+
+@attrs.frozen(kw_only=True)
+class HookTry:
+    """A mapping to try, and what a program would post."""
+
+    closed: ClassVar[bool] = True
+    """As of a new one."""
+
+    secret_key: Annotated[str, Text(0, 400)] | None = field(
+        "The org's SecretKey, where it is not sent in X-Secret-Key.", default=None, private=True
+    )
+    mapping: HookMappingJson = field("The mapping.")
+    sample: Annotated[Any, AnyJson()] = field(
+        "What the program would post.",
+        example={"to": "+15553334444", "text": "Your table is ready"},
+        private=True,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class HookMappingState:
+    """How numbers and text are found in what a program posts."""
+
+    to: tuple[str, ...] = field("Numbers and paths.", example=["{to}"], private=True)
+    text: str = field("The template.", example="{text}", private=True)
+    when: tuple[str, ...] = field("Conditions.", example=["status == firing"])
+    sender: str | None = field("The number that sends; null: any SIM.", private=True)
+    max_characters: int = field("A longer text is cut.", example=640)
+    repeat_s: int = field("Seconds in which the same body is a repeat.", example=10)
+    answer: Annotated[str, OneOf(ANSWERS)] = field("The form of errors.", example="json")
+
+
+@attrs.frozen(kw_only=True)
+class VerificationState:
+    """How a call shows that it comes from the program."""
+
+    kind: Annotated[str, OneOf(KINDS)] = field("How.", example="standard")
+    secret: str | None = field("Masked; null: none.", example="…LaSw", private=True)
+    header: str | None = field("The header that is looked at, where the kind does not say.")
+    timestamp_header: str | None = field("The header of the time that is signed too.")
+
+
+@attrs.frozen(kw_only=True)
+class HookOutcome:
+    """What became of a call."""
+
+    kind: Annotated[Literal["sent", "skipped", "repeat", "refused"], OneOf(OUTCOMES)] = field(
+        "sent: messages were accepted. skipped: a condition did not hold. repeat: nothing was "
+        "sent again. refused: see detail.",
+        example="sent",
+    )
+    detail: str = field("A sentence.", example="1 message")
+
+
+@attrs.frozen(kw_only=True)
+class HookState:
+    """A hook. Of its URL nothing is shown again."""
+
+    id: int = field("Names it in /hooks/of/{org}/{id}.", example=3)
+    name: str = field("What its owner called it.", example="alertmanager")
+    mapping: HookMappingState = field("How numbers and text are found.")
+    verification: VerificationState = field("How its calls are verified.")
+    key: str | None = field(
+        "The API key whose limits bind it and which it ends with; null: none.", example="k3v9"
+    )
+    created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
+    enabled: bool = field("Whether it takes calls.", example=True)
+    disabled_at: str | None = field("When that ended (ISO 8601, UTC).")
+    disabled_reason: str | None = field("Why, in a sentence.")
+    calls: int = field("How often it was called.", example=12)
+    last_used_at: str | None = field("When it was called last (ISO 8601, UTC).")
+    last: HookOutcome | None = field("What became of the last call.")
+
+
+@attrs.frozen(kw_only=True)
+class OneHookAnswer:
+    """One hook."""
+
+    ok: bool = field("Always true.", default=True)
+    hook: HookState = field("The hook.")
+
+
+@attrs.frozen(kw_only=True)
+class NewHookAnswer:
+    """A hook with its URL."""
+
+    ok: bool = field("Always true.", default=True)
+    url: str = field(
+        "What the program calls, by POST. It is shown here and by a rotation, and nowhere else.",
+        example="https://sms.example.org/hooks/pgh_7Kq2vX9dLmN4pRsT6wYzA1bC3eF5gH8j",
+        private=True,
+    )
+    hook: HookState = field("The hook.")
+
+
+@attrs.frozen(kw_only=True)
+class HooksAnswer:
+    """The org's hooks."""
+
+    org_id: str = field("The org.", example="myorg")
+    count: int = field("Hooks in this answer.", example=1)
+    hooks: tuple[HookState, ...] = field("By age.")
+
+
+@attrs.frozen(kw_only=True)
+class HookRemovedAnswer:
+    """What became of a hook."""
+
+    ok: bool = field("Always true.", default=True)
+    id: int = field("The hook that is no more.", example=3)
+
+
+@attrs.frozen(kw_only=True)
+class HookTriedAnswer:
+    """What a mapping makes of a sample. Nothing was sent."""
+
+    ok: bool = field("Always true.", default=True)
+    sends: bool = field("Whether it would send: all conditions hold.", example=True)
+    reason: str | None = field("Why not, in a sentence.")
+    to: tuple[str, ...] = field("The numbers.", example=["+15553334444"], private=True)
+    text: str | None = field("The text.", example="Your table is ready", private=True)
+    characters: int = field("Of the text.", example=19)
+    segments: int = field("SMS that the text takes.", example=1)
+
+
+@attrs.frozen(kw_only=True)
+class ReadyMappingState:
+    """A ready-made mapping for a program."""
+
+    name: str = field("Its name.", example="json")
+    title: str = field("The program.", example="Another program")
+    about: str = field("When the program calls.", example="A program posts a number and a text.")
+    steps: str = field("Where the URL is entered there.", example="Enter this address there.")
+    needs_recipient: bool = field(
+        "Whether to holds a number to replace by your own.", example=False
+    )
+    mapping: HookMappingState = field("The mapping.")
+    verification: VerificationState = field("What fits the program. The secret comes from there.")
+    secret_hint: str = field("Where the program has its secret.", example="")
+    sample: Any = field("What the program posts.", example={"to": "+15553334444", "text": "Hi"})
+
+
+@attrs.frozen(kw_only=True)
+class ReadyQuery:
+    """Which ready-made mappings to show."""
+
+    name: Annotated[str, OneOf(tuple(READY_BY_NAME))] | None = field(
+        "Only this one.", default=None, example="json"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ReadyMappingsAnswer:
+    """All ready-made mappings."""
+
+    org_id: str = field("The org.", example="myorg")
+    count: int = field("Mappings in this answer.", example=10)
+    mappings: tuple[ReadyMappingState, ...] = field("In the order of choosing.")
+
+
+def mapping_of(asked: HookMappingJson) -> HookMapping:
+    """Returns a mapping as the domain has it."""
+    return HookMapping(
+        to=asked.to,
+        text=asked.text.replace("\r\n", "\n"),
+        when=asked.when or (),
+        sender=asked.sender or None,
+        max_characters=asked.max_characters,
+        repeat_s=asked.repeat_s,
+        answer=asked.answer,
+    )
+
+
+def verification_of(asked: VerificationJson | None) -> Verification | None:
+    """Returns a verification as the domain has it. None: the URL is enough."""
+    if asked is None or asked.kind == NONE:
+        return None
+    return Verification(
+        kind=asked.kind,
+        secret=asked.secret,
+        header=asked.header or None,
+        timestamp_header=asked.timestamp_header or None,
+    )
+
+
+def hook_json(hook: Hook) -> HookState:
+    """Returns a hook for an answer."""
+    last = hook.last
+    return HookState(
+        id=hook.id,
+        name=hook.name,
+        mapping=_mapping_json(hook.mapping),
+        verification=_verification_json(hook.verification),
+        key=hook.key,
+        created_at=iso(hook.created_at),
+        enabled=hook.disabled_at is None,
+        disabled_at=_iso(hook.disabled_at),
+        disabled_reason=hook.disabled_reason,
+        calls=hook.calls,
+        last_used_at=_iso(hook.last_used_at),
+        last=None if last is None else HookOutcome(kind=last.kind, detail=last.detail),
+    )
+
+
+def ready_json(ready: ReadyMapping) -> ReadyMappingState:
+    """Returns a ready-made mapping for an answer."""
+    return ReadyMappingState(
+        name=ready.name,
+        title=ready.title,
+        about=ready.about,
+        steps=ready.steps,
+        needs_recipient=ready.needs_recipient,
+        mapping=_mapping_json(ready.mapping),
+        verification=VerificationState(
+            kind=ready.verification or NONE,
+            secret=None,
+            header=ready.header,
+            timestamp_header=ready.timestamp_header,
+        ),
+        secret_hint=ready.secret_hint,
+        sample=ready.sample,
+    )
+
+
+def _mapping_json(mapping: HookMapping) -> HookMappingState:
+    return HookMappingState(
+        to=mapping.to,
+        text=mapping.text,
+        when=mapping.when,
+        sender=mapping.sender,
+        max_characters=mapping.max_characters,
+        repeat_s=mapping.repeat_s,
+        answer=mapping.answer,
+    )
+
+
+def _verification_json(one: Verification | None) -> VerificationState:
+    if one is None:
+        return VerificationState(kind=NONE, secret=None, header=None, timestamp_header=None)
+    return VerificationState(
+        kind=one.kind,
+        secret=mask(one.secret),
+        header=one.header,
+        timestamp_header=one.timestamp_header,
+    )
+
+
+def _iso(at: int | None) -> str | None:
+    return None if at is None else iso(at)

@@ -1,0 +1,73 @@
+"""The face of the gateway that stands in for a host on the Internet.
+
+A client that calls that host gets the certificate for it, and of the gateway the one API of that
+host and nothing else: what else the gateway has is no business of programs that mean another.
+"""
+
+import json
+import ssl
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+
+from phonegate.config.settings import TlsSettings
+
+from .answers import whole_answer
+
+_NOT_FOUND: Final = 20_404
+"""Twilio's code for what is not there."""
+
+
+@attrs.frozen(kw_only=True)
+class StandIn:
+    """What is served in place of a host.
+
+    Attributes:
+        host: Its name, in lower case, as clients ask for it in the TLS handshake.
+        base: Where the paths of its API begin.
+        tls: The certificate for it.
+        bind: Addresses that serve it alone.
+    """
+
+    host: str
+    base: str
+    tls: TlsSettings
+    bind: tuple[str, ...] = ()
+
+    def has(self, path: str) -> bool:
+        """Tells whether a path, without the gateway's prefix, is one of its API."""
+        return path == self.base or path.startswith(f"{self.base}/")
+
+    def not_found(self, *, date: str) -> bytes:
+        """Writes the answer at any other path, as a whole and in the words of that API."""
+        body = json.dumps(
+            {
+                "code": _NOT_FOUND,
+                "message": "The requested resource was not found. This is a phonegate gateway, "
+                f"which stands in for {self.host}: its API is below {self.base}.",
+                "more_info": f"https://www.twilio.com/docs/errors/{_NOT_FOUND}",
+                "status": HTTPStatus.NOT_FOUND,
+            }
+        ).encode()
+        fields = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
+        return whole_answer(HTTPStatus.NOT_FOUND, fields, body, date=date, stays=False)
+
+
+def choose_by_name(
+    usual: ssl.SSLContext, host: str, stand_in: Callable[[], ssl.SSLContext]
+) -> None:
+    """Has a TLS context give way to another for clients that ask for a host by its name.
+
+    Args:
+        usual: The context that all others get.
+        host: The name, in lower case.
+        stand_in: Returns the other context, as it is then.
+    """
+
+    def choose(offered: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        if name is not None and name.lower() == host:
+            offered.context = stand_in()
+
+    usual.sni_callback = choose
