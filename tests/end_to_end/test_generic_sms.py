@@ -225,9 +225,9 @@ def test_no_secret_number_or_text_reaches_log_or_metrics(site: Site, tmp_path: P
                         assert private not in shown, (line, shown)
     for body in ('{"to":"%s","text":"%s" x"}', '{"%s":"%s"', "to=%s&text=%s&ttl=x", "%s\xff%s"):
         filled = (body % (to, text)).encode("latin-1")
-        answer = httpx.post(f"{site.gateway.url}/sms?key={site.key}", content=filled)
-        assert answer.status_code in (400, 415)
-        assert text not in answer.text
+        refused = httpx.post(f"{site.gateway.url}/sms?key={site.key}", content=filled)
+        assert refused.status_code == 400
+        assert text not in refused.text
     site.sent()
     auth = {"Authorization": f"Bearer {TOKEN}"}
     metrics = httpx.get(f"{site.gateway.url}/metrics", headers=auth).text
