@@ -13,9 +13,9 @@ from urllib.parse import parse_qsl
 import attrs
 import httpx
 import pytest
-from twilio.base.exceptions import TwilioRestException
-from twilio.request_validator import RequestValidator
-from twilio.rest import Client
+from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
+from twilio.rest import Client  # type: ignore[import-untyped]
 
 from kit.gateway import GatewayProcess
 from kit.receiver import Receiver, Taken, receiving
