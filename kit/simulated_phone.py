@@ -16,14 +16,24 @@ class SimulatedPhone(Program):
         secret: The org's secret, or an API key.
         name: Its device id, and what people call it.
         number: The number of its SIM.
+        options: More options of the command.
     """
 
     def __init__(
-        self, folder: Path, gateway: str, *, org: str, secret: str, name: str, number: str
+        self,
+        folder: Path,
+        gateway: str,
+        *,
+        org: str,
+        secret: str,
+        name: str,
+        number: str,
+        options: tuple[str, ...] = (),
     ) -> None:
         words = [sys.executable, "-m", "phonegate", "phone", "--simulate", "--url", gateway]
+        named = ["--org", org, "--device-id", name, "--name", name, "--sim", f"0:{number}"]
         super().__init__(
-            [*words, "--org", org, "--device-id", name, "--name", name, "--sim", f"0:{number}"],
+            [*words, *named, *options],
             folder=folder,
             environment={"PHONEGATE_SECRET": secret},
         )
