@@ -97,8 +97,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         made.receive("the first one makes the org")
         key = made.ask("POST", f"/keys/{ORG}", {"name": "twilio"})["key"]
         sid = made.ask("GET", f"/me?org_id={ORG}")["account_sid"]
-        names = {"org": ORG, "secret": SECRET, "name": "desk", "number": SIM}
-        with SimulatedPhone(folder, gateway.url, **names):
+        with SimulatedPhone(folder, gateway.url, org=ORG, secret=SECRET, name="desk", number=SIM):
             seen(lambda: made.ask("GET", f"/sims/{ORG}")["live_sims"] or None)
             yield Site(gateway, sid, key, receiver)
 
