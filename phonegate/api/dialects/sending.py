@@ -64,6 +64,8 @@ class Wanted:
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     callback: Callback | None = attrs.field(default=None, repr=False)
     """Where its client wants to hear what becomes of it."""
+    client_id: str | None = None
+    """What its client calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -363,6 +365,7 @@ def _draft(one: Wanted) -> Draft:
         ttl_s=one.ttl_s,
         send_at=one.send_at,
         callback=one.callback,
+        client_id=one.client_id,
     )
 
 
@@ -403,6 +406,7 @@ def _outgoing(call: Call, one: Wanted) -> Outgoing:
         media_urls=one.media_urls or None,
         phone=phone,
         callback=one.callback,
+        client_id=one.client_id,
     )
 
 
