@@ -74,7 +74,7 @@ def of(receiver: Receiver, name: str) -> list[Taken]:
 
 def words(receiver: Receiver, name: str) -> list[str]:
     """What a receiver was told of its message, each once."""
-    found = []
+    found: list[str] = []
     for one in of(receiver, name):
         fields = dict(parse_qsl(one.path.partition("?")[2] + "&" + one.body.decode()))
         word = fields.get("MessageStatus") or fields.get("message_status") or fields["status"]
