@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 from quart import Response
 
+from phonegate.api.hooks_types import NONE
 from phonegate.api.payload import read_value
 from phonegate.model.refusals import BadInput, FieldProblem, Refused
 from phonegate.pages.console.form_fields import (
@@ -85,7 +86,7 @@ async def show_new(visit: Visit) -> Response:
     body = {
         "name": ready["title"],
         "mapping": ready["mapping"],
-        "verification": {**ready["verification"], "secret": None},
+        "verification": _suggested(ready),
         SAMPLE: _written(ready["sample"]),
     }
     if ready["needs_recipient"]:
@@ -239,6 +240,18 @@ async def _ready_of_form(visit: Visit, sent: Sent) -> Mapping[str, Any] | None:
         return None
 
 
+def _suggested(ready: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the verification that a form begins with, without its secret."""
+    kind = ready["verification"]["kind"] if ready["always_signs"] else NONE
+    return {**ready["verification"], "kind": kind, "secret": None}
+
+
+def _fitting(ready: Mapping[str, Any] | None) -> str:
+    """Returns what the verification of a program is called, where there is one."""
+    kind = NONE if ready is None else ready["verification"]["kind"]
+    return "" if kind == NONE else VERIFICATION_WORDS[kind]
+
+
 def _body(sent: Sent) -> dict[str, Any]:
     """Returns the hook that a form stands for."""
     body = FORM.body(sent)
@@ -275,6 +288,7 @@ async def _form_page(visit: Visit, shown: Shown, *, status: int = 200) -> Respon
         tried=shown.tried,
         outcome=None if shown.tried is None else tried_words(shown.tried),
         kinds=list(VERIFICATION_WORDS.items()),
+        fitting=_fitting(shown.ready),
         answers=list(ANSWER_WORDS.items()),
         keys=[("", "none: the limits of this org alone"), *bound],
     )

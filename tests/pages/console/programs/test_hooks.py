@@ -79,7 +79,10 @@ async def test_each_ready_made_mapping_fills_in_its_form(
     areas = dict(re.findall(r'<textarea[^>]* name="([^"]+)"[^>]*>\n([^<]*)</textarea>', form.text))
     assert (areas["mapping.to"] == "") == ready.needs_recipient
     assert json.loads(html.unescape(areas["sample"])) == ready.sample
-    assert f'<option value="{ready.verification or "none"}" selected>' in form.text
+    assert (
+        f'<option value="{ready.verification if ready.always_signs else "none"}" selected>'
+        in form.text
+    )
 
 
 async def test_a_mapping_is_tried_before_it_is_saved(web: Web, person: Person) -> None:
