@@ -12,23 +12,22 @@ class SimulatedPhone(Program):
     Args:
         folder: The working directory.
         gateway: The gateway's URL.
+        options: More options of the command.
         org: The OrgId.
         secret: The org's secret, or an API key.
         name: Its device id, and what people call it.
         number: The number of its SIM.
-        options: More options of the command.
     """
 
     def __init__(
         self,
         folder: Path,
         gateway: str,
-        *,
+        *options: str,
         org: str,
         secret: str,
         name: str,
         number: str,
-        options: tuple[str, ...] = (),
     ) -> None:
         words = [sys.executable, "-m", "phonegate", "phone", "--simulate", "--url", gateway]
         named = ["--org", org, "--device-id", name, "--name", name, "--sim", f"0:{number}"]

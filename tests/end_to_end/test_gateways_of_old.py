@@ -66,11 +66,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             SimulatedPhone(
                 folder,
                 gateway.url,
+                "--delivery-reports",
                 org=ORG,
                 secret=SECRET,
                 name="pixel",
                 number=SIM,
-                options=("--delivery-reports",),
             )
         )
 
