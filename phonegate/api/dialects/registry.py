@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from phonegate.api.dialects import hooks, kannel
 from phonegate.api.dialects.generic import api as generic
-from phonegate.api.dialects.generic import textbee
+from phonegate.api.dialects.generic import teltonika, textbee
 from phonegate.api.dialects.jasmin import api as jasmin_api
 from phonegate.api.dialects.playsms import api as playsms_api
 from phonegate.api.dialects.smseagle import api as smseagle_api
@@ -21,7 +21,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         names: The dialects that are served.
     """
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
-        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
+        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS, *teltonika.ENDPOINTS),
         "smseagle": smseagle_api.ENDPOINTS,
         "jasmin": jasmin_api.ENDPOINTS,
         "kannel": kannel.ENDPOINTS,
