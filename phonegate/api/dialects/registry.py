@@ -27,7 +27,7 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         "kannel": kannel.ENDPOINTS,
         "playsms": playsms_api.ENDPOINTS,
         "twilio": twilio.ENDPOINTS,
-        "hooks": hooks.ENDPOINTS,
         "smsgate": smsgate.ENDPOINTS,
+        "hooks": hooks.ENDPOINTS,
     }
     return [one for name, found in endpoints.items() if name in names for one in found]
