@@ -42,6 +42,7 @@ from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.message_erasure import MessageErasure
+from phonegate.domain.own_numbers import OwnNumbers
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pairing import Pairing
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -251,6 +252,7 @@ class Core:
             sending=sending,
             withdrawal=Withdrawal(database, switchboard, now_ms=now_ms),
             message_erasure=MessageErasure(database),
+            own_numbers=OwnNumbers(database, switchboard),
             approval=Approval(database, now_ms=now_ms),
             carrier_sending=carrier_sending,
             carrier_reports=CarrierReports(

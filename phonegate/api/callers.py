@@ -212,7 +212,7 @@ class Callers:
             )
         if org is not None and principal.org_name != org:
             raise Unauthorized("The org and its credential don't fit together.")
-        if endpoint.sends and not _may_send_by(exchange, principal):
+        if endpoint.dialect is not None and not _may_show(exchange, principal):
             raise Forbidden(SEND_ALONE)
         return principal
 
@@ -365,10 +365,13 @@ def _named_org(exchange: Exchange, credential: str | None) -> str | None:
     return org
 
 
-def _may_send_by(exchange: Exchange, principal: Principal) -> bool:
-    """Tells whether a dialect's caller may send by the method and from the place that it chose."""
-    is_shown = exchange.request.method == "GET" or exchange.login().in_query
-    return not is_shown or tuple(principal.scopes) == ("send",)
+def _may_show(exchange: Exchange, principal: Principal) -> bool:
+    """Tells whether a dialect's caller may use the method and the place that it chose.
+
+    What sends by GET may be done by whatever opens a link, and a query ends in logs.
+    """
+    is_link = exchange.endpoint.sends and exchange.request.method == "GET"
+    return not (is_link or exchange.login().in_query) or tuple(principal.scopes) == ("send",)
 
 
 def _stands_last(exchange: Exchange) -> bool:

@@ -277,6 +277,21 @@ PATH_PARAMETERS: Sequence[PathParameter] = (
         rule=NUMBERED,
     ),
     PathParameter(
+        name="account",
+        description="The org's id at Twilio's address (`account_sid` of `GET /me`), or its OrgId.",
+        example="AC00000000000000000000000000000001",
+    ),
+    PathParameter(
+        name="sid",
+        description="An id in Twilio's form: SM… of a message, PN… of a number.",
+        example="SM00000000000000000000000000000005",
+    ),
+    PathParameter(
+        name="media",
+        description="The id of a part of a message in Twilio's form.",
+        example="ME00000000000000000000000500000001",
+    ),
+    PathParameter(
         name="token",
         description="The secret part of an address: an assistant's for callbacks, or a hook's.",
         example="q3k1dTlVbLxXv0b5c2Yw7w",

@@ -29,6 +29,7 @@ from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.message_erasure import MessageErasure
 from phonegate.domain.org_options import OrgOptions
+from phonegate.domain.own_numbers import OwnNumbers
 from phonegate.domain.phone_history import PhoneHistory
 from phonegate.domain.phone_management import PhoneManagement
 from phonegate.domain.phone_waiting import PhoneWaiting
@@ -78,6 +79,7 @@ class Services:
     switchboard: Dispatcher
     enrolments: Enrolments
     webhooks: Webhooks
+    own_numbers: OwnNumbers
     hooks: Hooks
     presences: Presences
     contacts: Contacts

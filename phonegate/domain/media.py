@@ -12,6 +12,7 @@ from phonegate.domain import message_access
 from phonegate.domain.reported_texts import label
 from phonegate.model.bounds import MAX_MMS_BYTES, MAX_PART_BYTES, MAX_PARTS
 from phonegate.model.media import Part
+from phonegate.model.messages import Message
 from phonegate.model.principal import SCOPES, Principal, allows, usable
 from phonegate.model.refusals import Forbidden, NotFound
 from phonegate.store.database import Database
@@ -144,6 +145,22 @@ class Media:
             Forbidden: It may show a code that the reader must not see.
         """
         return await self._database.read(lambda tx: _file(tx, reader, message_id, number))
+
+    async def types(self, reader: Principal, message_id: int) -> tuple[Message, list[str]]:
+        """Returns a message, and as what types its parts are given out, in their order.
+
+        Raises:
+            NotFound: There is none, or the reader may not see it.
+        """
+
+        def op(tx: Tables) -> tuple[Message, list[str]]:
+            message = message_access.find(tx, reader, message_id)
+            if message is None:
+                raise NotFound(f"No message {message_id} in this org.")
+            declared = tx.media_parts.content_types(message_id) if message.parts else ()
+            return message, [one if one in ENDINGS else UNKNOWN for one in declared]
+
+        return await self._database.read(op)
 
     async def attachment(self, org: int, sent: int, message_id: int, number: int) -> File:
         """Returns a part of a received MMS that a message of the same org takes along.

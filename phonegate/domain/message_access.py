@@ -32,6 +32,16 @@ Show = Callable[[Sequence[MessageView], KnownSims], T]
 ShowRows = Callable[[Sequence[ShownRow], KnownSims], T | None]
 
 
+@attrs.frozen(kw_only=True)
+class Newest:
+    """The newest messages that fit."""
+
+    messages: Sequence[MessageView]
+    """The newest first."""
+    are_all: bool
+    """Whether there are no older ones."""
+
+
 class MessageAccess:
     """Reads messages for callers.
 
@@ -86,6 +96,19 @@ class MessageAccess:
         look = self._database.look(partial(_page, reader, query, show, show_rows), done)
         return None if look is None else look.give_up
 
+    async def newest(
+        self, reader: Principal, queries: Sequence[PageQuery], show: Callable[[Newest], T]
+    ) -> T:
+        """Returns what `show` makes of the newest messages that fit any of several queries.
+
+        All have the same limit, and none begins after an id.
+        """
+        return await self._database.read(partial(_newest, reader, queries, show))
+
+    async def first_stored(self, at: int) -> int:
+        """Returns the id of the first message that was stored at a time (ms) or later."""
+        return await self._database.read(lambda tx: tx.messages.first_stored(at))
+
     async def one(
         self, reader: Principal, message_id: int, show: Callable[[Message, KnownSims], T]
     ) -> T | None:
@@ -101,6 +124,24 @@ class MessageAccess:
     async def sims(self, org: int, show: Callable[[Sequence[Sim]], T]) -> T:
         """Returns what `show` makes of all SIMs that are known of an org."""
         return await self._database.read(lambda tx: show(tx.phones.known_sims(org)))
+
+
+def _newest(
+    reader: Principal, queries: Sequence[PageQuery], show: Callable[[Newest], T], tx: Tables
+) -> T:
+    found: dict[int, MessageView] = {}
+    floor = 0
+    """Below it some may be missing: a page has ended before, for its limit or its size."""
+    for query in queries:
+        asked = _as_reported(tx, reader.org, query)
+        page = views(tx, reader, asked)
+        found.update((one.id, one) for one in page)
+        if page and views(tx, reader, attrs.evolve(asked, limit=1, before_id=page[0].id)):
+            floor = max(floor, page[0].id)
+    ids = sorted((id_ for id_ in found if id_ >= floor), reverse=True)
+    shown = ids[: queries[0].limit]
+    more = floor > 0 or len(ids) > len(shown)
+    return show(Newest(messages=[found[id_] for id_ in shown], are_all=not more))
 
 
 def _page(

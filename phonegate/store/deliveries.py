@@ -118,6 +118,8 @@ class Due(NamedTuple):
     """None where the event is kept no more."""
     callback: Callback | None = None
     """What is called in place of the webhook's own URL, where it is for status callbacks."""
+    media_types: tuple[str, ...] = ()
+    """What the parts of a received MMS are, which stand first among its media."""
 
 
 @attrs.frozen(kw_only=True)

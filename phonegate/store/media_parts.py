@@ -15,6 +15,8 @@ _GET: Final = """
     SELECT content_type, name, data FROM media_parts WHERE message = ? AND number = ?
 """
 
+_TYPES: Final = "SELECT content_type FROM media_parts WHERE message = ? ORDER BY number"
+
 _DIGESTS: Final = "SELECT digest FROM media_parts WHERE message = ?"
 
 _BYTES: Final = "SELECT coalesce(sum(length(data)), 0) FROM media_parts WHERE message = ?"
@@ -38,6 +40,10 @@ class MediaParts:
         """Returns a part of a message."""
         row = self._connection.execute(_GET, (message, number)).fetchone()
         return None if row is None else Part(content_type=row[0], name=row[1], data=row[2])
+
+    def content_types(self, message: int) -> tuple[str, ...]:
+        """Returns what the parts of a message are, by their numbers."""
+        return tuple(row[0] for row in self._connection.execute(_TYPES, (message,)))
 
     def digests(self, message: int) -> set[bytes]:
         """Returns the digests of all parts of a message."""

@@ -116,6 +116,8 @@ def bulk_change(before: str, cause: Cause) -> tuple[str, str]:
 
 _FIND = f"SELECT {SELECTED} FROM messages WHERE id = ? AND org = ?"  # noqa: S608 - constants
 
+_STORED_FROM = "SELECT id, created_at FROM messages WHERE id >= ? ORDER BY id LIMIT 1"
+
 _VIEWS_OF = f"""
     SELECT {", ".join(MessageView._fields)} FROM messages
     WHERE id IN (SELECT value FROM json_each(?)) AND +org = ?
@@ -307,6 +309,26 @@ class Messages:
     def has_of_key(self, org: int, key: str) -> bool:
         """Tells whether there is a message that this org sent with this API key."""
         return self._connection.execute(_OF_KEY, (org, key)).fetchone() is not None
+
+    def first_stored(self, at: int) -> int:
+        """Returns the id of the first message of any org that was stored at a time or later.
+
+        Where there is none yet, it is one that no message has. Ids ascend with time, as far as the
+        clock does.
+
+        Args:
+            at: The time, in ms.
+        """
+        (last,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()
+        low, high = 1, int(last) + 1
+        while low < high:
+            middle = (low + high) // 2
+            row = self._connection.execute(_STORED_FROM, (middle,)).fetchone()
+            if row is None or row[1] >= at:
+                high = middle
+            else:
+                low = int(row[0]) + 1
+        return low
 
     # -- changing
 

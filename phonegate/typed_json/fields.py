@@ -137,6 +137,8 @@ _FACTORY: Final[Any] = attrs.Factory  # a function to mypy, which `isinstance` w
 
 def _plain(default: Any) -> Any:
     """Returns a default as JSON data. None stands for what has no such form too."""
+    if isinstance(default, tuple):
+        return list(default)
     return None if default is attrs.NOTHING or isinstance(default, _FACTORY) else default
 
 

@@ -128,6 +128,12 @@ class Several(Rule):
         return self.read(text.split(","))
 
 
+class Written(Rule):
+    """A text of a form that only its own reader knows, such as a list or a time of other APIs."""
+
+    __slots__ = ()
+
+
 class _Description(Rule):
     """A rule that only describes a field: a function of its own reads or writes it."""
 

@@ -45,6 +45,7 @@ from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess
 from phonegate.domain.message_erasure import MessageErasure
+from phonegate.domain.own_numbers import OwnNumbers
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.pacing import Bucket, PacingRate, PacingRates
 from phonegate.domain.phone_delivery import PhoneDelivery
@@ -298,7 +299,9 @@ def build_services(
         rate_limits=rate_limits,
         publish=bus_of(database).publish,
     )
-    acceptance = Acceptance(database, rate_limits, now_ms=now_ms)
+    guard = Guard(rules=lambda: outgoing[-1])
+    check_url = WebhookUrls(guard=guard, public_url=PUBLIC_URL).check
+    acceptance = Acceptance(database, rate_limits, now_ms=now_ms, check_url=check_url)
     sending = Sending(database, phones, acceptance)
     waits = Waits(database)
     subscribe(database, waits.ring)
@@ -338,6 +341,7 @@ def build_services(
         sending=sending,
         withdrawal=Withdrawal(database, phones, now_ms=now_ms),
         message_erasure=MessageErasure(database),
+        own_numbers=OwnNumbers(database, phones),
         approval=Approval(database, now_ms=now_ms),
         carrier_sending=CarrierSending(
             database,
@@ -353,9 +357,7 @@ def build_services(
         enrolments=enrolments,
         webhooks=Webhooks(
             database,
-            check_url=WebhookUrls(
-                guard=Guard(rules=lambda: outgoing[-1]), public_url=PUBLIC_URL
-            ).check,
+            check_url=check_url,
             call_test=receiver.test,
             now_ms=now_ms,
             rate_limits=rate_limits,

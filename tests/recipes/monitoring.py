@@ -169,7 +169,9 @@ def _apprise_twilio(settings: Settings, message: Message) -> list[Request]:
 
 
 def _rpc_ok(answer: Answer) -> bool:
-    return answer.ok and all(one["status"] == "ok" for one in answer.json["result"])
+    result = answer.json["result"]
+    results = result if isinstance(result, list) else [result]
+    return answer.ok and all(one["status"] == "ok" for one in results)
 
 
 APPRISE = Program(

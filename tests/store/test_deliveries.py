@@ -156,7 +156,7 @@ def test_a_replay_is_a_new_delivery_or_hastens_one_that_waits(
 ) -> None:
     happen(tables, org, 1)
     tables.deliveries.take(webhook, 10, anything, NOW)
-    ((delivery, event, _),) = tables.deliveries.due(webhook, NOW, 10)
+    ((delivery, event, *_),) = tables.deliveries.due(webhook, NOW, 10)
     tables.deliveries.finish(delivery.n, failed(), NOW + 9_000)
     assert tables.deliveries.replay(webhook, delivery.n, NOW + 1)
     assert tables.facts == [WebhooksChanged(org.id)]
@@ -164,7 +164,7 @@ def test_a_replay_is_a_new_delivery_or_hastens_one_that_waits(
     assert same.n == delivery.n
     tables.deliveries.finish(delivery.n, OK, None)
     assert tables.deliveries.replay(webhook, delivery.n, NOW + 2)
-    ((anew, replayed, _),) = tables.deliveries.due(webhook, NOW + 2, 10)
+    ((anew, replayed, *_),) = tables.deliveries.due(webhook, NOW + 2, 10)
     assert anew.n > delivery.n
     assert (anew.attempts, replayed) == (0, event)
     assert not tables.deliveries.replay(webhook, 99, NOW)

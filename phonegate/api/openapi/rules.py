@@ -40,7 +40,7 @@ from phonegate.model.bounds import (
 )
 from phonegate.model.numbers import SENDER_LIMIT
 from phonegate.model.times import MAX_TIME_MS
-from phonegate.typed_json.rules import Echo, Flag, OneOf, Several, Text, Whole, Word
+from phonegate.typed_json.rules import Echo, Flag, OneOf, Several, Text, Whole, Word, Written
 
 Schema = dict[str, Any]
 
@@ -218,8 +218,9 @@ def _(_: Moment) -> Schema:
     return {"anyOf": [text, whole(0, MAX_TIME_MS)]}
 
 
-@schema_of_rule.register
-def _(_: Word) -> Schema:
+@schema_of_rule.register(Word)
+@schema_of_rule.register(Written)
+def _(_: object) -> Schema:
     return {"type": "string"}
 
 

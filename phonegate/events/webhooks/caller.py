@@ -177,7 +177,7 @@ class _Attempt:
         """Returns what came of it: a success, if its answer begins with what is expected."""
         problem = self.problem if self.status is None else _refusal(self.status)
         if problem is None and not self._body.lstrip().startswith(expected):
-            problem = f"answered HTTP {self.status} without {expected.decode()}"
+            problem = f"did not acknowledge it: its answer does not begin {expected.decode()}"
         return Result(
             at=self.at,
             ms=round((time.perf_counter() - self.begun) * 1000),

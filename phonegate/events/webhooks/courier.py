@@ -14,12 +14,11 @@ from phonegate import log
 from phonegate.domain import webhook_standing
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.events.webhooks import schedule, twiml
-from phonegate.events.webhooks.call import CALL_TIMINGS, CallTimings, Result, readable
+from phonegate.events.webhooks.call import CALL_TIMINGS, Call, CallTimings, Result, readable
 from phonegate.events.webhooks.envelope import Render, seal, seal_callback, wants_reply
 from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.slots import Standing
 from phonegate.http.outgoing_address import Guard
-from phonegate.model.callbacks import Callback
 from phonegate.model.events import Event
 from phonegate.model.refusals import NotFound
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
@@ -120,40 +119,26 @@ class Courier:
         for caller in self._callers or ():
             await caller.sweep()
 
-    async def call(
-        self,
-        webhook: Webhook,
-        event: Event,
-        standing: Standing,
-        callback: Callback | None = None,
-    ) -> Result:
-        """Calls a webhook with an event. What went wrong is in the result.
+    async def call(self, webhook: Webhook, due: Due, standing: Standing) -> Result:
+        """Calls a webhook with an event. What went wrong is in the result."""
+        event, callback, types = due.event, due.callback, due.media_types
+        assert event is not None, "what has none was dropped"  # noqa: S101
 
-        Args:
-            webhook: The webhook.
-            event: What happened.
-            standing: How it is with the receiver.
-            callback: What is called in place of the webhook's own URL.
-        """
-        return await self._call(webhook, event, str(event.id), standing, callback)
+        def make(now: int) -> Call:
+            shown, call_id = self._render(event, webhook), str(event.id)
+            if callback is not None:
+                return seal_callback(callback, event, shown, call_id)
+            return seal(webhook, shown, call_id, now, media_types=types)
+
+        return await self._call(webhook, make, standing)
 
     async def _call(
-        self,
-        webhook: Webhook,
-        event: Event,
-        call_id: str,
-        standing: Standing,
-        callback: Callback | None = None,
-        **marks: bool,
+        self, webhook: Webhook, make: Callable[[int], Call], standing: Standing
     ) -> Result:
         caller = await self._caller(standing)
         now = self._now_ms()
         try:
-            shown = {**self._render(event, webhook), **marks}
-            if callback is None:
-                call = seal(webhook, shown, call_id, now)
-            else:
-                call = seal_callback(callback, event, shown, call_id)
+            call = make(now)
         except Exception:  # noqa: BLE001 - one event that can't be written must not stop others
             _log.exception("webhook_unwritten", org=webhook.org_name, webhook=webhook.id)
             return Result(at=now, ms=0, error=UNWRITTEN)
@@ -182,7 +167,7 @@ class Courier:
         Raises:
             StoreError, TooSlowError: A reply could not be stored.
         """
-        delivery, event, callback = due
+        delivery, event = due.delivery, due.event
         if result.error is not None:
             sequel = schedule.after(
                 schedule.Failure(
@@ -201,7 +186,7 @@ class Courier:
                 succeeded=False,
                 next_at=sequel.next_at,
                 # Of many URLs at a receiver, one that is gone says nothing of the others.
-                disable=None if callback and result.status == schedule.GONE else sequel.disable,
+                disable=None if due.callback and result.status == schedule.GONE else sequel.disable,
                 answered_in_trouble=result.retry_after_s is not None,
             )
         problem = None
@@ -264,8 +249,12 @@ class Courier:
         """
         event = sample(webhook, self._now_ms())
         call_id = f"test_{secrets.token_hex(8)}"
+
+        def make(now: int) -> Call:
+            return seal(webhook, {**self._render(event, webhook), "test": True}, call_id, now)
+
         async with self._tests:
-            result = await self._call(webhook, event, call_id, "new", test=True)
+            result = await self._call(webhook, make, "new")
         attempt = _attempt(result, result.error)
 
         def op(tx: Tables) -> Delivery:

@@ -326,9 +326,8 @@ class Dispatcher:
                 self._idle.set()
 
     async def _attempt(self, line: Line, webhook: Webhook, due: Due, slot: Slot) -> Attempted:
-        assert due.event is not None, "what has none was dropped"  # noqa: S101
         try:
-            result = await self._courier.call(webhook, due.event, line.standing, due.callback)
+            result = await self._courier.call(webhook, due, line.standing)
         finally:
             self._slots.give_back(slot)
             self._begin()

@@ -1,6 +1,6 @@
 """Makes the call that brings an event to a receiver: written in its shape, and signed. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from phonegate.events.webhooks import callback_forms, shapes, signature, twiml
@@ -20,7 +20,14 @@ def wants_reply(webhook: Webhook, event_type: str) -> bool:
     return webhook.shape == "twilio" and event_type == RECEIVED
 
 
-def seal(webhook: Webhook, shown: Mapping[str, Any], call_id: str, now: int) -> Call:
+def seal(
+    webhook: Webhook,
+    shown: Mapping[str, Any],
+    call_id: str,
+    now: int,
+    *,
+    media_types: Sequence[str] = (),
+) -> Call:
     """Makes a call.
 
     Args:
@@ -28,12 +35,14 @@ def seal(webhook: Webhook, shown: Mapping[str, Any], call_id: str, now: int) -> 
         shown: The event, as the API shows it.
         call_id: The same at each attempt.
         now: The time of this attempt, in ms.
+        media_types: What the first media of a received message are.
 
     Raises:
         ValueError: The webhook's shape has no form for such an event.
     """
     if webhook.shape == "twilio":
-        return _seal_form(webhook, shown, call_id)
+        fields = shapes.twilio_fields(shown, webhook.org, media_types)
+        return _seal_form(webhook, shown["type"], fields, call_id)
     written = shapes.write(webhook.shape, shown, webhook.org)
     secrets = signature.current_secrets(webhook, now)
     signed = signature.standard_headers(call_id, written.body, secrets, now)
@@ -41,12 +50,13 @@ def seal(webhook: Webhook, shown: Mapping[str, Any], call_id: str, now: int) -> 
     return Call(url=webhook.url, headers=(*_theirs(webhook, ours), *ours), body=written.body)
 
 
-def _seal_form(webhook: Webhook, shown: Mapping[str, Any], call_id: str) -> Call:
+def _seal_form(
+    webhook: Webhook, kind: str, fields: tuple[tuple[str, str], ...], call_id: str
+) -> Call:
     """Makes a call of shape `twilio`."""
-    fields = shapes.twilio_fields(shown, webhook.org)
     form = callback_forms.with_fields(webhook.url, webhook.method, fields)
     ours = _form_headers(form, call_id, webhook.signing_state or webhook.secret)
-    replies = wants_reply(webhook, shown["type"])
+    replies = wants_reply(webhook, kind)
     return Call(
         method=form.method,
         url=form.url,

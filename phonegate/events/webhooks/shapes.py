@@ -6,12 +6,14 @@ Sources of Twilio's fields: twilio.com/docs/messaging/guides/webhook-request and
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import attrs
 
+from phonegate.domain.media import UNKNOWN
 from phonegate.domain.segmentation import count
 from phonegate.model.states import RECEIVED, UNCERTAIN
 from phonegate.model.twilio_ids import API_VERSION, account_sid, message_sid
@@ -139,16 +141,25 @@ def _in_list(value: Any) -> str:
 # -- Twilio
 
 
-def twilio_fields(event: Mapping[str, Any], org: int) -> tuple[tuple[str, str], ...]:
+def twilio_fields(
+    event: Mapping[str, Any], org: int, media_types: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
     """Returns the fields of a form of Twilio's.
+
+    Args:
+        event: As the API shows it.
+        org: Its org.
+        media_types: What the first media of a received message are.
 
     Raises:
         ValueError: Twilio has none for such an event.
     """
-    return tuple(_twilio_fields(event, org))
+    return tuple(_twilio_fields(event, org, media_types))
 
 
-def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, str]]:
+def _twilio_fields(
+    event: Mapping[str, Any], org: int, media_types: Sequence[str]
+) -> Iterator[tuple[str, str]]:
     kind, message = event["type"], event["data"].get("message")
     if message is None or not has_form("twilio", kind):
         raise ValueError(f"Twilio has no form for {kind}")
@@ -158,7 +169,7 @@ def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, st
     yield "AccountSid", account_sid(org)
     yield "ApiVersion", API_VERSION
     if kind == _RECEIVED:
-        yield from _received(message, sid)
+        yield from _received(message, sid, media_types)
         return
     yield "From", message["sim"] or ""
     yield "To", message["address"]
@@ -172,7 +183,9 @@ def _twilio_fields(event: Mapping[str, Any], org: int) -> Iterator[tuple[str, st
         yield "ErrorMessage", message["error"]
 
 
-def _received(message: Mapping[str, Any], sid: str) -> Iterator[tuple[str, str]]:
+def _received(
+    message: Mapping[str, Any], sid: str, media_types: Sequence[str]
+) -> Iterator[tuple[str, str]]:
     yield "SmsMessageSid", sid
     yield "SmsStatus", "received"
     yield "From", message["address"]
@@ -181,5 +194,6 @@ def _received(message: Mapping[str, Any], sid: str) -> Iterator[tuple[str, str]]
     yield "NumSegments", str(message["segments"] or count(message["body"]))
     media = message["media_urls"] or ()
     yield "NumMedia", str(len(media))
-    for number, url in enumerate(media):
+    for number, (url, type_) in enumerate(zip_longest(media, media_types[: len(media)])):
         yield f"MediaUrl{number}", url
+        yield f"MediaContentType{number}", type_ or UNKNOWN

@@ -16,7 +16,8 @@ from phonegate.domain.webhook_standing import reader_of
 from phonegate.events.webhooks import callback_forms
 from phonegate.events.webhooks.shapes import has_form
 from phonegate.model.events import Event
-from phonegate.model.webhooks import Webhook
+from phonegate.model.principal import Principal
+from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.store.deliveries import Due, Taken
 from phonegate.store.tables import Tables
 
@@ -76,16 +77,26 @@ def due(tx: Tables, webhook: Webhook, now: int, limit: int) -> list[Due]:
         return [_as_known(tx, webhook, one) for one in tx.deliveries.due(webhook, now, limit)]
     reader = reader_of(tx, webhook)
     return [
-        one
-        if one.event is None
-        else Due(one.delivery, None if reader is None else seen(reader.limits, one.event))
+        one if one.event is None else _as_seen(tx, webhook, one.delivery, one.event, reader)
         for one in tx.deliveries.due(webhook, now, limit)
     ]
 
 
+def _as_seen(
+    tx: Tables, webhook: Webhook, delivery: Delivery, event: Event, reader: Principal | None
+) -> Due:
+    """Returns what is due as its reader sees it, with what shape `twilio` says of media."""
+    message = event.message
+    types: tuple[str, ...] = ()
+    if webhook.shape == "twilio" and message is not None and message.parts:
+        types = tx.media_parts.content_types(message.id)
+    shown = None if reader is None else seen(reader.limits, event)
+    return Due(delivery, shown, media_types=types)
+
+
 def _as_known(tx: Tables, webhook: Webhook, found: Due) -> Due:
     """Returns what is due with its callback, and the message as its sender knows it."""
-    delivery, event, _ = found
+    delivery, event = found.delivery, found.event
     callback = None if event is None else callback_of(tx, webhook, event)
     if event is None or event.message is None or callback is None:
         return Due(delivery, None)

@@ -44,17 +44,86 @@ class Asked:
         return dict(self.headers)
 
 
+TEXT: Final = "Backup failed"
+
+
+def _smseagle(act: str, method: str) -> Callable[[str], Asked]:
+    """APIv1. The tests have a contact for each number, which is called as the number is."""
+    name = "to" if act == "send_sms" else "contactname"
+
+    def asked(to: str) -> Asked:
+        path, parameters = f"/http_api/{act}", {name: to, "message": TEXT}
+        return (
+            Asked(path=path, query=parameters)
+            if method == "get"
+            else Asked(path=path, form=parameters)
+        )
+
+    return asked
+
+
+def _rpc(to: str) -> Asked:
+    return Asked(
+        path="/jsonrpc/sms",
+        json={"method": "sms.send_sms", "params": {"to": to, "message": TEXT}},
+    )
+
+
+_OF_OLD: Final[Mapping[str, Callable[[str], Asked]]] = {
+    **{
+        f"smseagle_{act}_{method}": _smseagle(act, method)
+        for act in ("send_sms", "send_tocontact")
+        for method in ("get", "post")
+    },
+    "smseagle_jsonrpc": _rpc,
+    "smseagle_v2": lambda to: Asked(path="/api/v2/messages/sms", json={"to": [to], "text": TEXT}),
+    "jasmin_send": lambda to: Asked(path="/send", query={"to": to, "content": TEXT}),
+    "jasmin_post": lambda to: Asked(path="/send", form={"to": to, "content": TEXT}),
+    "jasmin_secure_send": lambda to: Asked(path="/secure/send", json={"to": to, "content": TEXT}),
+    "jasmin_secure_sendbatch": lambda to: Asked(
+        path="/secure/sendbatch", json={"messages": [{"to": [to], "content": TEXT}]}
+    ),
+    "kannel_sendsms": lambda to: Asked(path="/cgi-bin/sendsms", query={"to": to, "text": TEXT}),
+    "kannel_sendsms_post": lambda to: Asked(path="/cgi-bin/sendsms", form={"to": to, "text": TEXT}),
+    "playsms_ws": lambda to: Asked(
+        path="/playsms", query={"app": "ws", "op": "pv", "to": to, "msg": TEXT}
+    ),
+    "playsms_ws_post": lambda to: Asked(
+        path="/playsms", form={"app": "ws", "op": "pv", "to": to, "msg": TEXT}
+    ),
+}
+"""The gateways of old."""
+ACCOUNT: Final = "/2010-04-01/Accounts/AC00000000000000000000000000000001"
+"""The address of the first org at Twilio's API."""
+
+MESSAGE: Final = f"{ACCOUNT}/Messages/SM00000000000000000000000000000001"
+
 SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
+    "twilio_create_message": lambda to: Asked(
+        path=f"{ACCOUNT}/Messages.json",
+        form={"To": to, "MessagingServiceSid": f"MG{'0' * 32}", "Body": "hi"},
+    ),
     "generic_send_by_get": lambda to: Asked(path="/sms", query={"to": to, "text": "x"}),
     "generic_send": lambda to: Asked(path="/sms", form={"number": to, "message": "x"}),
     "uptime_kuma_send": lambda to: Asked(path="/api/v1/sms/send", json={"to": to, "body": "x"}),
     "textbee_send": lambda to: Asked(
         path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
     ),
+    **_OF_OLD,
 }
 """By name of the endpoint: asks to send a text to a number."""
 
-OTHERS: Final[Mapping[str, Asked]] = {}
+OTHERS: Final[Mapping[str, Asked]] = {
+    "twilio_list_messages": Asked(path=f"{ACCOUNT}/Messages.json"),
+    "twilio_get_message": Asked(path=f"{MESSAGE}.json"),
+    "twilio_update_message": Asked(path=f"{MESSAGE}.json", form={"Status": "canceled"}),
+    "twilio_delete_message": Asked(path=f"{MESSAGE}.json"),
+    "twilio_message_feedback": Asked(path=f"{MESSAGE}/Feedback.json"),
+    "twilio_list_media": Asked(path=f"{MESSAGE}/Media.json"),
+    "twilio_get_account": Asked(path=f"{ACCOUNT}.json"),
+    "twilio_get_balance": Asked(path=f"{ACCOUNT}/Balance.json"),
+    "twilio_list_numbers": Asked(path=f"{ACCOUNT}/IncomingPhoneNumbers.json"),
+}
 """By name of the endpoint: a right request, in an org with the id 1, about things with the id 1."""
 
 

@@ -9,8 +9,10 @@ import pytest
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.model.contacts import Contact
 from phonegate.model.dialects import DIALECTS
 from phonegate.model.phones import Sim
+from phonegate.model.principal import Principal
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web
 from tests.api.dialects.requests import SENDING, Asked, asked_of
 
@@ -52,10 +54,15 @@ async def ask(
 
 
 async def key(web: Web, *scopes: str, **limits: Any) -> Key:
-    """Makes an API key of an org that has a phone, which takes whatever it is given."""
+    """Makes an API key of an org with a phone that takes whatever it is given, and contacts."""
     if not web.phones.phones:
         sims = (Sim(slot=0, number=SIM),)
         web.phones.phones.append(OnlinePhone(phone=1, device_id="a", name=None, sims=sims))
+        org = await web.database.read(lambda tx: tx.orgs.get(ORG))
+        assert org is not None
+        owner = Principal(org=org.id, org_name=ORG, scopes=("send", "read", "manage"))
+        for number in (ALLOWED, FOREIGN):
+            await web.services.contacts.put(owner, Contact(number=number, name=number))
     body = {"name": "agent", "scopes": list(scopes), **({"limits": limits} if limits else {})}
     made = await web.call("POST", f"/keys/{ORG}", body)
     assert made.status == 201, made.data

@@ -183,9 +183,9 @@ async def test_a_slow_answer_is_waited_for_as_long_as_it_counts(receiver: Receiv
     [
         (b"ACK/Jasmin", None),
         (b"\n ACK/Jasmin\n", None),
-        (b"", "without ACK/Jasmin"),
-        (b"OK", "without ACK/Jasmin"),
-        (b"<html>ACK/Jasmin", "without ACK/Jasmin"),
+        (b"", "does not begin ACK/Jasmin"),
+        (b"OK", "does not begin ACK/Jasmin"),
+        (b"<html>ACK/Jasmin", "does not begin ACK/Jasmin"),
     ],
 )
 async def test_an_answer_may_have_to_say_something(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.events.webhooks.shapes import flat, has_form, write
+from phonegate.events.webhooks.shapes import flat, has_form, twilio_fields, write
 from phonegate.model.events import EVENT_TYPES
 from phonegate.model.twilio_ids import message_sid
 from phonegate.model.webhooks import Shape
@@ -72,9 +72,7 @@ def test_flat_never_nests(data: dict[str, Any]) -> None:
 
 
 def test_a_received_message_is_twilios_form() -> None:
-    written = write("twilio", event(media_urls=["http://g/1", "http://g/2"]), 3)
-    assert written.content_type == "application/x-www-form-urlencoded"
-    found = {name: value for name, (value,) in parse_qs(written.body.decode()).items()}
+    found = dict(twilio_fields(event(media_urls=["http://g/1", "http://g/2"]), 3, ["image/png"]))
     sid = message_sid(5)
     assert len(sid) == 34
     assert found == {
@@ -90,8 +88,19 @@ def test_a_received_message_is_twilios_form() -> None:
         "NumSegments": "1",
         "NumMedia": "2",
         "MediaUrl0": "http://g/1",
+        "MediaContentType0": "image/png",
         "MediaUrl1": "http://g/2",
+        # It is a carrier's, which says so when it is fetched.
+        "MediaContentType1": "application/octet-stream",
     }
+    assert "MediaContentType0" not in dict(twilio_fields(event(), 3, ["image/png"]))
+
+
+def test_a_form_is_written_as_web_forms_are() -> None:
+    written = write("twilio", event(), 3)
+    assert written.content_type == "application/x-www-form-urlencoded"
+    read = {name: value for name, (value,) in parse_qs(written.body.decode()).items()}
+    assert read == dict(written.fields)
 
 
 @pytest.mark.parametrize(

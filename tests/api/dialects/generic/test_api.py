@@ -152,6 +152,16 @@ async def test_each_recipient_gets_one(web: Web) -> None:
     assert [one["to"] for one in reply.json["results"]] == [TO, OTHER, "12345"]
 
 
+async def test_a_number_without_a_country_is_one_of_the_org_s(web: Web) -> None:
+    national = {"mobile": "0171 5550123", "text": TEXT}
+    reply = await post(web, national)
+    assert (reply.status, reply.json["errors"][0]["field"]) == (400, "to")
+    await web.services.org_options.set(1, default_country="DE")
+    assert (await post(web, national)).status == 200
+    assert (await post(web, path="/sms?to=+15553334444&text=x")).status == 200
+    assert [to for to, _ in await stored(web)] == ["+491715550123", TO]
+
+
 async def test_what_stands_beside_the_text_counts(web: Web) -> None:
     web.phones.full = True
     sim = Sim(slot=1, number="+15551112222")

@@ -1,0 +1,109 @@
+"""Twilio's IncomingPhoneNumbers: the numbers of an org, and what is called for each."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from phonegate.api.convert import refusal
+from phonegate.api.dialects.twilio import resources
+from phonegate.api.dialects.twilio.account import (
+    SUFFIX,
+    require_account,
+    sid_of,
+    signing_state,
+    written,
+)
+from phonegate.api.dialects.twilio.fields import MAX_ADDRESS, TwilioNumberChange, TwilioNumberList
+from phonegate.api.dialects.twilio.paging import Place, page
+from phonegate.api.endpoint import Answer, Call
+from phonegate.api.errors import FieldsRefused
+from phonegate.domain.own_numbers import OwnNumber, Target, direct
+from phonegate.model.callbacks import Method
+from phonegate.model.refusals import AddressRefused, BadInput, FieldProblem, NotFound
+from phonegate.model.twilio_ids import number_sid
+
+NUMBERED: Final = "page"
+"""The token of pages that are found by their number."""
+
+
+async def numbers(call: Call) -> Answer:
+    """Lists numbers, in their order."""
+    org = require_account(call)
+    asked: TwilioNumberList = call.body
+    found = [one for one in await call.services.own_numbers.of_org(org) if _fits(one, asked)]
+    begin = asked.Page * asked.PageSize
+    shown = [resources.number(one, org) for one in found[begin : begin + asked.PageSize]]
+    filters = [
+        (name, value)
+        for name in ("PhoneNumber", "FriendlyName")
+        if (value := getattr(asked, name)) is not None
+    ]
+    place = Place(
+        path=f"{resources.account_uri(org)}/IncomingPhoneNumbers{SUFFIX}",
+        filters=filters,
+        number=asked.Page,
+        size=asked.PageSize,
+    )
+    following = NUMBERED if begin + len(shown) < len(found) else None
+    return written(page("incoming_phone_numbers", shown, place, following))
+
+
+async def number(call: Call) -> Answer:
+    """Shows a number."""
+    org = require_account(call)
+    return written(resources.number(await _number(call, org), org))
+
+
+async def update(call: Call) -> Answer:
+    """Sets what is called with messages that a number receives, or with the states of sent ones.
+
+    Calls are signed by the token of this request.
+    """
+    org = require_account(call)
+    asked: TwilioNumberChange = call.body
+    own = await _number(call, org)
+    signs = signing_state(call)
+    for field, urls, method, is_received in (
+        ("SmsUrl", asked.SmsUrl, asked.SmsMethod, True),
+        ("StatusCallback", asked.StatusCallback, asked.StatusCallbackMethod, False),
+    ):
+        target = _target(field, urls, method, signs)
+        if target is None:
+            continue
+        try:
+            await direct(
+                call.services.webhooks,
+                call.caller,
+                own,
+                received=target if is_received else None,
+                reported=None if is_received else target,
+            )
+        except (BadInput, AddressRefused) as error:
+            # What a webhook calls its URL, its number's client calls otherwise.
+            problems = [FieldProblem(field, one.problem) for one in error.problems]
+            raise FieldsRefused(error, problems) from None
+    return written(resources.number(await _number(call, org), org))
+
+
+def _target(
+    field: str, urls: Sequence[str] | None, method: Method | None, signs: bytes | None
+) -> Target | None:
+    """Returns where an address is to lead. None where the request does not say."""
+    url = urls[0].strip() if urls else None
+    if url is not None and len(url) > MAX_ADDRESS:
+        raise refusal((FieldProblem(field, f"has more than {MAX_ADDRESS} characters"),))
+    if url is None and method is None:
+        return None
+    return Target(url=url, method=method, signing_state=signs)
+
+
+def _fits(own: OwnNumber, asked: TwilioNumberList) -> bool:
+    digits = "".join(filter(str.isdigit, asked.PhoneNumber or ""))
+    return digits in own.number and asked.FriendlyName in {None, own.name or own.number}
+
+
+async def _number(call: Call, org: int) -> OwnNumber:
+    sid = sid_of(call)
+    for one in await call.services.own_numbers.of_org(org):
+        if number_sid(org, one.number) == sid:
+            return one
+    raise NotFound(f"{call.request.path} was not found: no number has such an id.")
