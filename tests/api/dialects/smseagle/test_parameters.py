@@ -1,8 +1,10 @@
 """The parameters of SMSEagle's requests."""
 
 import json
+import time as clock
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +61,17 @@ def test_any_options_are_read_or_refused(options: dict[str, str]) -> None:
         return
     at = asked.send_at(1_800_000_000_000)
     assert at is None or at > 1_800_000_000_000
+
+
+def test_a_date_that_is_over_still_waits_for_its_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    clock.tzset()
+    now = 1_800_000_000_000  # 08:00 UTC
+    asked = SmseagleSms(message="x", date=now - 86_400_000, send_after="09:00:00")
+    assert asked.send_at(now) == now + 3_600_000
+    assert SmseagleSms(message="x", date=now - 1).send_at(now) is None
+    monkeypatch.undo()
+    clock.tzset()
 
 
 def test_yes_is_written_in_few_ways() -> None:
