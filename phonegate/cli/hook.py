@@ -85,7 +85,10 @@ def add(
     as_json: bool,
     **changes: Any,
 ) -> None:
-    """Add a hook of the ORG by a ready-made MAPPING, and show its URL, once."""
+    """Add a hook of the ORG, and show its URL, once.
+
+    It begins with a ready-made MAPPING.
+    """
     found = _ready(config, database, org, ready)
     if found["needs_recipient"] and not changes["to"]:
         raise click.UsageError(f"Name a number that {found['title']} is to write to: --to.")
@@ -112,7 +115,7 @@ def add(
 @options.as_json
 @options.gateway
 def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool) -> None:
-    """List the hooks of the ORG, and what became of their last calls."""
+    """List the hooks of the ORG, and their last calls."""
     found = carry_out(config, database, "GET", target("hooks", "of", org))["hooks"]
     if as_json:
         terminal.print_json({"hooks": found})
@@ -137,7 +140,10 @@ def list_(org: str, config: Path | None, database: Path | None, *, as_json: bool
 @options.as_json
 @options.gateway
 def ready(org: str, config: Path | None, database: Path | None, *, as_json: bool) -> None:
-    """List the ready-made mappings, by the names that `add` and `try` take."""
+    """List the ready-made mappings.
+
+    `add` and `try` take them by these names.
+    """
     found = carry_out(config, database, "GET", target("hooks", "ready", org))["mappings"]
     if as_json:
         terminal.print_json({"mappings": found})
