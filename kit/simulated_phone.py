@@ -12,6 +12,7 @@ class SimulatedPhone(Program):
     Args:
         folder: The working directory.
         gateway: The gateway's URL.
+        options: More options of the command.
         org: The OrgId.
         secret: The org's secret, or an API key.
         name: Its device id, and what people call it.
@@ -19,11 +20,19 @@ class SimulatedPhone(Program):
     """
 
     def __init__(
-        self, folder: Path, gateway: str, *, org: str, secret: str, name: str, number: str
+        self,
+        folder: Path,
+        gateway: str,
+        *options: str,
+        org: str,
+        secret: str,
+        name: str,
+        number: str,
     ) -> None:
         words = [sys.executable, "-m", "phonegate", "phone", "--simulate", "--url", gateway]
+        named = ["--org", org, "--device-id", name, "--name", name, "--sim", f"0:{number}"]
         super().__init__(
-            [*words, "--org", org, "--device-id", name, "--name", name, "--sim", f"0:{number}"],
+            [*words, *named, *options],
             folder=folder,
             environment={"PHONEGATE_SECRET": secret},
         )

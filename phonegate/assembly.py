@@ -29,6 +29,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import CarrierTimings
+from phonegate.domain.client_messages import ClientMessages
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.delivery import Policy
@@ -241,6 +242,7 @@ class Core:
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),
+            client_messages=ClientMessages(database),
             conversations=Conversations(database),
             event_log=event_log,
             feed=Feed(event_log, is_current=accounts.authentication.is_current),

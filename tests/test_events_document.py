@@ -286,7 +286,7 @@ def test_the_printed_bodies_are_what_receivers_get(fresh: House) -> None:
     assert parse_qsl(form, keep_blank_values=True) == parse_qsl(
         bodies["twilio"], keep_blank_values=True
     )
-    for shape in ("standard", "flat"):
+    for shape in ("standard", "flat", "smsgate"):
         example = json.loads(the(f"Shape `{shape}`", f"json {shape}"))
         found = json.loads(bodies[shape])
         assert steady(example) == steady(found)

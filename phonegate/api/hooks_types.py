@@ -316,6 +316,10 @@ class ReadyMappingState:
     )
     mapping: HookMappingState = field("The mapping.")
     verification: VerificationState = field("What fits the program. The secret comes from there.")
+    always_signs: bool = field(
+        "Whether the program has such a secret in any case; with others it is to be switched on.",
+        example=False,
+    )
     secret_hint: str = field("Where the program has its secret.", example="")
     sample: Any = field("What the program posts.", example={"to": "+15553334444", "text": "Hi"})
 
@@ -397,6 +401,7 @@ def ready_json(ready: ReadyMapping) -> ReadyMappingState:
             header=ready.header,
             timestamp_header=ready.timestamp_header,
         ),
+        always_signs=ready.always_signs,
         secret_hint=ready.secret_hint,
         sample=ready.sample,
     )

@@ -13,6 +13,7 @@ from phonegate.api.endpoint import (
 )
 from phonegate.api.limits_types import LimitsJson, limits_json
 from phonegate.model.bounds import MAX_BODY, MAX_CHARACTERS, MAX_LABEL
+from phonegate.model.twilio_ids import account_sid
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text, Whole
 
@@ -57,6 +58,10 @@ class MeAnswer:
         "The country of numbers that are written without one, or null.", example="DE"
     )
     max_characters: int = field("Most characters of a text that POST /send takes.", example=1600)
+    account_sid: str = field(
+        "What the org is called by programs made for Twilio.",
+        example="AC00000000000000000000000000000001",
+    )
 
 
 async def me(call: Call) -> Answer:
@@ -71,6 +76,7 @@ async def me(call: Call) -> Answer:
             limits=None if caller.limits is None else limits_json(caller.limits),
             default_country=options.default_country,
             max_characters=options.max_characters,
+            account_sid=account_sid(caller.org),
         )
     )
 
@@ -104,7 +110,8 @@ ENDPOINTS: Final = (
                 path="/me",
                 headers=(("Authorization", "Bearer pgk_…"),),
                 answer='{"ok":true,"org_id":"myorg","scopes":["send","read"],"key_id":"k3v9",'
-                '"default_country":null,"max_characters":1600}',
+                '"default_country":null,"max_characters":1600,'
+                '"account_sid":"AC00000000000000000000000000000001"}',
             ),
         ),
         handler=me,
@@ -130,7 +137,8 @@ ENDPOINTS: Final = (
                 headers=(("Authorization", "Bearer pgk_…"), ("Content-Type", "application/json")),
                 body='{"default_country":"DE","max_characters":5000}',
                 answer='{"ok":true,"org_id":"myorg","scopes":["manage"],"key_id":"k3v9",'
-                '"default_country":"DE","max_characters":5000}',
+                '"default_country":"DE","max_characters":5000,'
+                '"account_sid":"AC00000000000000000000000000000001"}',
             ),
         ),
         handler=change_me,

@@ -90,7 +90,8 @@ async def receive(call: Call) -> Answer:
 async def send(call: Call) -> Answer:
     """Accepts messages to send, all or none of them."""
     body: Send = call.body
-    items = outgoing(body, call.services.now_ms())
+    most = call.services.org_options.of(call.caller.org).max_characters
+    items = outgoing(body, call.services.now_ms(), most)
     sending = call.services.sending
 
     async def accept(keep: Keep[SendOutcome] | None) -> SendOutcome:

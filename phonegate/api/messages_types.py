@@ -16,9 +16,11 @@ from phonegate.domain.received_sms import ReceivedSms
 from phonegate.domain.reported_values import DeviceId
 from phonegate.model.bounds import (
     MAX_BODY,
+    MAX_CHARACTERS,
     MAX_ID,
     MAX_MESSAGES,
     MAX_PAGE,
+    MAX_SEGMENTS,
 )
 from phonegate.model.messages import PAGE_BYTES, PageQuery
 from phonegate.model.states import (
@@ -80,6 +82,12 @@ class Webhook:
     )
 
 
+_TEXT: Final = (
+    f"The text: at most {MAX_BODY} characters, or as many as the org has chosen (`PATCH /me`), and "
+    f"never more than {MAX_SEGMENTS} segments."
+)
+
+
 @attrs.frozen(kw_only=True)
 class SendItem:
     """One message of a batch; what it leaves out is taken from the call."""
@@ -89,7 +97,7 @@ class SendItem:
     to: Annotated[str, Recipient()] = field(
         "The recipient's number (E.164) or short code.", example="+15553334444"
     )
-    body: Annotated[str, Text(1, MAX_BODY)] = field("The text.", example="a", private=True)
+    body: Annotated[str, Text(1, MAX_CHARACTERS)] = field(_TEXT, example="a", private=True)
     sim: Annotated[str, SimSelector()] | None = field(
         "The SIM's number or slot index; omit for the first phone.",
         default=None,
@@ -127,8 +135,8 @@ class Send:
     to: Annotated[str, Recipient()] | None = field(
         "The recipient's number (E.164) or short code.", default=None, example="+15553334444"
     )
-    body: Annotated[str, Text(1, MAX_BODY)] | None = field(
-        "The text.", default=None, example="sent from the API", private=True
+    body: Annotated[str, Text(1, MAX_CHARACTERS)] | None = field(
+        _TEXT, default=None, example="sent from the API", private=True
     )
     messages: Annotated[tuple[SendItem, ...], Several(1, MAX_MESSAGES)] | None = field(
         "Several messages, instead of to and body: all are accepted, or none.", default=None

@@ -27,7 +27,7 @@ from phonegate.domain.immediate_send import ImmediateSend, PlainText
 from phonegate.http.origins import Origins
 from phonegate.http.problem import JSON_MEDIA, rate_limit_fields
 from phonegate.http.refusals import UnsupportedMedia
-from phonegate.model.bounds import MAX_MESSAGES
+from phonegate.model.bounds import MAX_BODY, MAX_MESSAGES
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import Refused
@@ -100,6 +100,10 @@ class PlainSends:
         if principal is None or not services.rate_limits.allows(principal.org, began):
             return False
         texts = _texts(body)
+        # Longer ones take longer to count and to store, and may be too long for their org.
+        most = min(MAX_BODY, services.org_options.of(principal.org).max_characters)
+        if texts is not None and any(len(one.body) > most for one in texts):
+            return False
         send = None if texts is None else self._enter(principal, texts)
         if send is None:
             return False

@@ -13,15 +13,22 @@ from phonegate.api.messages_types import (
     SendResult,
 )
 from phonegate.domain.sending import Outgoing, SendOutcome
+from phonegate.domain.text_limits import text_fault
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.refusals import FieldProblem
 
 
-def outgoing(body: Send, now: int) -> list[Outgoing]:
+def outgoing(body: Send, now: int, most_characters: int) -> list[Outgoing]:
     """Lists the messages of a request, each with its own options or else those of the request.
 
+    Args:
+        body: The request.
+        now: In ms.
+        most_characters: How long the org lets its texts be.
+
     Raises:
-        BadInput: The body has neither or both forms, or a time lies too far ahead.
+        BadInput: The body has neither or both forms, a time lies too far ahead, or a text is too
+            long.
     """
     single = (("to", body.to), ("body", body.body))
     if body.messages is None:
@@ -33,6 +40,8 @@ def outgoing(body: Send, now: int) -> list[Outgoing]:
     for prefix, options in _options(body):
         if options.send_at is not None and options.send_at > now + MAX_AHEAD_MS:
             problems.append(FieldProblem(f"{prefix}send_at", TOO_FAR_AHEAD))
+        if options.body is not None and (fault := text_fault(options.body, most_characters)):
+            problems.append(FieldProblem(f"{prefix}body", fault))
     if problems:
         raise refusal(tuple(problems))
     if body.messages is None:

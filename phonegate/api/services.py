@@ -16,6 +16,7 @@ from phonegate.domain.authentication import Authenticator
 from phonegate.domain.batches import Batches
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending
+from phonegate.domain.client_messages import ClientMessages
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.dialect_tokens import DialectTokens
@@ -61,6 +62,7 @@ class Services:
     assistants: Assistants
     inbox: Inbox
     messages: MessageAccess
+    client_messages: ClientMessages
     conversations: Conversations
     event_log: EventLog
     feed: Feed

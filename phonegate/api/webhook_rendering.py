@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from phonegate.api.event_json import event_json
+from phonegate.events.webhooks import smsgate_shape
 from phonegate.model.events import Event
 from phonegate.model.webhooks import Webhook
 from phonegate.typed_json.writer import JsonWriter
@@ -26,4 +27,6 @@ class WebhookRendering:
         """Returns an event as JSON data."""
         media = f"{self._own_address()}/media/{webhook.org_name}"
         shown: dict[str, Any] = json.loads(self._writer.text(event_json(event, media=media)))
+        if webhook.shape == "smsgate":
+            shown["smsgate"] = smsgate_shape.beside(event)
         return shown

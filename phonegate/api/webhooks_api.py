@@ -315,7 +315,8 @@ ENDPOINTS: Final = (
         group="webhooks",
         summary="Give a webhook another secret",
         description="For 24 hours the secret before signs too, so that the receiver can be given "
-        "the new one meanwhile; in shape twilio, which has one signature, the new one alone.",
+        "the new one meanwhile; in shapes twilio and smsgate, which have one signature, the new "
+        "one alone. All webhooks of shape smsgate have one secret, and get the new one.",
         answer=NewWebhookAnswer,
         error_codes=("not_found",),
         examples=(

@@ -119,7 +119,8 @@ class NewWebhookJson:
     shape: Annotated[Shape, OneOf(SHAPES)] = field(
         "standard: the event as JSON, signed by Standard Webhooks. flat: the same, on one level "
         "of keys (from, to, text, status, id, sim, date), for tools that read no nesting. twilio: "
-        "a form as Twilio sends it, for programs made for that.",
+        "a form as Twilio sends it, for programs made for that. smsgate: JSON as the app SMS "
+        "Gateway for Android sends it, likewise; all of this shape have one secret.",
         default="standard",
     )
     name: Annotated[str, Text(1, MAX_NAME, line=True)] | None = field(

@@ -47,10 +47,11 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
                 terminal.moment(one["created_at"]),
                 one["default_country"] or "",
                 str(one["max_characters"]),
+                one["account_sid"],
             )
             for one in orgs
         ]
-        terminal.show_table(("org", "created", "country", "characters"), rows)
+        terminal.show_table(("org", "created", "country", "characters", "account sid"), rows)
 
 
 @command.command(name="set")

@@ -12,7 +12,7 @@ from phonegate.cli import columns, options, terminal
 from phonegate.cli.event_lines import TYPE_COLUMNS
 from phonegate.cli.owner import carry_out, target
 
-SHAPES: Final = ("standard", "flat", "twilio")
+SHAPES: Final = ("standard", "flat", "twilio", "smsgate")
 
 LOOK_S: Final = 1.0
 """Seconds between two looks into a log that is followed."""

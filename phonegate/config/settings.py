@@ -150,7 +150,9 @@ class DeliverySettings:
         5.0, "Seconds a returning phone has to report old results before messages are pushed again."
     )
     result_timeout_s: float = setting(
-        300.0, "Seconds to wait for a phone's result before a message is uncertain."
+        300.0,
+        "Seconds to wait for a phone's result before a message is uncertain; five more for each of "
+        "its segments but the first.",
     )
     away_timeout_s: float = setting(
         259_200.0,

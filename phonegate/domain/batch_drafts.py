@@ -39,7 +39,18 @@ def form_of(draft: bytes) -> BatchForm:
     written, _, _ = zlib.decompress(draft).partition(b"\n")
     kept = json.loads(written)
     copies = tuple((to, body) for to, body in kept["draft"]["copies"])
-    return BatchForm(**kept | {"draft": Draft(**kept["draft"] | {"copies": copies})})
+    read = {"copies": copies, "country": _country(kept["draft"]["country"])}
+    return BatchForm(**kept | {"draft": Draft(**kept["draft"] | read)})
+
+
+def _country(kept: str | None) -> str | None:
+    """Returns the country of a draft. A version before this one kept its code, such as `+49`."""
+    if kept is None or not kept.startswith("+"):
+        return kept or None
+    # Loaded where a country is named: the plans of all numbers are large.
+    from phonegate.domain.numbering_plans import read_country_or_code  # noqa: PLC0415
+
+    return read_country_or_code(kept)[0] or None
 
 
 def messages_of(draft: bytes, start: int, count: int) -> tuple[tuple[str, str], ...]:

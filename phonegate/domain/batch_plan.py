@@ -14,11 +14,14 @@ from phonegate.domain.line_problems import LineProblem
 from phonegate.domain.recipients import read_recipient
 from phonegate.domain.segmentation import count
 from phonegate.domain.written_tables import read_table
-from phonegate.model.bounds import MAX_BODY
+from phonegate.model.bounds import MAX_BODY, MAX_SEGMENTS
 from phonegate.model.contacts import Contact
 
 MAX_RECIPIENTS: Final = 10_000
 """Most messages of a batch. At the usual pace one SIM sends 24 segments a minute: seven hours'."""
+
+MAX_TOTAL: Final = MAX_RECIPIENTS * MAX_BODY
+"""Most characters of all messages of a batch together: they are in memory while it is sent."""
 
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([^{}\n|]{1,60})(?:\|([^{}\n]{0,200}))?\}")
 _BETWEEN: Final = re.compile(r"[\r\n,;]+")
@@ -147,6 +150,7 @@ def plan(
     *,
     columns: Sequence[str] = (),
     contacts: Mapping[str, Contact] | None = None,
+    most_characters: int = MAX_BODY,
 ) -> Plan:
     """Makes the messages of a draft.
 
@@ -155,8 +159,9 @@ def plan(
         recipients: To whom, with their numbers.
         columns: The names of the table's columns.
         contacts: The contacts of the recipients' numbers.
+        most_characters: How long a text may be.
     """
-    faults = () if draft.copies else tuple(_faults_of_text(draft.text, columns))
+    faults = () if draft.copies else tuple(_faults_of_text(draft.text, columns, most_characters))
     messages: list[Planned] = []
     repeats: list[Planned] = []
     problems: list[LineProblem] = []
@@ -168,7 +173,7 @@ def plan(
         contact = None if contacts is None else contacts.get(one.number)
         name = one.name or ("" if contact is None else contact.name)
         text = literal(draft.copies[one.line - 1][1]) if draft.copies else draft.text
-        made = _message(text, one, name)
+        made = _message(text, one, name, most_characters)
         if isinstance(made, LineProblem):
             problems.append(made)
         elif made.to in seen:
@@ -176,6 +181,10 @@ def plan(
         else:
             seen.add(made.to)
             messages.append(made)
+    total = sum(len(one.body) for one in (*messages, *repeats))
+    if total > MAX_TOTAL:
+        text = f"The messages have {total} characters together, and {MAX_TOTAL} is the most"
+        faults = (*faults, LineProblem(0, f"{text}: divide them."))
     return Plan(
         messages=tuple(messages),
         repeats=tuple(repeats),
@@ -267,11 +276,11 @@ def _too_many(found: int) -> LineProblem:
 # -- texts
 
 
-def _faults_of_text(text: str, columns: Sequence[str]) -> Iterator[LineProblem]:
+def _faults_of_text(text: str, columns: Sequence[str], most: int) -> Iterator[LineProblem]:
     if not text.strip():
         yield LineProblem(0, NO_TEXT)
-    elif len(text) > MAX_BODY:
-        yield LineProblem(0, f"The text has {len(text)} characters, and {MAX_BODY} is the most.")
+    elif len(text) > most:
+        yield LineProblem(0, f"The text has {len(text)} characters, and {most} is the most.")
     known = [*dict.fromkeys([*(name.casefold() for name in columns), "name", "number"])]
     for name in placeholders(text):
         if name.casefold() not in known:
@@ -283,8 +292,8 @@ def _faults_of_text(text: str, columns: Sequence[str]) -> Iterator[LineProblem]:
             )
 
 
-def _message(text: str, recipient: Recipient, name: str) -> Planned | LineProblem:
-    """Fills the placeholders of a text for one recipient."""
+def _message(text: str, recipient: Recipient, name: str, most: int) -> Planned | LineProblem:
+    """Fills the placeholders of a text for one recipient. It may have `most` characters."""
     values = {"name": name, "number": recipient.number}
     values |= {key: value for key, value in recipient.values.items() if value or key != "name"}
     empty: list[str] = []
@@ -302,12 +311,16 @@ def _message(text: str, recipient: Recipient, name: str) -> Planned | LineProble
         return LineProblem(recipient.line, f"has nothing for {{{empty[0]}}}")
     if not body.strip():
         return LineProblem(recipient.line, "would be an empty message")
-    if len(body) > MAX_BODY:
+    if len(body) > most:
         return LineProblem(
-            recipient.line, f"would have {len(body)} characters, and {MAX_BODY} is the most"
+            recipient.line, f"would have {len(body)} characters, and {most} is the most"
+        )
+    if (segments := count(body)) > MAX_SEGMENTS:
+        return LineProblem(
+            recipient.line, f"would take {segments} segments, and {MAX_SEGMENTS} is the most"
         )
     return Planned(
-        line=recipient.line, to=recipient.number, body=body, name=name, segments=count(body)
+        line=recipient.line, to=recipient.number, body=body, name=name, segments=segments
     )
 
 

@@ -23,7 +23,7 @@ from phonegate.domain.idempotency import KEPT_MS, kept_answer
 from phonegate.domain.idempotency import kept_under as route_of
 from phonegate.domain.message_access import may_see, without_codes
 from phonegate.model.batches import Batch, StateCount
-from phonegate.model.bounds import MAX_MESSAGES
+from phonegate.model.bounds import MAX_BODY, MAX_MESSAGES
 from phonegate.model.messages import MessageView
 from phonegate.model.principal import Principal, allows
 from phonegate.model.refusals import Conflict, Forbidden, NotFound
@@ -49,6 +49,10 @@ MOST_BYTES_EACH: Final = 16 * 1024 * 1024
 
 RESUMED_MS: Final = KEPT_MS - 2 * HOUR_MS
 """How long a batch can go on. Afterwards the answers by which nothing is sent twice are gone."""
+
+CHUNK_CHARACTERS: Final = MAX_MESSAGES * MAX_BODY
+"""Most characters of the messages that are handed over at once: all of them are stored by one
+transaction, for which others wait."""
 
 SAME_MS: Final = DAY_MS
 """How far back it is looked for a batch that sent the same."""
@@ -224,7 +228,7 @@ class Batches:
                 return None
             return Chunk(
                 start=start,
-                messages=messages_of(batch.draft, start, size),
+                messages=_at_once(messages_of(batch.draft, start, size)),
                 form=form,
                 idempotency_key=key,
             )
@@ -346,6 +350,16 @@ def _found(tx: Tables, reader: Principal, token: str) -> Batch:
     if batch is None or not _sees(reader, batch):
         raise NotFound("There is no such batch. Drafts are kept for a while, and not for ever.")
     return batch
+
+
+def _at_once(messages: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Returns the first of some messages: as many as are handed over at once, and at least one."""
+    characters = 0
+    for at, (_, body) in enumerate(messages):
+        characters += len(body)
+        if at and characters > CHUNK_CHARACTERS:
+            return messages[:at]
+    return messages
 
 
 def _own(tx: Tables, owner: Principal, token: str) -> Batch:

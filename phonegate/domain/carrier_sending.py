@@ -31,13 +31,14 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.own_phones import OwnPhones
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
+from phonegate.domain.text_limits import carrier_text_fault
 from phonegate.model.assistants import Assistant
 from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Message, NewMessage
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.phones import BY_CARRIER
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import Conflict, NotFound
+from phonegate.model.refusals import BadInput, Conflict, FieldProblem, NotFound
 from phonegate.model.states import QUEUED, SENDING
 from phonegate.model.storage_errors import StorageUnavailable, StoreError
 from phonegate.store.database import Database
@@ -137,7 +138,7 @@ class CarrierSending:
             RecipientNotAllowed, QuietHoursBegun, KeyLimitReached, BatchOverLimit: A limit of the
                 sender's API key. Nothing was stored.
             NotFound: As `owner`. Or an assistant says that a phone has the number, and none does.
-            BadInput: The phone can't send media.
+            BadInput: The phone can't send media, or the carrier no text as long as this.
             Throttled: Too many messages wait for this carrier. Nothing was stored.
             QueueFull, StorageSpent, DiskLow: A limit of the org. Nothing was stored.
             StorageUnavailable, Conflict, TooSlowError: As `Sending.send`.
@@ -145,6 +146,8 @@ class CarrierSending:
         owner = await self.owner(sender.org, draft.sender)
         if owner == "phone":
             return await self._by_phone(sender, draft, keep)
+        if fault := carrier_text_fault(draft.body):
+            raise BadInput(f"message {fault}.", [FieldProblem("message", fault)])
         now = self._terms.now_ms()
         permit = self._permit(sender, draft, now)
         if permit.held or (draft.send_at is not None and draft.send_at > now):

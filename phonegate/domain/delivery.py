@@ -22,6 +22,7 @@ from phonegate.model.states import (
     advance,
     delivered_at,
 )
+from phonegate.store.due_messages import SEGMENT_MS
 from phonegate.store.tables import Tables
 
 CANCEL_ERROR = "cancelled"
@@ -329,8 +330,6 @@ def abandon_silent(
     when the phone returns, unless its ttl has run out by then, or the phone stays away for so
     long that it may never return. Returns the messages that changed, at most `limit`.
     """
-    seconds = policy.result_timeout_ms // 1000
-    silent = f"no result from the phone within {seconds} s"
     away = f"the phone that was given it has been away for {policy.away_timeout_ms // 1000} s"
     changed = []
     for message in overdue(tx, online=online, now=now, policy=policy, limit=limit):
@@ -340,9 +339,15 @@ def abandon_silent(
             else:
                 cause, reason = Cause.LOST_TRACK, away
         else:
-            cause, reason = Cause.LOST_TRACK, silent
+            seconds = (policy.result_timeout_ms + longer_ms(message)) // 1000
+            cause, reason = Cause.LOST_TRACK, f"no result from the phone within {seconds} s"
         changed.append(give_up(tx, message, cause, reason, now))
     return changed
+
+
+def longer_ms(message: Message) -> int:
+    """Returns how much longer than one of one segment a message may be without a result."""
+    return SEGMENT_MS * ((message.segments or 1) - 1)
 
 
 def overdue(

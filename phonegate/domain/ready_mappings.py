@@ -32,6 +32,8 @@ class ReadyMapping:
     header: str | None = None
     """The header of that kind."""
     timestamp_header: str | None = None
+    always_signs: bool = False
+    """Whether the program has such a secret in any case. With others it is to be switched on."""
     secret_hint: str = ""
     """Where the program has its secret, or what it is."""
     sample: Any = attrs.field(repr=False)
@@ -169,6 +171,7 @@ _SUPABASE: Final = ReadyMapping(
         to=("{sms.phone | plus}",), text="Your code is {sms.otp}", answer="supabase"
     ),
     verification="standard",
+    always_signs=True,
     secret_hint="The secret of the hook there, or GOTRUE_HOOK_SEND_SMS_SECRETS: v1,whsec_…",  # noqa: S106 - a hint
     sample={
         "metadata": {
@@ -217,6 +220,7 @@ _ZITADEL: Final = ReadyMapping(
     "Or by its API: POST /admin/v1/sms/http.",
     mapping=HookMapping(to=("{contextInfo.recipientPhoneNumber}",), text="{templateData.text}"),
     verification="zitadel",
+    always_signs=True,
     secret_hint="The signing key that it shows when the provider is made.",  # noqa: S106 - a hint
     sample={
         "contextInfo": {

@@ -27,9 +27,15 @@ class Templates:
         return await self._database.read(lambda tx: tx.templates.of_org(reader.org))
 
     async def put(
-        self, owner: Principal, name: str, body: str, *, instead_of: int | None = None
+        self,
+        owner: Principal,
+        name: str,
+        body: str,
+        *,
+        instead_of: int | None = None,
+        most_characters: int = MAX_BODY,
     ) -> int | None:
-        """Stores a template, new or in place of another.
+        """Stores a template, new or in place of another. Its text may have `most_characters`.
 
         Returns:
             Its id. None if there is no such template to change.
@@ -46,8 +52,8 @@ class Templates:
         if not 1 <= len(name) <= MAX_NAME:
             problems.append(FieldProblem("name", f"must be 1 to {MAX_NAME} characters"))
         # What stands for {placeholders} may make it longer, which is seen before it is sent.
-        if not body.strip() or len(body) > MAX_BODY:
-            problems.append(FieldProblem("body", f"must be 1 to {MAX_BODY} characters"))
+        if not body.strip() or len(body) > most_characters:
+            problems.append(FieldProblem("body", f"must be 1 to {most_characters} characters"))
         _refuse(problems)
 
         def op(tx: Tables) -> int | None:

@@ -11,6 +11,7 @@ import attrs
 
 from phonegate.domain.event_filter import types_of
 from phonegate.model.callbacks import Method
+from phonegate.model.events import EventType
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.webhooks import AnyShape, Shape, Webhook
 
@@ -62,6 +63,12 @@ _OF_THE_CALL: Final = frozenset(
 _BEGINNINGS: Final = ("content-", "webhook-")
 """What says how to read the body, and who signed it."""
 
+ONE_SIGNATURE: Final = frozenset({"twilio", "smsgate"})
+"""Shapes in which a call has one signature, so that a new secret counts at once."""
+
+OF_PHONES: Final[frozenset[EventType]] = frozenset({"phone.online", "phone.health"})
+"""The events of phones that shape `smsgate` has words for."""
+
 SECRET_BYTES: Final = 32
 """Random bytes of a secret. Standard Webhooks 1.0.0 has 24 to 64."""
 
@@ -87,6 +94,8 @@ class NewWebhook:
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
     shape: Shape = "standard"
     name: str | None = None
+    client_id: str | None = None
+    client_event: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -109,9 +118,9 @@ class Change:
 
 
 def new_secret(shape: AnyShape) -> str:
-    """Makes a secret, as it is shown and kept. Programs made for Twilio know of no prefix."""
+    """Makes a secret, as it is shown and kept. Programs made for others know of no prefix."""
     encoded = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
-    return encoded if shape == "twilio" else PREFIX + encoded
+    return encoded if shape in ONE_SIGNATURE else PREFIX + encoded
 
 
 def require_form(
@@ -242,3 +251,7 @@ def _filter_problems(
             yield FieldProblem(field, problem)
     if shape == "twilio":
         yield FieldProblem("events", "names none of messages, and shape twilio has no other")
+    if shape == "smsgate" and wanted.isdisjoint(OF_PHONES):
+        named = ", ".join(sorted(OF_PHONES))
+        problem = f"names none of messages and not {named}, and shape smsgate has no other"
+        yield FieldProblem("events", problem)

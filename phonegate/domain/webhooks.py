@@ -129,6 +129,8 @@ class Webhooks:
         def op(tx: Tables) -> Standing:
             if tx.orgs.by_id(caller.org) is None:
                 raise NotFound("There is no such org any more.")
+            if new.client_id and tx.webhooks.by_client_id(caller.org, new.client_id):
+                raise Conflict("There is a webhook with this id already.")
             most = self._rate_limits.bounds.org_webhooks
             if most and tx.webhooks.count_of_org(caller.org) >= most:
                 self._rate_limits.note("org_webhooks")
@@ -145,16 +147,68 @@ class Webhooks:
                 shape=new.shape,
                 method=method,
                 name=new.name,
-                secret=secret,
+                secret=_secret_of(tx, caller.org, new.shape, secret),
                 signing_state=signing_state,
                 key=caller.key_id,
                 created_at=now,
+                client_id=new.client_id,
+                client_event=new.client_event,
             )
             return Standing(made, 0)
 
         made = await self._database.write(op)
         _log.info("webhook_added", org=caller.org_name, webhook=made.webhook.id)
         return made
+
+    async def put(self, caller: Principal, new: NewWebhook) -> Standing:
+        """Makes a webhook, or changes the one with its client id to what the new one would be.
+
+        Raises:
+            Refused: As `add`.
+        """
+        client_id = new.client_id
+        if client_id is None:
+            return await self.add(caller, new)
+        found = await self._database.read(
+            lambda tx: tx.webhooks.by_client_id(caller.org, client_id)
+        )
+        if found is None:
+            return await self.add(caller, new)
+        changed = await self.change(
+            caller,
+            found.id,
+            Change(url=new.url, events=new.events, phone=new.phone or 0),
+            client_event=new.client_event,
+        )
+        return (
+            changed if changed.webhook.disabled_at is None else await self.enable(caller, found.id)
+        )
+
+    async def remove_called(self, caller: Principal, client_id: str) -> bool:
+        """Removes the webhook that a program calls so, with what waits for it.
+
+        Returns:
+            Whether there was one.
+        """
+
+        def op(tx: Tables) -> bool:
+            found = tx.webhooks.by_client_id(caller.org, client_id)
+            return found is not None and tx.webhooks.remove(caller.org, found.id)
+
+        removed = await self._database.write(op)
+        if removed:
+            _log.info("webhook_removed", org=caller.org_name, client_id=client_id)
+        return removed
+
+    async def signing_key(self, org: int) -> str:
+        """Returns what signs the calls of shape `smsgate` of an org. All have the same."""
+        new = new_secret("smsgate")
+        return await self._database.write(lambda tx: tx.webhooks.signing_key(org, new))
+
+    async def change_signing_key(self, caller: Principal, key: str) -> None:
+        """Has another key sign the calls of shape `smsgate` of an org, at once."""
+        await self._database.write(lambda tx: tx.webhooks.change_signing_key(caller.org, key))
+        _log.info("signing_key_changed", org=caller.org_name)
 
     async def of_org(self, org: int) -> list[Webhook]:
         """Lists the webhooks of an org, oldest first."""
@@ -185,6 +239,7 @@ class Webhooks:
         *,
         signing_state: bytes | None = None,
         method: Method | None = None,
+        client_event: str | None = None,
     ) -> Standing:
         """Changes a webhook. What waits for it goes to the new URL.
 
@@ -197,6 +252,7 @@ class Webhooks:
             change: What its owner changes of it.
             signing_state: As of a new one. None leaves what signs as it is.
             method: As of a new one. None leaves it as it is.
+            client_event: What it is for in the words of its shape. None leaves it as it is.
 
         Raises:
             BadInput: Fields are wrong. All are named, and no header's value is.
@@ -216,6 +272,11 @@ class Webhooks:
                 _require_phone(tx, caller.org, change.phone)
             if change.url not in (None, old.url) and caller.key_id is not None:
                 columns["key"] = caller.key_id
+            if client_event is not None:
+                columns["client_event"] = client_event
+            if columns.get("shape", old.shape) != old.shape:
+                columns["secret"] = _secret_of(tx, caller.org, columns["shape"], old.secret)
+                columns["client_event"] = None
             if columns:
                 tx.webhooks.set(id, **columns)
             return Standing.of(tx, _found(tx, caller.org, id))
@@ -241,6 +302,7 @@ class Webhooks:
     async def rotate(self, caller: Principal, id: int) -> Standing:  # noqa: A002
         """Gives a webhook another secret. For a day the one before signs too.
 
+        Those of shape `smsgate` have one secret in common, and one signature: all get the new one.
         One that something else has signed has a secret from then on.
 
         Raises:
@@ -251,6 +313,9 @@ class Webhooks:
 
         def op(tx: Tables) -> Standing:
             old = _own(tx, caller.org, id)
+            if old.shape == "smsgate":
+                tx.webhooks.change_signing_key(caller.org, new_secret(old.shape))
+                return Standing.of(tx, _found(tx, caller.org, id))
             tx.webhooks.set(
                 id,
                 secret=new_secret(old.shape),
@@ -370,6 +435,11 @@ class Webhooks:
             return await self._call_test(webhook)
         finally:
             del self._tested[id]
+
+
+def _secret_of(tx: Tables, org: int, shape: str, own: str) -> str:
+    """Returns what signs the calls of a webhook: its own secret, or that of all of its shape."""
+    return tx.webhooks.signing_key(org, new_secret("smsgate")) if shape == "smsgate" else own
 
 
 def _require_reader(caller: Principal) -> None:

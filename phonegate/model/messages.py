@@ -319,6 +319,29 @@ class PageQuery:
     nothing that only the stored one contains. None where the reader sees stored bodies."""
 
 
+@attrs.frozen(kw_only=True)
+class ListQuery:
+    """Which messages of one direction a list has. Times are in ms."""
+
+    outbound: bool
+    since: int | None = None
+    until: int | None = None
+    statuses: tuple[str, ...] = ()
+    """Any of them. Empty: all."""
+    media: bool | None = None
+    """Only those with media, or only those without."""
+    error: str | None = None
+    """Only those with this error."""
+    no_error: str | None = None
+    """Only those without this one."""
+    phone: int | None = None
+    sees: tuple[str, ...] = ()
+    """As in `PageQuery`."""
+    ascending: bool = False
+    limit: int
+    offset: int = 0
+
+
 @attrs.frozen
 class Aged:
     """The fields of a message that decide whether it may be deleted. Times are in ms."""

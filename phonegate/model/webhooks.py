@@ -9,7 +9,7 @@ import attrs
 
 from phonegate.model.callbacks import CallbackShape, Method
 
-Shape = Literal["standard", "flat", "twilio"]
+Shape = Literal["standard", "flat", "twilio", "smsgate"]
 """The form in which a receiver gets events."""
 
 AnyShape = Shape | CallbackShape
@@ -41,6 +41,10 @@ class Webhook:
     method: Method = "POST"
     """GET, with the fields in the query, for shape `twilio` alone."""
     name: str | None = None
+    client_id: str | None = None
+    """What the program that made it calls it."""
+    client_event: str | None = None
+    """The event that it is for in the words of its shape, where that has its own."""
     secret: str = attrs.field(repr=False)
     """Signs what is sent, as its owner was shown it. Empty where something else does."""
     signing_state: bytes | None = attrs.field(default=None, repr=False)

@@ -23,6 +23,7 @@ from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import iso
+from phonegate.model.twilio_ids import account_sid
 from phonegate.operations.copying import make_copy
 from phonegate.store.database import Database
 from phonegate.typed_json.fields import field
@@ -113,6 +114,10 @@ class OrgJson:
         "The country of numbers that are written without one, or null.", example="DE"
     )
     max_characters: int = field("Most characters of a text that it sends.", example=1600)
+    account_sid: str = field(
+        "What it is called by programs made for Twilio.",
+        example="AC00000000000000000000000000000001",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -368,6 +373,7 @@ def _org_json(org: Org, options: Options) -> OrgJson:
         created_at=iso(org.created_at),
         default_country=options.default_country,
         max_characters=options.max_characters,
+        account_sid=account_sid(org.id),
     )
 
 

@@ -23,7 +23,7 @@ from phonegate.domain.credentials import KEY_PREFIX, org_problem, secret_problem
 from phonegate.domain.idempotency import KEPT_MS
 from phonegate.domain.registration import Mode
 from phonegate.http.refusals import CODES
-from phonegate.model.bounds import MAX_BODY, MAX_MEDIA, MAX_MESSAGES, MAX_PAGE
+from phonegate.model.bounds import MAX_BODY, MAX_MEDIA, MAX_MESSAGES, MAX_PAGE, MAX_SEGMENTS
 from phonegate.model.principal import SCOPES
 from phonegate.model.states import (
     CANCELLED,
@@ -182,6 +182,7 @@ def page_context(
         "secret_form": secret_problem(""),
         "max_messages": MAX_MESSAGES,
         "max_text": MAX_BODY,
+        "max_segments": MAX_SEGMENTS,
         "max_media": MAX_MEDIA,
         "carriers": alternatives(titles()),
         "max_page": MAX_PAGE,

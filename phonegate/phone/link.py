@@ -19,8 +19,8 @@ from phonegate.domain.credentials import is_key_like
 from phonegate.phone.address import Address
 from phonegate.phone.errors import CredentialsRefused, LinkRefused
 
-MAX_FRAME_BYTES = 65_536
-"""The gateway's own limit, which its own frames keep as well."""
+MAX_FRAME_BYTES = 262_144
+"""More than the longest push has: 39,015 characters, each written in six bytes of ASCII."""
 QUEUE_FRAMES = 128
 """More than a gateway pushes without acks, so that pings behind its pushes are read."""
 

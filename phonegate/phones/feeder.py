@@ -203,7 +203,7 @@ class Feeder:
                 if reservations.reserve_next(sim, segments):
                     self._push(message)
                     continue
-                waits[slot] = reservations.wait_s(sim, segments)
+                waits[slot] = self._wait_s(sim, segments)
             order.left_open.append(message)
         return waits
 
@@ -217,10 +217,19 @@ class Feeder:
                 if self._state.window.free == 0:
                     return choices
                 if not self._reservations.reserve_next(sim, candidate.segments):
-                    waits[slot_of(sim)] = self._reservations.wait_s(sim, candidate.segments)
+                    waits[slot_of(sim)] = self._wait_s(sim, candidate.segments)
                     break
                 choices.append(_Choice(candidate, sim))
         return choices
+
+    def _wait_s(self, sim: Sim | None, segments: int) -> float:
+        """Returns the seconds until a message may leave that can't now.
+
+        A long one may wait for others of its kind. What frees their room calls the feeder.
+        """
+        if not self._reservations.has_room(segments):
+            return FOREVER
+        return self._reservations.wait_s(sim, segments)
 
     async def _lease(self, choices: Sequence[_Choice]) -> None:
         """Turns the chosen messages `sending` and pushes them, once that is committed."""

@@ -16,6 +16,7 @@ from phonegate.model.phones import Sim
 from phonegate.phones.pacer import Pacer
 from phonegate.phones.send_order import SendOrder
 from phonegate.phones.state import PhoneState
+from phonegate.phones.window import ORDINARY_SEGMENTS, long_part
 
 
 class Reservations:
@@ -57,27 +58,33 @@ class Reservations:
         Returns whether it did.
         """
         window = self._state.window
-        if not self.open or self._order.is_behind(sim) or window.free < len(segments):
+        if not self.open or self._order.is_behind(sim):
+            return False
+        long = sum(map(long_part, segments)) if max(segments, default=0) > ORDINARY_SEGMENTS else 0
+        if not window.fits(len(segments), long):
             return False
         rate = self._rate_of(sim)
         # Most gateways of many messages pace none, and finding the bucket takes as long again.
         if not rate.unlimited and not self._pacer.take_all(self._bucket(sim), rate, segments):
             return False
-        return window.reserve(len(segments))
+        return window.reserve(len(segments), long)
 
     def reserve_next(self, sim: Sim | None, segments: int) -> bool:
         """Takes a place for the message whose turn it is. Returns whether there was one."""
-        window = self._state.window
-        if window.free == 0:
+        if not self.has_room(segments):
             return False
         if not self._pacer.take(self._bucket(sim), self._rate_of(sim), segments):
             return False
-        return window.reserve()
+        return self._state.window.reserve(long=long_part(segments))
+
+    def has_room(self, segments: int) -> bool:
+        """Tells whether the window has a place for a message of so many segments."""
+        return self._state.window.fits(long=long_part(segments))
 
     def release(self, sim: Sim | None, segments: int) -> None:
         """Gives back a reservation whose message is not pushed."""
         self._pacer.give_back(self._bucket(sim), self._rate_of(sim), segments)
-        self._state.window.release()
+        self._state.window.release(long_part(segments))
         self.note_end()
 
     def note_end(self) -> None:

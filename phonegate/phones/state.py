@@ -22,7 +22,7 @@ from phonegate.phones import frames
 from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.frames import FrameFault, GatewayFrame, PhoneFrame
 from phonegate.phones.reported_health import ReportedHealth
-from phonegate.phones.window import Window
+from phonegate.phones.window import Window, long_part
 
 
 @attrs.frozen
@@ -319,7 +319,7 @@ class PhoneState:
         Returns None where the phone has it already: a message can come here twice when it was
         being stored while the phone reconnected.
         """
-        if not self.window.push(message.id):
+        if not self.window.push(message.id, long_part(message.segments or 1)):
             return None
         return frames.SendSms(
             id=message.id,
@@ -335,7 +335,7 @@ class PhoneState:
 
     def push_new(self, message_id: int, message: Pushed) -> frames.SendSms | None:
         """Does as `push` with a message that was stored to be pushed."""
-        if not self.window.push(message_id):
+        if not self.window.push(message_id, long_part(message.segments)):
             return None
         return frames.SendSms(
             id=message_id,

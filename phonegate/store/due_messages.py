@@ -40,13 +40,18 @@ NEXT_EXPIRY: Final = """
     ORDER BY expires_at LIMIT 1
 """
 
+SEGMENT_MS: Final = 5_000
+"""How much longer the result of a message is waited for, for each segment after its first: radios
+take one to five seconds for one."""
+
 OVERDUE: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_pushed
-    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) < ? AND (
-        acked_at IS NOT NULL OR expires_at <= ? OR phone IN (SELECT value FROM json_each(?))
-        OR pushed_at < ?
+    WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) < ?1
+    AND coalesce(acked_at, pushed_at) < ?1 - {SEGMENT_MS} * (coalesce(segments, 1) - 1) AND (
+        acked_at IS NOT NULL OR expires_at <= ?2 OR phone IN (SELECT value FROM json_each(?3))
+        OR pushed_at < ?4
     )
-    ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?
+    ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?5
 """  # noqa: S608 - constants
 
 OLDEST_PUSH: Final = """
@@ -112,6 +117,8 @@ class DueMessages:
         self, pushed_before: int, limit: int, *, online: Collection[int], away_before: int, now: int
     ) -> list[Message]:
         """Messages whose result was awaited since before a time, the longest first.
+
+        One of several segments may take `SEGMENT_MS` more for each of the others.
 
         Left out are those that still come to something: never acked, of a phone that is not
         among *online*, pushed since *away_before*, and with time left at *now*. There may be a

@@ -16,6 +16,10 @@ _GET: Final = """
 """
 
 _TYPES: Final = "SELECT content_type FROM media_parts WHERE message = ? ORDER BY number"
+_OUTLINE: Final = """
+    SELECT number, content_type, name, length(data) FROM media_parts WHERE message = ?
+    ORDER BY number
+"""
 
 _DIGESTS: Final = "SELECT digest FROM media_parts WHERE message = ?"
 
@@ -40,6 +44,10 @@ class MediaParts:
         """Returns a part of a message."""
         row = self._connection.execute(_GET, (message, number)).fetchone()
         return None if row is None else Part(content_type=row[0], name=row[1], data=row[2])
+
+    def outline(self, message: int) -> list[tuple[int, str, str | None, int]]:
+        """Returns number, type, name and size of the parts of a message, without reading them."""
+        return list(self._connection.execute(_OUTLINE, (message,)))
 
     def content_types(self, message: int) -> tuple[str, ...]:
         """Returns what the parts of a message are, by their numbers."""

@@ -7,6 +7,7 @@ from phonegate.store.alarms import StandingAlarms
 from phonegate.store.assistants import Assistants
 from phonegate.store.batches import Batches
 from phonegate.store.carrier_queue import CarrierQueue
+from phonegate.store.client_messages import ClientMessages
 from phonegate.store.contacts import Contacts
 from phonegate.store.conversations import Conversations
 from phonegate.store.copies import Copies
@@ -31,7 +32,6 @@ from phonegate.store.phones import Phones
 from phonegate.store.queue_lengths import QueueLengths
 from phonegate.store.registrations import Registrations
 from phonegate.store.sessions import Sessions
-from phonegate.store.smsgate_messages import SmsgateMessages
 from phonegate.store.storage_quota import StorageQuota
 from phonegate.store.templates import Templates
 from phonegate.store.webhooks import Webhooks
@@ -69,7 +69,7 @@ class Tables:
         self.queue_lengths = QueueLengths(connection)
         self.messages = Messages(connection, self.facts, self.queue_lengths, self.word_index)
         self.conversations = Conversations(connection, self.facts)
-        self.smsgate_messages = SmsgateMessages(connection)
+        self.client_messages = ClientMessages(connection)
         self.media_parts = MediaParts(connection)
         self.phone_queue = PhoneQueue(connection, self.facts)
         self.carrier_queue = CarrierQueue(connection)

@@ -34,6 +34,8 @@ _COLUMNS: Final = (
     "disabled_reason",
     "missed_at",
     "used_at",
+    "client_id",
+    "client_event",
 )
 """All but the two that never change, as `Webhook` has them."""
 
@@ -128,6 +130,11 @@ class Webhooks:
         ).fetchone()
         return None if row is None else _webhook(row)
 
+    def by_client_id(self, org: int, client_id: str) -> Webhook | None:
+        """Returns the webhook of an org that a program calls so."""
+        found = self._all("WHERE w.org = ? AND w.client_id = ?", org, client_id)
+        return found[0] if found else None
+
     def of_org(self, org: int) -> list[Webhook]:
         """Returns the webhooks of an org, oldest first."""
         return self._all("WHERE w.org = ? ORDER BY w.id", org)
@@ -205,6 +212,26 @@ class Webhooks:
         ).fetchone()
         if row is not None:
             self._facts.append(WebhooksChanged(row[0]))
+
+    def signing_key(self, org: int, new: str) -> str:
+        """Returns what signs the calls of shape `smsgate` of an org: at first the new key."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO smsgate_signing_keys VALUES (?, ?)", (org, new)
+        )
+        (key,) = self._connection.execute(
+            "SELECT signing_key FROM smsgate_signing_keys WHERE org = ?", (org,)
+        ).fetchone()
+        return str(key)
+
+    def change_signing_key(self, org: int, key: str) -> None:
+        """Has another key sign the calls of shape `smsgate` of an org."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO smsgate_signing_keys VALUES (?, ?)", (org, key)
+        )
+        self._connection.execute(
+            "UPDATE webhooks SET secret = ? WHERE org = ? AND shape = 'smsgate'", (key, org)
+        )
+        self._facts.append(WebhooksChanged(org))
 
     def remove(self, org: int, id: int) -> bool:  # noqa: A002
         """Removes a webhook of this org. Returns whether there was one.

@@ -29,6 +29,7 @@ from phonegate.domain.carrier_pool import CarrierPool
 from phonegate.domain.carrier_reports import CarrierReports
 from phonegate.domain.carrier_sending import CarrierSending, Terms
 from phonegate.domain.carrier_timings import PollTimings
+from phonegate.domain.client_messages import ClientMessages
 from phonegate.domain.contacts import Contacts
 from phonegate.domain.conversations import Conversations
 from phonegate.domain.credentials import Cost
@@ -330,6 +331,7 @@ def build_services(
         assistants=assistants,
         inbox=Inbox(database, rate_limits, now_ms=now_ms),
         messages=MessageAccess(database),
+        client_messages=ClientMessages(database),
         conversations=Conversations(database),
         event_log=event_log,
         feed=feed,

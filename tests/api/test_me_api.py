@@ -24,6 +24,7 @@ async def test_the_orgs_own_secret_may_do_everything(web: Web) -> None:
         "key_id": None,
         "default_country": None,
         "max_characters": 1600,
+        "account_sid": "AC00000000000000000000000000000001",
     }
 
 

@@ -332,6 +332,44 @@ async def test_the_page_s_sends_work_as_printed(web: Web) -> None:
     assert {m.sim for m in web.phones.pushed} == {"+15551112222"}
 
 
+async def test_a_text_is_as_long_as_its_org_allows(web: Web) -> None:
+    def fields(reply: Reply) -> list[tuple[str, str]]:
+        return [(one["field"], one["problem"]) for one in reply.json["errors"]]
+
+    async def send(body: str) -> Reply:
+        return await web.call("POST", f"/send/{ORG}", {"to": "24273", "body": body})
+
+    assert fields(await send("x" * 1_601)) == [
+        ("body", "has 1601 characters, at most 1600 are allowed")
+    ]
+    # However long the org's own are.
+    assert fields(await send("x" * 39_016)) == [
+        ("body", "has 39016 characters, at most 39015 are allowed")
+    ]
+    org = await web.services.accounts.orgs.named(ORG)
+    await web.services.org_options.set(org.id, max_characters=5_000)
+    reply = await send("x" * 5_000)
+    assert reply.status == 200
+    (sent,) = (await web.call("GET", f"/messages/{ORG}?direction=out")).json["messages"]
+    assert (len(sent["body"]), sent["segments"]) == (5_000, 33)
+    assert fields(await send("x" * 5_001)) == [
+        ("body", "has 5001 characters, at most 5000 are allowed")
+    ]
+    some = [{"to": "24273", "body": "x" * length} for length in (1, 5_001, 2, 6_000)]
+    reply = await web.call("POST", f"/send/{ORG}", {"messages": some})
+    assert [name for name, _ in fields(reply)] == ["messages[1].body", "messages[3].body"]
+    await web.services.org_options.set(org.id, max_characters=39_015)
+    assert (await send("x" * 39_015)).status == 200
+    assert fields(await send("{" * 19_381)) == [
+        ("body", "takes 256 segments, at most 255 are allowed")
+    ]
+    assert (await send("{" * 19_380)).status == 200
+    await web.services.org_options.set(org.id, max_characters=100)
+    assert fields(await send("x" * 101)) == [
+        ("body", "has 101 characters, at most 100 are allowed")
+    ]
+
+
 async def test_without_a_phone_a_send_is_queued(web: Web) -> None:
     reply = await web.call("POST", f"/send/{ORG}", {"to": "24273", "body": "x" * 1600})
     message_id = reply.json["results"][0]["id"]

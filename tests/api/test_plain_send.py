@@ -486,6 +486,19 @@ async def test_large_bodies_and_too_many_bytes_go_the_general_way(
         assert await hot.begun(sent(TEXT)) is None
 
 
+async def test_long_texts_go_the_general_way() -> None:
+    async with world() as hot:
+        await hot.head(sent(TEXT))
+        for characters, plain in ((1_600, True), (1_601, False)):
+            asked = sent({**TEXT, "body": "x" * characters})
+            assert (await hot.begun(asked) is not None) == plain
+        await hot.services.org_options.set(hot.org, max_characters=39_015)
+        assert await hot.begun(sent({**TEXT, "body": "x" * 1_601})) is None
+        await hot.services.org_options.set(hot.org, max_characters=2)
+        assert await hot.begun(sent({**TEXT, "body": "abc"})) is None
+        assert await hot.begun(sent({**TEXT, "body": "ab"})) is not None
+
+
 async def test_a_disk_that_refuses_stores_and_pushes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -13,7 +13,7 @@ from phonegate.api.table import build_table
 from phonegate.model import refusals
 from tests.api.conftest import Web
 
-TABLE = build_table(dialects=())
+TABLE = build_table()
 
 
 WORDS = sorted({part for path in TABLE.paths for part in path.split("/") if part})

@@ -77,8 +77,8 @@ def test_orgs(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_options_of_an_org(capsys: Output) -> None:
     told(capsys, "org", "add", "myorg")
     lines = told(capsys, "org", "list").splitlines()
-    assert lines[0].split() == ["org", "created", "country", "characters"]
-    assert lines[1].split()[-1] == "1600"
+    assert lines[0].split() == ["org", "created", "country", "characters", "account", "sid"]
+    assert lines[1].split()[-2:] == ["1600", "AC00000000000000000000000000000001"]
     chosen = ("--default-country", "de", "--max-characters", "5000")
     shown = told(capsys, "org", "set", "myorg", *chosen)
     assert [line.split() for line in shown.splitlines()] == [
@@ -86,7 +86,7 @@ def test_the_options_of_an_org(capsys: Output) -> None:
         ["country", "DE"],
         ["characters", "5000"],
     ]
-    assert told(capsys, "org", "list").splitlines()[1].split()[-2:] == ["DE", "5000"]
+    assert told(capsys, "org", "list").splitlines()[1].split()[-3:-1] == ["DE", "5000"]
     cleared = told(capsys, "org", "set", "myorg", "--default-country", "none", "--json")
     assert json.loads(cleared)["default_country"] is None
     assert json.loads(cleared)["max_characters"] == 5000

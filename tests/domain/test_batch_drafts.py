@@ -24,7 +24,7 @@ PAIRS = st.lists(st.tuples(st.text(max_size=20), st.text(max_size=20)), max_size
             to=st.text(max_size=50),
             table=st.text(max_size=50),
             text=st.text(max_size=50),
-            country=st.just("+49"),
+            country=st.sampled_from([None, "DE"]),
             copies=PAIRS,
         ),
         sender=st.sampled_from(["", "sim:0", "from:+15550001111"]),
@@ -45,9 +45,9 @@ def test_what_was_kept_is_read_again_as_a_whole_and_in_parts(
 
 
 def test_the_same_is_known_by_what_is_sent_and_when() -> None:
-    form = BatchForm(draft=Draft(to="+15553334444", table="", text="Hi", country=""))
+    form = BatchForm(draft=Draft(to="+15553334444", table="", text="Hi"))
     sent = [("+15553334444", "Hi"), ("+15553334445", "Hi")]
-    same = BatchForm(draft=Draft(to="", table="", text="{x}", country=""), priority=50)
+    same = BatchForm(draft=Draft(to="", table="", text="{x}"), priority=50)
     assert digest(form, sent) == digest(same, sent)
     assert digest(form, sent) != digest(form, sent[::-1])
     assert digest(form, sent) != digest(BatchForm(draft=form.draft, sender="sim:0"), sent)
@@ -55,6 +55,12 @@ def test_the_same_is_known_by_what_is_sent_and_when() -> None:
 
 
 def test_recipients_are_forgotten() -> None:
-    draft = Draft(to="+15553334444", table="a", text="Hi", country="", copies=(("+1", "x"),))
+    draft = Draft(to="+15553334444", table="a", text="Hi", copies=(("+1", "x"),))
     bare = without_recipients(BatchForm(draft=draft, sender="sim:0"))
-    assert bare == BatchForm(draft=Draft(to="", table="", text="Hi", country=""), sender="sim:0")
+    assert bare == BatchForm(draft=Draft(to="", table="", text="Hi"), sender="sim:0")
+
+
+def test_a_draft_of_a_version_that_kept_codes_of_countries() -> None:
+    for before, now in (("+49", "DE"), ("", None), ("+999", None)):
+        form = BatchForm(draft=Draft(to="0171 5550001", text="Hi", country=before))
+        assert form_of(packed(form)).draft.country == now

@@ -20,6 +20,7 @@ from phonegate.domain.batch_plan import (
     with_contacts,
 )
 from phonegate.domain.segmentation import count
+from phonegate.model.bounds import MAX_CHARACTERS, MAX_SEGMENTS
 from phonegate.model.contacts import Contact
 
 ANNA = Contact(number="+15551110001", name="Anna Ábel")
@@ -125,6 +126,32 @@ def test_a_filled_text_has_its_limit_too() -> None:
         _plan(Draft(to="12345", text="{name|  }")).problems[0].problem
         == "would be an empty message"
     )
+
+
+def test_an_org_may_let_its_texts_be_longer() -> None:
+    draft = Draft(to="12345", text="x" * 5_000)
+    recipients = recipients_of(draft).found
+    (made,) = plan(draft, recipients, most_characters=5_000).messages
+    assert (len(made.body), made.segments) == (5_000, 33)
+    assert plan(draft, recipients, most_characters=4_999).faults[0].problem == (
+        "The text has 5000 characters, and 4999 is the most."
+    )
+    long = Draft(to="12345", text="ж" * (67 * MAX_SEGMENTS + 1))
+    refused = plan(long, recipients, most_characters=MAX_CHARACTERS)
+    assert [one.problem for one in refused.problems] == [
+        "would take 256 segments, and 255 is the most"
+    ]
+
+
+def test_all_messages_together_have_their_limit() -> None:
+    many = "\n".join(f"+1555{at:07}" for at in range(500))
+    draft = Draft(to=many, text="x" * 39_000)
+    recipients = recipients_of(draft).found
+    made = plan(draft, recipients, most_characters=MAX_CHARACTERS)
+    assert made.faults[0].problem == (
+        "The messages have 19500000 characters together, and 16000000 is the most: divide them."
+    )
+    assert not plan(draft, recipients[:400], most_characters=MAX_CHARACTERS).faults
 
 
 def test_there_is_an_end_to_it() -> None:

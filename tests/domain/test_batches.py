@@ -73,6 +73,20 @@ async def test_a_batch_is_sent_in_chunks_of_one_call(
     assert [one.token for one in await batches.begun(me)] == [token]
 
 
+async def test_a_chunk_of_long_texts_is_shorter(
+    database: Database, batches: Batches, org: int
+) -> None:
+    me = owner(org)
+    token = await batches.save(me, FORM)
+    messages = [(f"+1555000{n:04}", "x" * 39_000) for n in range(45)]
+    await batches.begin(me, token, messages)
+    first = await batches.next_chunk(me, token)
+    assert first is not None
+    assert len(first.messages) == 20
+    assert await _send(database, batches, me, token) == 3
+    assert (await batches.find(me, token)).accepted == 45
+
+
 async def test_what_was_begun_stays_as_it_was(batches: Batches, org: int) -> None:
     me = owner(org)
     token = await batches.save(me, FORM)

@@ -68,6 +68,8 @@ WITHIN: Final = {
     "phone-month": "/phones/1?period=30d",
     "pair": "/phones/pair",
     "webhook": "/webhooks/2",
+    "hook": "/hooks/1",
+    "hook-form": "/hooks/1/change",
     "first-steps": "/first-steps",
 }
 """Beside the entries of the menu."""
@@ -142,6 +144,9 @@ def furnish(url: str, hooks: str) -> None:
         post(f"/webhooks/{ORG}", made)
         broken = {"name": "crm", "url": f"{hooks}/sms", "events": ["message.received"]}
         post(f"/webhooks/{ORG}", {**broken, "shape": "flat"})
+        mapping = {"to": [PARENTS], "text": "{title}", "when": ["status == firing"]}
+        hook = post(f"/hooks/of/{ORG}", {"name": "Grafana", "mapping": mapping})["url"]
+        post(hook[hook.index("/hooks/") :], {"title": "High load", "status": "resolved"})
         account = {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32}
         sender = {"name": "support", "provider": "twilio", "phone_numbers": ["+13125550001"]}
         post("/assistants", {**sender, "credentials": account}, manager)

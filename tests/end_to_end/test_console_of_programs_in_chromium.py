@@ -147,3 +147,37 @@ def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None
     browser.click("form.fields button:not(.quiet)")
     assert "is made" in browser.find(".said").text
     look_over(browser, name="assistant")
+
+
+def test_a_hook_is_tried_made_and_called(browser: Browser, gateway: GatewayProcess) -> None:
+    browser.allow_clipboard(gateway.url)
+    enter(browser, gateway, "/hooks")
+    look_over(browser, name="hooks-none")
+    browser.click(".empty a.button")
+    look_over(browser, name="hook-new")
+    browser.click("a[href$='ready=grafana']")
+    look_over(browser, name="hook-form")
+    browser.write(browser.find("[name='mapping.to']"), "+15553334444")
+    browser.click("[formaction]")
+    browser.until(lambda _: "It would send 1 SMS" in browser.find(".tested").text)
+    look_over(browser, name="hook-tried")
+    browser.click("form.fields p.actions button:not(.quiet)")
+    browser.click("[data-copy='the URL'] button.copy")
+    browser.until(lambda _: browser.find("[data-copy='the URL'] .copy").text == "Copied")
+    url = browser.clipboard()
+    assert "/hooks/pgh_" in url
+    look_over(browser, name="hook-url")
+    alert = {"title": "High load", "status": "firing", "alerts": []}
+    assert httpx.post(url, json=alert, trust_env=False).json()["sent"] is True
+    # To load the page again makes no second one.
+    browser.driver.refresh()
+    browser.until(lambda _: "1 message" in browser.find("dl.facts").text)
+    look_over(browser, name="hook")
+    browser.click("p.back a")
+    assert texts(browser, ".thing .name") == ["Grafana Sent"]
+    look_over(browser, name="hooks")
+    browser.click(".thing .name a")
+    browser.click(".head .danger")
+    browser.click("dialog.asking button.danger")
+    browser.until(lambda _: "is removed" in browser.find(".said").text)
+    assert httpx.post(url, json=alert, trust_env=False).status_code == 404

@@ -68,7 +68,9 @@ async def test_orgs_and_keys(web: Web, do: Do) -> None:
     with pytest.raises(Unauthorized):
         await authenticate(SECRET)
     assert await authenticate(generated) == "shop"
-    assert {"org": "shop", "created_at": CREATED} in (await do("GET", "/orgs"))["orgs"]
+    _, shop = (await do("GET", "/orgs"))["orgs"]
+    assert (shop["org"], shop["created_at"]) == ("shop", CREATED)
+    assert shop["account_sid"] == "AC00000000000000000000000000000002"
 
     key = await do("POST", "/keys/shop", {"name": "reader", "scopes": ["read"]})
     assert await authenticate(key["key"]) == "shop"

@@ -6,7 +6,7 @@ from markupsafe import escape
 from phonegate.api.messages_types import MessagesQuery, Send
 from phonegate.api.table import build_table
 from phonegate.http.refusals import CODES
-from phonegate.model.bounds import MAX_BODY, MAX_MESSAGES, MAX_PAGE
+from phonegate.model.bounds import MAX_CHARACTERS, MAX_MESSAGES, MAX_PAGE
 from phonegate.model.refusals import Busy
 from phonegate.model.states import (
     DELIVERED,
@@ -76,7 +76,7 @@ def test_limits_are_those_of_the_rules(kind: type) -> None:
     assert set(limits) == {f.name for f in fields_of(kind)} - {"secret_key", "org_id"}
     expected = {
         Send: {
-            "body": f"1 to {MAX_BODY} characters",
+            "body": f"1 to {MAX_CHARACTERS} characters",
             "messages": f"1 to {MAX_MESSAGES} of them",
             "on_uncertain": "one of hold, resend",
             "to": "",

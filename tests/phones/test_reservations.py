@@ -155,3 +155,26 @@ def test_places_for_some_messages_are_taken_together_or_not_at_all() -> None:
     assert (window.free, window.reserved) == (1, 2)
     phone.order.fall_behind()
     assert not reservations.reserve_all(None, [])
+
+
+def test_many_long_messages_are_given_one_after_the_other() -> None:
+    phone = parts(window=100)
+    reservations = phone.reservations
+    assert reservations.reserve_all(None, [255] * 10)
+    assert not reservations.reserve(None, 255)
+    assert not reservations.reserve_next(None, 255)
+    assert not reservations.has_room(255)
+    # Others have the place that a long one has no room for.
+    assert reservations.reserve_all(None, [49] * 90)
+    reservations.release(None, 255)
+    assert reservations.has_room(255)
+    assert not parts(window=100).reservations.reserve_all(None, [255] * 11)
+
+
+def test_a_long_message_without_room_takes_no_pacing() -> None:
+    phone = parts(per_minute=24, window=100)
+    for number in range(10):
+        assert phone.state.window.reserve(long=255)
+        phone.state.window.push(number, 255)
+    assert not phone.reservations.reserve_next(None, 255)
+    assert phone.reservations.reserve(None, 6)

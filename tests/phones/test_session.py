@@ -10,6 +10,7 @@ import trio.testing
 
 from phonegate.config.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.domain.sending import Outgoing
+from phonegate.model.bounds import MAX_CHARACTERS, MAX_SEGMENTS
 from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.tables import Tables
@@ -422,6 +423,43 @@ async def test_the_feeder_waits_for_the_bucket_and_no_longer(start: Start) -> No
             push = await phone.get()
             assert push["body"] == str(n)
             await phone.say("send_result", id=push["id"], success=True)
+
+
+async def test_a_phone_is_given_ten_of_the_longest_messages_at_a_time(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=100)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER, OTHER)
+        await site.until_fed()
+        texts = [chr(ord("a") + n) + "x" * (MAX_CHARACTERS - 1) for n in range(14)]
+        results = (await site.send(*texts, sim_selector=NUMBER)).results
+        assert [one.status for one in results] == ["sending"] * 10 + ["queued"] * 4
+        pushes = [await phone.get() for _ in range(10)]
+        assert [push["body"] for push in pushes] == texts[:10]
+        assert {push["segments"] for push in pushes} == {MAX_SEGMENTS}
+        await site.send("short", sim_selector=OTHER)
+        assert await bodies(phone, 1) == ["short"]
+        assert await phone.settled() == []
+        for push, text in zip(pushes, texts[10:], strict=False):
+            await phone.say("send_result", id=push["id"], success=True, segments=MAX_SEGMENTS)
+            assert await bodies(phone, 1) == [text]
+
+
+async def test_the_longest_message_leaves_and_only_its_sim_waits(start: Start) -> None:
+    site = await start(attrs.evolve(PATIENT, pacing=PacingSettings(segments_per_minute=24)))
+    async with site.phone(device_id="a") as phone:
+        await phone.sims(NUMBER, OTHER)
+        await site.until_fed()
+        longest = "x" * MAX_CHARACTERS
+        (sent,) = (await site.send(longest, sim_selector=NUMBER)).results
+        assert (sent.status, sent.segments) == ("sending", MAX_SEGMENTS)
+        assert await bodies(phone, 1) == [longest]
+        (next_,) = (await site.send("after", sim_selector=NUMBER)).results
+        assert next_.status == "queued"
+        # 250 segments are to be made up for, at 24 a minute.
+        assert next_.eta_s is not None
+        assert 600 <= next_.eta_s <= 640
+        await site.send("beside", sim_selector=OTHER)
+        assert await bodies(phone, 1) == ["beside"]
 
 
 async def test_cancel(site: Site) -> None:

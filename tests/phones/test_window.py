@@ -1,6 +1,7 @@
 """The window of a link: places, and how wide it is."""
 
-from phonegate.phones.window import Window
+from phonegate.model.bounds import MAX_SEGMENTS
+from phonegate.phones.window import ORDINARY_SEGMENTS, Window, long_part
 
 
 def push(window: Window, message_id: int) -> None:
@@ -127,3 +128,34 @@ def test_places_for_several_are_taken_together_or_not_at_all() -> None:
     assert window.reserve(2)
     assert not window.reserve(2)
     assert (window.free, window.reserved) == (1, 2)
+
+
+def test_long_messages_wait_for_each_other_and_short_ones_pass_them() -> None:
+    window = Window(100, now=0.0)
+    longest = long_part(MAX_SEGMENTS)
+    assert (longest, long_part(ORDINARY_SEGMENTS), long_part(1)) == (MAX_SEGMENTS, 0, 0)
+    for number in range(10):
+        assert window.reserve(long=longest)
+        assert window.push(number, longest)
+    assert not window.fits(long=longest)
+    assert not window.reserve(long=longest)
+    push(window, 10)
+    assert window.free == 89
+    window.answer(3)
+    assert window.reserve(long=longest)
+    assert not window.reserve(long=longest)
+    window.release(longest)
+    assert window.reserve(long=longest)
+    window.drop_reservations()
+    window.give_up(4)
+    assert window.reserve(long=longest)
+
+
+def test_a_long_message_fits_the_narrowest_window() -> None:
+    window = Window(1, now=0.0)
+    assert window.fits(long=20 * MAX_SEGMENTS)
+    assert window.reserve(long=long_part(MAX_SEGMENTS))
+    assert window.push(1, long_part(MAX_SEGMENTS))
+    assert not window.fits()
+    window.answer(1)
+    assert window.fits(long=long_part(MAX_SEGMENTS))

@@ -1,5 +1,6 @@
 from phonegate.model.messages import Message
 from phonegate.model.orgs import Org
+from phonegate.store.due_messages import SEGMENT_MS
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring, outbound
 
@@ -53,6 +54,23 @@ def test_overdue_counts_from_the_ack_or_else_the_push(tables: Tables, org: Org) 
     assert overdue(20) == []
     assert overdue(41) == [pushed, acked]
     assert overdue(41, limit=1) == [pushed]
+
+
+def test_long_messages_have_longer(tables: Tables, org: Org) -> None:
+    long, short = (
+        tables.messages.insert(
+            outbound(org.id, status="sending", created_at=0, phone=1, segments=segments)
+        )
+        for segments in (255, 1)
+    )
+    for message in (long, short):
+        tables.messages.set(message, acked_at=100)
+    extra = 254 * SEGMENT_MS
+    for before, expected in ((100, []), (101, [short]), (100 + extra, [short])):
+        found = tables.due_messages.overdue(before, 9, online={1}, away_before=0, now=0)
+        assert [m.id for m in found] == expected
+    found = tables.due_messages.overdue(101 + extra, 9, online={1}, away_before=0, now=0)
+    assert [m.id for m in found] == [long, short]
 
 
 def test_overdue_leaves_out_what_an_absent_phone_may_still_be_given(

@@ -259,7 +259,9 @@ DIALECT: Final = Dialect(
     name="hooks",
     title="Hooks",
     text="Secret URLs to which programs post JSON of their own, such as Alertmanager, Grafana, "
-    "Supabase, Logto, ZITADEL and listmonk. A mapping finds numbers and text in it.",
+    "Supabase, Logto, ZITADEL and listmonk. A mapping finds numbers and text in it. Each hook has "
+    "a URL of its own.",
+    addresses=("/hooks/…",),
     login=Login(basic=False),
     refuse=_refuse,
     bases=("/hooks",),
@@ -272,7 +274,7 @@ ENDPOINTS: Final = (
         paths=(CALLED,),
         scope=None,
         knows_caller=True,
-        group="dialect: hooks",
+        group=f"dialect: {DIALECT.name}",
         dialect=DIALECT,
         summary="Have what a program posts sent as SMS",
         description="The secret URL of a hook, which finds numbers and text in any JSON by its "

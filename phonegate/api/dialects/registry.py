@@ -8,6 +8,7 @@ from phonegate.api.dialects.generic import textbee
 from phonegate.api.dialects.jasmin import api as jasmin_api
 from phonegate.api.dialects.playsms import api as playsms_api
 from phonegate.api.dialects.smseagle import api as smseagle_api
+from phonegate.api.dialects.smsgate import api as smsgate
 from phonegate.api.dialects.twilio import endpoints as twilio
 from phonegate.api.endpoint import Endpoint
 from phonegate.model.dialects import DialectName
@@ -27,5 +28,6 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         "playsms": playsms_api.ENDPOINTS,
         "twilio": twilio.ENDPOINTS,
         "hooks": hooks.ENDPOINTS,
+        "smsgate": smsgate.ENDPOINTS,
     }
     return [one for name, found in endpoints.items() if name in names for one in found]

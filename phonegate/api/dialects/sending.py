@@ -4,7 +4,7 @@ What a dialect's client asks for goes the way of `POST /send`, or of `POST /sms/
 sender's number is an assistant's at a carrier: with the same limits, pacing and states.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -23,7 +23,8 @@ from phonegate.domain.idempotency import Keep
 from phonegate.domain.recipients import read_recipient, read_recipients, written_form
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
-from phonegate.model.bounds import MAX_MESSAGES, MAX_SEGMENTS
+from phonegate.domain.text_limits import carrier_text_fault, text_fault
+from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.callbacks import Callback
 from phonegate.model.numbers import is_recipient
 from phonegate.model.phones import ANY_SIM
@@ -63,6 +64,8 @@ class Wanted:
     media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
     callback: Callback | None = attrs.field(default=None, repr=False)
     """Where its client wants to hear what becomes of it."""
+    client_id: str | None = None
+    """What its client calls it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,6 +127,7 @@ async def send(
     owners: dict[str | None, Owner | None] = {}
     for sender in dict.fromkeys(one.sender for one in wanted):
         owners[sender] = await _owner(call, sender)
+    _require_short(wanted, owners, text)
     wanted = [_from(one, owners[one.sender]) for one in wanted]
     act = _Act(dialect=dialect, call=call, wanted=wanted, render=render, to=to)
     if not any(owner is not None and owner.by_carrier for owner in owners.values()):
@@ -241,16 +245,33 @@ def _require(wanted: Sequence[Wanted], now: int, to: str, text: str) -> None:
             problems.append(FieldProblem(text, "must not be empty"))
         elif "\0" in body:
             problems.append(FieldProblem(text, "holds a NUL character"))
-        elif (segments := count(body)) > MAX_SEGMENTS:
-            problems.append(
-                FieldProblem(text, f"takes {segments} segments, at most {MAX_SEGMENTS} are allowed")
-            )
+        elif fault := text_fault(body):
+            problems.append(FieldProblem(text, fault))
     if any(one.send_at is not None and one.send_at > now + MAX_AHEAD_MS for one in wanted):
         problems.append(FieldProblem("send_at", TOO_FAR_AHEAD))
     if any(one.ttl_s is not None and not 1 <= one.ttl_s <= MAX_TTL_S for one in wanted):
         problems.append(FieldProblem("ttl", f"must be 1 to {MAX_TTL_S} seconds"))
     if problems:
         raise refusal(tuple(problems))
+
+
+def _require_short(
+    wanted: Sequence[Wanted], owners: Mapping[str | None, "Owner | None"], text: str
+) -> None:
+    """Refuses texts that are too long for the carriers that would send them.
+
+    Raises:
+        BadInput: Some are. All of them are named.
+    """
+    faults = {
+        fault: None
+        for one in wanted
+        if (owner := owners[one.sender]) is not None
+        and owner.by_carrier
+        and (fault := carrier_text_fault(one.body))
+    }
+    if faults:
+        raise refusal(tuple(FieldProblem(text, fault) for fault in faults))
 
 
 @attrs.frozen
@@ -344,6 +365,7 @@ def _draft(one: Wanted) -> Draft:
         ttl_s=one.ttl_s,
         send_at=one.send_at,
         callback=one.callback,
+        client_id=one.client_id,
     )
 
 
@@ -384,6 +406,7 @@ def _outgoing(call: Call, one: Wanted) -> Outgoing:
         media_urls=one.media_urls or None,
         phone=phone,
         callback=one.callback,
+        client_id=one.client_id,
     )
 
 

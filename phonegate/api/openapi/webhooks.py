@@ -45,7 +45,8 @@ _HEADERS: Final[tuple[Schema, ...]] = (
 
 _BODY: Final = (
     "The event, as a webhook of shape standard gets it. One of shape flat gets its values on one "
-    "level of keys, signed likewise; one of shape twilio a form, signed by X-Twilio-Signature."
+    "level of keys, signed likewise; one of shape twilio a form, signed by X-Twilio-Signature; "
+    "one of shape smsgate JSON of another form, signed by X-Signature over body and X-Timestamp."
 )
 
 _RESPONSES: Final[Schema] = {

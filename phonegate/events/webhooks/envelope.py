@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from phonegate.events.webhooks import callback_forms, shapes, signature, twiml
+from phonegate.events.webhooks import callback_forms, shapes, signature, smsgate_shape, twiml
 from phonegate.events.webhooks.call import ANSWER_BYTES, Call
 from phonegate.model.callbacks import Callback
 from phonegate.model.events import Event
@@ -40,6 +40,8 @@ def seal(
     Raises:
         ValueError: The webhook's shape has no form for such an event.
     """
+    if webhook.shape == "smsgate":
+        return _seal_smsgate(webhook, shown, call_id, now)
     if webhook.shape == "twilio":
         fields = shapes.twilio_fields(shown, webhook.org, media_types)
         return _seal_form(webhook, shown["type"], fields, call_id)
@@ -65,6 +67,14 @@ def _seal_form(
         read_bytes=twiml.MAX_BYTES + 1 if replies else ANSWER_BYTES,
         patient=replies,
     )
+
+
+def _seal_smsgate(webhook: Webhook, shown: Mapping[str, Any], call_id: str, now: int) -> Call:
+    """Makes a call as the app SMS Gateway for Android makes it."""
+    body = smsgate_shape.write(webhook, shown, call_id)
+    signed = signature.smsgate_headers(body, webhook.secret, now)
+    ours = [("content-type", shapes.JSON), *signed]
+    return Call(url=webhook.url, headers=(*_theirs(webhook, ours), *ours), body=body)
 
 
 def seal_callback(callback: Callback, event: Event, shown: Mapping[str, Any], call_id: str) -> Call:

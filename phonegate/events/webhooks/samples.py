@@ -35,7 +35,7 @@ def sample(webhook: Webhook, now: int) -> Event:
     if kind == "message":
         return Event(message=_message(what, now), **common)
     if kind == "phone":
-        return Event(phone=ID, data=_phone(what), **common)
+        return Event(phone=ID, data=_phone(what, now), **common)
     data = {"since": now, "sentence": _TEXT, "alarm": "test", "fields": {}}
     if kind == "webhook":
         data = {"id": ID, "name": "test", "disabled_at": now, "disabled_reason": _TEXT}
@@ -63,5 +63,7 @@ def _message(status: str, now: int) -> MessageView:
     return MessageView(**fields)
 
 
-def _phone(what: str) -> dict[str, Any]:
-    return {"id": ID, "name": "test", "online": what != "offline", "sims": []}
+def _phone(what: str, now: int) -> dict[str, Any]:
+    online = what != "offline"
+    said = {"id": ID, "kind": "link", "name": "test", "online": online, "last_seen": now}
+    return {**said, "sims": []}

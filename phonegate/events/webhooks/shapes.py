@@ -15,6 +15,7 @@ import attrs
 
 from phonegate.domain.media import UNKNOWN
 from phonegate.domain.segmentation import count
+from phonegate.events.webhooks import smsgate_shape
 from phonegate.model.states import RECEIVED, UNCERTAIN
 from phonegate.model.twilio_ids import API_VERSION, account_sid, message_sid
 from phonegate.model.twilio_words import ERROR_CODES, status_word
@@ -46,6 +47,8 @@ def has_form(shape: AnyShape, event_type: str) -> bool:
 
     Twilio has words for messages alone, and none for one that is held or uncertain.
     """
+    if shape == "smsgate":
+        return smsgate_shape.has_form(event_type)
     if shape != "twilio":
         return True
     return event_type.startswith(_OF_MESSAGES) and event_type not in _UNSAID

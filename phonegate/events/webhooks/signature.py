@@ -1,7 +1,8 @@
 """Signs what receivers of webhooks get, so that they can tell who called. Pure.
 
-Shape `twilio` is signed as Twilio signs, see `http/twilio_signature.py`. All others follow Standard
-Webhooks 1.0.0 (github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md).
+Shape `twilio` is signed as Twilio signs, see `http/twilio_signature.py`, and shape `smsgate` as the
+app SMS Gateway for Android signs. All others follow Standard Webhooks 1.0.0
+(github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md).
 """
 
 import base64
@@ -53,6 +54,19 @@ def twilio_headers(
         secret: The secret as it is shown, or a state that signs as another one does.
     """
     return [("x-twilio-signature", sign_form(secret, called(url), fields))]
+
+
+def smsgate_headers(body: bytes, secret: str, now: int) -> list[tuple[str, str]]:
+    """Returns the headers of the app SMS Gateway for Android: its time counts as part of the body.
+
+    Args:
+        body: What is sent, byte for byte.
+        secret: The one of all webhooks of this shape.
+        now: The time of this attempt, in ms.
+    """
+    seconds = str(now // 1000)
+    signature = hmac.digest(secret.encode(), body + seconds.encode(), "sha256")
+    return [("x-timestamp", seconds), ("x-signature", signature.hex())]
 
 
 def called(url: str) -> str:

@@ -13,7 +13,7 @@ from phonegate.domain.event_filter import EventFilter
 from phonegate.domain.event_log import seen
 from phonegate.domain.status_callbacks import callback_of
 from phonegate.domain.webhook_standing import reader_of
-from phonegate.events.webhooks import callback_forms
+from phonegate.events.webhooks import callback_forms, smsgate_shape
 from phonegate.events.webhooks.shapes import has_form
 from phonegate.model.events import Event
 from phonegate.model.principal import Principal
@@ -66,6 +66,8 @@ def _fitting(tx: Tables, webhook: Webhook) -> Callable[[Event], bool]:
     def fits(event: Event) -> bool:
         if reader is None or not wanted.fits(event) or not has_form(webhook.shape, event.type):
             return False
+        if webhook.shape == "smsgate" and not smsgate_shape.fits(webhook, event):
+            return False
         return seen(reader.limits, event) is not None
 
     return fits
@@ -85,12 +87,17 @@ def due(tx: Tables, webhook: Webhook, now: int, limit: int) -> list[Due]:
 def _as_seen(
     tx: Tables, webhook: Webhook, delivery: Delivery, event: Event, reader: Principal | None
 ) -> Due:
-    """Returns what is due as its reader sees it, with what shape `twilio` says of media."""
+    """Returns what is due as its reader sees it, with what some shapes say of media."""
     message = event.message
     types: tuple[str, ...] = ()
-    if webhook.shape == "twilio" and message is not None and message.parts:
-        types = tx.media_parts.content_types(message.id)
     shown = None if reader is None else seen(reader.limits, event)
+    if message is not None and message.parts:
+        if webhook.shape == "twilio":
+            types = tx.media_parts.content_types(message.id)
+        elif webhook.shape == "smsgate" and shown is not None:
+            outline = tx.media_parts.outline(message.id)
+            parts = {n: (kind, name, size) for n, kind, name, size in outline}
+            shown = attrs.evolve(shown, data={"parts": parts})
     return Due(delivery, shown, media_types=types)
 
 

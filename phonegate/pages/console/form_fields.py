@@ -173,6 +173,24 @@ class Items(FormField):
 
 
 @attrs.frozen
+class Lines(FormField):
+    """A list with each entry on a line of its own, which may hold commas."""
+
+    def read(self, sent: Sequence[str]) -> Any:
+        """Returns the lines that are not empty."""
+        return _lines(_last(sent)) or ABSENT
+
+    def show(self, value: Any) -> tuple[str, ...]:
+        """Returns each entry on a line of its own."""
+        return ("\n".join(map(str, value)),)
+
+    def entry(self, sent: Sequence[str], index: int) -> str:
+        """Returns an entry."""
+        found = _lines(_last(sent))
+        return found[index] if index < len(found) else ""
+
+
+@attrs.frozen
 class Pairs(FormField):
     """Names and values, each pair on a line: `Authorization: Bearer abc`."""
 
@@ -333,6 +351,10 @@ def field_problems(refused: Refused) -> Sequence[FieldProblem]:
 def items(text: str) -> list[str]:
     """Returns the entries of a list as people write one, without empty ones."""
     return [part for one in _BETWEEN.split(text) if (part := one.strip())]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for one in _NEWLINE.sub("\n", text).split("\n") if (line := one.strip())]
 
 
 def quoted(entry: str) -> str:

@@ -15,7 +15,7 @@ from phonegate.pages.console.conversations import (
 from phonegate.pages.console.figures import figure_screen
 from phonegate.pages.console.operator import operator_page
 from phonegate.pages.console.phones import phone_pairing, phone_screens
-from phonegate.pages.console.programs import assistants, dialects, events, keys, webhooks
+from phonegate.pages.console.programs import assistants, dialects, events, hooks, keys, webhooks
 from phonegate.pages.console.sending import approvals, batches, compose, templates
 from phonegate.pages.console.visit import MenuEntry, Route
 
@@ -37,6 +37,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *keys.ROUTES,
     *dialects.ROUTES,
     *webhooks.ROUTES,
+    *hooks.ROUTES,
     *assistants.ROUTES,
     *events.ROUTES,
     *organisation.ROUTES,
@@ -56,6 +57,7 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Figures", path="/figures", icon="figures", scope="read", key="f"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage", key="k"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage", key="w"),
+    MenuEntry(title="Hooks", path="/hooks", icon="hooks", scope="manage", key="h"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage", key="i"),
     MenuEntry(title="Events", path="/events", icon="events", scope="read", key="e"),
     MenuEntry(

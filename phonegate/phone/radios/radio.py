@@ -36,6 +36,10 @@ class RadioIdentity:
     model: str | None = None
 
 
+MAX_PARTS = 255
+"""Most parts of one SMS: they are numbered in one byte (3GPP TS 23.040, 9.2.3.24.1)."""
+
+
 @attrs.frozen(kw_only=True)
 class Transmission:
     """One SMS on its way over the air. `time` is ms since 1970, UTC."""

@@ -13,6 +13,7 @@ import trio
 from phonegate.phone.device import Stats
 from phonegate.phone.errors import RadioLogUnusable
 from phonegate.phone.radios.radio import (
+    MAX_PARTS,
     Desk,
     Failed,
     Feature,
@@ -25,8 +26,9 @@ from phonegate.phone.radios.radio import (
 )
 from phonegate.phone.simulated_faults import CrashPoint, Dice, Fate, Plan
 
-BODY_LIMIT = 1600
-"""Characters of the longest SMS that a simulated phone receives."""
+BODY_LIMIT = MAX_PARTS * 153
+"""Characters of the longest SMS that there is, in as many parts as a byte counts (3GPP TS 23.040,
+9.2.3.24.1)."""
 STATUS_EVERY_S = 60
 """Seconds between reports of the battery."""
 LOG_MODE = 0o600

@@ -110,6 +110,13 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
         path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
     ),
     **_OF_OLD,
+    "smsgate_api_send": lambda to: Asked(
+        path="/api/3rdparty/v1/messages",
+        json={"phoneNumbers": [to], "textMessage": {"text": "hello"}},
+    ),
+    "smsgate_api_send_at_root": lambda to: Asked(
+        path="/message", json={"phoneNumbers": [to], "message": "hello"}
+    ),
 }
 """By name of the endpoint: asks to send a text to a number."""
 
@@ -123,6 +130,16 @@ OTHERS: Final[Mapping[str, Asked]] = {
     "twilio_get_account": Asked(path=f"{ACCOUNT}.json"),
     "twilio_get_balance": Asked(path=f"{ACCOUNT}/Balance.json"),
     "twilio_list_numbers": Asked(path=f"{ACCOUNT}/IncomingPhoneNumbers.json"),
+    **{
+        f"smsgate_api_{name}{ending}": Asked(path=f"{base}{path}", json=json)
+        for base, ending in (("/api/3rdparty/v1", ""), ("", "_at_root"))
+        for name, path, json in (
+            ("make_token", "/auth/token", {"scopes": ["messages:send"]}),
+            ("put_webhook", "/webhooks", {"url": "https://example.org", "event": "sms:received"}),
+            ("change_settings", "/settings", {"webhooks": {"signing_key": "12345678"}}),
+            ("replace_settings", "/settings", {"webhooks": {"signing_key": "12345678"}}),
+        )
+    },
 }
 """By name of the endpoint: a right request, in an org with the id 1, about things with the id 1."""
 

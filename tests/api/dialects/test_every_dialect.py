@@ -1,18 +1,22 @@
 """Every endpoint of every dialect: who gets in, and that each limit of a key holds there too."""
 
 import base64
+import json
 from typing import Any
 
 import attrs
 import pytest
 
+from phonegate.api.dialect import Dialect, Refusal
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.table import build_table
 from phonegate.domain.dispatch import OnlinePhone
+from phonegate.http.refusals import CODES
 from phonegate.model.contacts import Contact
 from phonegate.model.dialects import DIALECTS
 from phonegate.model.phones import Sim
 from phonegate.model.principal import Principal
+from phonegate.model.refusals import FieldProblem
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web
 from tests.api.dialects.requests import SENDING, Asked, asked_of
 
@@ -173,22 +177,57 @@ async def test_an_answer_to_an_error_is_in_its_own_words(web: Web, endpoint: End
     """Whatever goes wrong: each code of the gateway is worded by the dialect."""
     asked = SENDING[endpoint.name](ALLOWED) if endpoint.sends else asked_of(endpoint)
     reply = await ask(web, endpoint, asked, "wrong-secret-of-12")
-    assert b'"detail"' not in reply.data
+    assert not is_ours(reply.data)
     assert b"wrong-secret" not in reply.data
 
 
 @pytest.mark.parametrize("dialect", TABLE.dialects, ids=lambda d: d.name)
 async def test_an_unknown_address_below_a_dialect_is_refused_in_its_words(
-    web: Web, dialect: Any
+    web: Web, dialect: Dialect
 ) -> None:
     for base in dialect.bases:
         reply = await web.call("GET", f"{base}/there/is/nothing/here")
         assert reply.status >= 400
-        assert b'"detail"' not in reply.data
+        assert not is_ours(reply.data)
+
+
+@pytest.mark.parametrize("dialect", TABLE.dialects, ids=lambda d: d.name)
+@pytest.mark.parametrize("code", CODES)
+async def test_each_error_has_words_in_each_dialect(dialect: Dialect, code: str) -> None:
+    names = [e.name for e in ENDPOINTS if e.dialect is dialect]
+    for endpoint in (*names, None):
+        worded = dialect.refuse(
+            Refusal(
+                status=CODES[code].status,
+                code=code,
+                detail="It is wrong.",
+                problems=[FieldProblem("to", "is wrong")],
+                endpoint=endpoint,
+            )
+        )
+        assert worded.body
+        assert not is_ours(worded.body)
+        assert worded.status not in OK or b"OK" not in worded.body
+
+
+def is_ours(data: bytes) -> bool:
+    """Tells whether an error has the form of the gateway's own API."""
+    try:
+        content = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(content, dict) and content.keys() <= {
+        "ok",
+        "detail",
+        "code",
+        "errors",
+        "limit",
+        "ends_at",
+    }
 
 
 def _require_refused(endpoint: Endpoint, reply: Reply) -> None:
-    assert b'"detail"' not in reply.data, reply.data
+    assert not is_ours(reply.data), reply.data
     assert reply.status not in OK or endpoint.name in REFUSES_BY_200, reply.data
     if reply.status in OK:
         assert b"OK" not in reply.data

@@ -248,6 +248,44 @@ async def test_the_longest_text_is_sent(web: Web, client: Client) -> None:
     assert (message.segments, len(message.body)) == (MAX_SEGMENTS, 153 * MAX_SEGMENTS)
 
 
+async def test_the_longest_text_is_sent_however_long_those_of_the_org_are(
+    web: Web, client: Client
+) -> None:
+    org = await web.services.accounts.orgs.named(ORG)
+    await web.services.org_options.set(org.id, max_characters=10)
+    reply = await client.send(text="ж" * (67 * MAX_SEGMENTS))
+    assert reply.status == 200, reply.body
+    reply = await client.send(text="ж" * (67 * MAX_SEGMENTS + 1))
+    assert (reply.status, said(reply)["to"]) == (400, ["text"])
+    assert "takes 256 segments, at most 255 are allowed" in said(reply)["why"]
+
+
+async def test_what_is_too_long_for_a_carrier_is_refused_before_it_is_asked(
+    web: Web, client: Client
+) -> None:
+    for to in ([TO], [TO, ANOTHER]):
+        reply = await client.send(to=to, sender=NUMBER, text="a" * 1_601)
+        assert (reply.status, said(reply)["to"]) == (400, ["text"])
+        assert "the carrier of this number takes at most 1600" in said(reply)["why"]
+    assert await stored(web) == []
+    assert (await client.send(sender=NUMBER, text="a" * 1_600)).status == 200
+
+
+async def test_national_numbers_are_those_of_the_org_s_country(web: Web, client: Client) -> None:
+    national = "0171 5550001, 491715550002; 0171-5550001"
+    reply = await client.send(to=[national])
+    assert (reply.status, said(reply)["to"]) == (400, ["to", "to"])
+    assert "number 1, that is no phone number: write + and the country code" in said(reply)["why"]
+    org = await web.services.accounts.orgs.named(ORG)
+    await web.services.org_options.set(org.id, default_country="DE")
+    reply = await client.send(to=[national])
+    assert [one["to"] for one in said(reply)] == ["+491715550001", "+491715550002"]
+    many = ",".join(f"0171{n:07}" for n in range(501))
+    reply = await client.send(to=[many])
+    assert (reply.status, said(reply)["to"]) == (400, ["to"])
+    assert "more than 500" in said(reply)["why"]
+
+
 async def test_media_go_by_a_phone_that_can_send_them(web: Web, client: Client) -> None:
     able = OnlinePhone(
         phone=2,

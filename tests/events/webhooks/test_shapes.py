@@ -128,7 +128,7 @@ def test_what_failed_after_it_was_sent_is_undelivered() -> None:
 
 def test_what_twilio_has_no_form_for_is_known_before() -> None:
     for kind in EVENT_TYPES:
-        for shape in get_args(Shape):
+        for shape in set(get_args(Shape)) - {"smsgate"}:  # which has a module of its own
             shown = event(kind) if kind.startswith("message.") else {**event(), "data": {}}
             shown["type"] = kind
             if has_form(shape, kind):

@@ -52,7 +52,16 @@ CANARIES = (
 
 NAMED = frozenset({HIDDEN, OTHER, "Hidden Heinz", "Hidden Ida"})
 
-TABLES = ("messages", "conversations", "contacts", "batches", "templates", "api_keys", "webhooks")
+TABLES = (
+    "messages",
+    "conversations",
+    "contacts",
+    "batches",
+    "templates",
+    "api_keys",
+    "webhooks",
+    "hooks",
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +122,7 @@ ASKED: Mapping[str, Sequence[str]] = {
     "repeats": ("keep",),
     "from": ("0", "2026-01-01"),
     "range": ("1y",),
+    "ready": ("json",),
     "by": ("hour",),
     "zone": ("Asia/Tokyo",),
     "sim": ("+15551112222",),
@@ -231,6 +241,7 @@ async def world(web: Web, scopes: Sequence[str] = ("send", "read")) -> World:
             "templates id": ("1",),
             "keys id": ("1", made.json["id"]),
             "webhooks id": ("1",),
+            "hooks id": ("1",),
             "webhooks n": ("1",),
             "assistants id": ("1",),
             "sessions id": ("1", "2"),

@@ -154,6 +154,15 @@ async def what_is_sent_is_on_the_air_once(bench: Bench) -> None:
     assert {to for to, _ in bench.handset.on_air()} == {"+15550001111"}
 
 
+async def the_longest_text_is_sent_whole(bench: Bench) -> None:
+    # 255 parts, of which each character takes six bytes in a frame.
+    text = "\N{GREEK CAPITAL LETTER DELTA}" * 255 * 153
+    async with bench.program():
+        result = await bench.result(await bench.send(text))
+        assert result["success"], result
+    assert [body for _, body in bench.handset.on_air()] == [text]
+
+
 async def a_refused_message_is_not_said_to_be_sent(bench: Bench) -> None:
     async with bench.program():
         await bench.handset.fail_next()
@@ -250,6 +259,7 @@ async def what_the_gateway_has_not_stored_stays(bench: Bench) -> None:
 
 PROMISES: Final[tuple[Promise, ...]] = (
     what_is_sent_is_on_the_air_once,
+    the_longest_text_is_sent_whole,
     a_refused_message_is_not_said_to_be_sent,
     a_lost_answer_is_uncertain_and_holds_up_nobody,
     a_kill_within_an_attempt_makes_no_second_one,

@@ -30,7 +30,7 @@ from phonegate.model.messages import Message, MessageView, PageQuery
 from phonegate.model.phones import number_form
 from phonegate.model.principal import allows
 from phonegate.model.refusals import FieldProblem, NotFound
-from phonegate.model.times import MAX_TIME_MS
+from phonegate.model.times import DAY_MS, MAX_TIME_MS
 from phonegate.model.twilio_ids import message_of
 
 LOOKED_AT: Final = 1_000
@@ -85,7 +85,9 @@ def _span(asked: TwilioMessageList) -> tuple[int, int]:
     """Returns from when to when the messages were sent, in ms."""
     first, last = 0, MAX_TIME_MS
     if asked.DateSent is not None:
-        first, last = asked.DateSent.first, asked.DateSent.last
+        # The libraries write a day as its first second.
+        first = asked.DateSent.first // DAY_MS * DAY_MS
+        last = first + DAY_MS - 1
     if asked.DateSentAfter is not None:
         first = max(first, asked.DateSentAfter.first)
     if asked.DateSentBefore is not None:

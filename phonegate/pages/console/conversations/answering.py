@@ -8,7 +8,7 @@ from quart import Response
 from phonegate.api.errors import answer_for
 from phonegate.api.inner_calls import CallRefused
 from phonegate.domain.routing import parse_sim_selector
-from phonegate.model.bounds import MAX_BODY
+from phonegate.model.bounds import MAX_SEGMENTS
 from phonegate.model.refusals import BadInput, Refused
 from phonegate.pages.console.conversations.bubble_printer import BubblePrinter
 from phonegate.pages.console.conversations.conversation_path import BASE, conversation
@@ -111,7 +111,7 @@ async def estimate(visit: Visit) -> Response:
         eta_s = await visit.services.sending.forecast(
             visit.principal.org,
             parse_sim_selector(sim or None),
-            *[min(segments, MAX_BODY)] * min(count, MOST_ESTIMATED),
+            *[min(segments, MAX_SEGMENTS)] * min(count, MOST_ESTIMATED),
         )
     except Refused:
         eta_s = None

@@ -18,7 +18,6 @@ from phonegate.api.presenters import message_json
 from phonegate.domain.conversations import ConversationView, Thread
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.domain.message_access import KnownSims
-from phonegate.model.bounds import MAX_BODY
 from phonegate.model.messages import Message, MessageView, PageQuery
 from phonegate.model.numbers import is_recipient
 from phonegate.model.refusals import NotFound, Refused
@@ -129,7 +128,7 @@ async def _thread(visit: Visit) -> dict[str, Any]:
         "choices": choices,
         "templates": (await visit.services.templates.of_org(visit.principal) if may_answer else ()),
         "usual": None if usual is None else usual.value,
-        "most_text": MAX_BODY,
+        "most_text": visit.services.org_options.of(principal.org).max_characters,
     }
 
 

@@ -8,12 +8,16 @@ from urllib.parse import parse_qsl
 
 from phonegate.api.webhook_rendering import WebhookRendering
 from phonegate.api.webhooks_types import SHAPES
+from phonegate.events.webhooks import smsgate_shape
 from phonegate.events.webhooks.samples import sample
 from phonegate.events.webhooks.shapes import FORM, write
 from phonegate.model.webhooks import Shape, Webhook
 
 WHEN: Final = 1_796_000_000_000
 """When the message of the examples came in, in ms."""
+
+CALL_ID: Final = "evt_1234"
+"""Names what is delivered."""
 
 
 @cache
@@ -35,6 +39,9 @@ def _example(shape: Shape) -> str:
         position=0,
     )
     event = WebhookRendering(lambda: "")(sample(webhook, WHEN), webhook)
+    if shape == "smsgate":
+        body = smsgate_shape.write(webhook, event, CALL_ID)
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     written = write(shape, event, webhook.org)
     text = written.body.decode()
     if written.content_type == FORM:

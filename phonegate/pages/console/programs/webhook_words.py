@@ -25,6 +25,11 @@ SHAPE_WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "The same on one level of keys. For tools that read no nesting, such as n8n or Zapier.",
     ),
     "twilio": ("Twilio", "A form as Twilio sends it. For programs that were made for Twilio."),
+    "smsgate": (
+        "SMS Gateway for Android",
+        "JSON as that app sends it. For programs that were made for it, such as integrations of "
+        "Home Assistant. All webhooks of this shape have one secret, its signing key.",
+    ),
 }
 """What each shape is called, and whom it is for."""
 

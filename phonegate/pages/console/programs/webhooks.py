@@ -6,6 +6,7 @@ from typing import Any, Final
 import attrs
 from quart import Response
 
+from phonegate.domain.webhook_form import ONE_SIGNATURE
 from phonegate.model.refusals import Refused
 from phonegate.pages.console.form_fields import Choices, Filled, Form, Line, Number, Pairs
 from phonegate.pages.console.programs.webhook_examples import shape_examples
@@ -146,13 +147,13 @@ async def enable(visit: Visit) -> Response:
 async def ask_rotate(visit: Visit) -> Response:
     """Asks whether a webhook is to have another secret."""
     hook = await _hook(visit)
-    twilio = hook["shape"] == "twilio"
+    at_once = hook["shape"] in ONE_SIGNATURE
     return await question(
         visit,
         "Make a new secret?",
         sentences=[
             "From then on only the new secret signs: give it to the receiver at once."
-            if twilio
+            if at_once
             else "The secret of now signs too for 24 hours, so that you can give the new one to "
             "the receiver meanwhile."
         ],
@@ -259,7 +260,7 @@ async def _secret_page(visit: Visit, made: Mapping[str, Any], *, new: bool) -> R
         hook=made["webhook"],
         secret=made["secret"],
         new=new,
-        check=None if made["webhook"]["shape"] == "twilio" else SIGNATURE_CHECK,
+        check=None if made["webhook"]["shape"] in ONE_SIGNATURE else SIGNATURE_CHECK,
     )
 
 

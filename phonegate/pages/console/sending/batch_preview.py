@@ -21,6 +21,7 @@ from phonegate.domain.batch_plan import (
 from phonegate.domain.batches import BatchView
 from phonegate.domain.key_limits import may_receive
 from phonegate.domain.routing import parse_sim_selector
+from phonegate.model.bounds import MAX_BODY
 from phonegate.model.refusals import Refused
 from phonegate.pages.console.programs.key_words import limits_in_words
 from phonegate.pages.console.sending import senders
@@ -88,9 +89,23 @@ async def planned(visit: Visit, form: BatchForm) -> tuple[Plan, tuple[str, ...]]
     numbers = [one.number for one in resolved if one.number]
     contacts = await services.contacts.of_numbers(principal, numbers)
     made = await in_turn(
-        partial(plan, draft, resolved, columns=recipients.columns, contacts=contacts)
+        partial(
+            plan,
+            draft,
+            resolved,
+            columns=recipients.columns,
+            contacts=contacts,
+            most_characters=most_characters(visit, form.sender),
+        )
     )
     return made, recipients.columns
+
+
+def most_characters(visit: Visit, sender: str) -> int:
+    """Returns how long a text may be that goes out by a choice of `senders`."""
+    if senders.sim_of(sender) is None:
+        return MAX_BODY
+    return visit.services.org_options.of(visit.principal.org).max_characters
 
 
 def _allowed(visit: Visit, recipient: Recipient) -> Recipient:

@@ -66,7 +66,10 @@ async def _put(visit: Visit, one: Template | None) -> Response:
     body = {"name": "", "body": ""} | FORM.body(sent)
     try:
         await visit.services.templates.put(
-            visit.principal, **body, instead_of=None if one is None else one.id
+            visit.principal,
+            **body,
+            instead_of=None if one is None else one.id,
+            most_characters=visit.services.org_options.of(visit.principal.org).max_characters,
         )
     except Refused as refused:
         filled = FORM.again(sent, refused)

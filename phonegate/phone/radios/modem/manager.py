@@ -69,9 +69,10 @@ class Line:
         )
         return str(made[0])
 
-    async def send(self, path: str) -> None:
-        """Sends an SMS that was made. Raises as `Bus.call`."""
-        await self.bus.call(self.owner, path, f"{objects.SMS}.Send", within_s=self.timings.send_s)
+    async def send(self, path: str, parts: int) -> None:
+        """Sends an SMS that was made, of so many parts. Raises as `Bus.call`."""
+        within_s = self.timings.sending_s(parts)
+        await self.bus.call(self.owner, path, f"{objects.SMS}.Send", within_s=within_s)
 
     async def delete(self, path: str) -> None:
         """Deletes an SMS. One that is gone is no error. Raises as `Bus.call`."""

@@ -31,6 +31,7 @@ from phonegate.phone.radios.radio import (
     Transmission,
     Uncertain,
 )
+from phonegate.phone.radios.simulated import segments
 
 SLOT: Final = 0
 """One SIM of a modem is active at a time, and it is the only one that is reported."""
@@ -159,7 +160,7 @@ class ModemRadio:
             mailbox.expect(path)
             self._desk.set_mark(SENDING, f"{transmission.id} {mailbox.line.owner} {path}")
             try:
-                return await _send(mailbox.line, path, transmission.to)
+                return await _send(mailbox.line, path, transmission)
             finally:
                 self._throw_away(mailbox, path)
 
@@ -373,15 +374,15 @@ async def _create(line: Line, transmission: Transmission) -> str | Failed:
         return Failed(messages.NOT_READY)
 
 
-async def _send(line: Line, path: str, to: str) -> Outcome:
+async def _send(line: Line, path: str, transmission: Transmission) -> Outcome:
     """Sends an SMS that was made."""
     try:
-        await line.send(path)
+        await line.send(path, segments(transmission.body))
     except CallRefused as error:
         return messages.outcome_of(error.name)
     except (CallTimedOut, BusGone):
         return Uncertain(messages.NO_ANSWER)
-    return Sent(reference=await _reference(line, path, to))
+    return Sent(reference=await _reference(line, path, transmission.to))
 
 
 async def _reference(line: Line, path: str, to: str) -> str | None:

@@ -2,6 +2,8 @@
 
 import attrs
 
+from phonegate.phone.radios.radio import MAX_PARTS
+
 
 @attrs.frozen(kw_only=True)
 class ModemTimings:
@@ -16,6 +18,9 @@ class ModemTimings:
     """To switch a modem on, or to unlock its SIM: slow ones take a minute."""
     send_s: float = 330
     """To send. ModemManager itself gives up after 300 s, and its word is better than none."""
+    part_s: float = 5
+    """More to send, for each part of a long text after the first: a network takes one within
+    seconds."""
     appear_s: float = 20
     """For a modem to appear after the program's start: one that was just plugged in takes ten."""
     settle_s: float = 60
@@ -38,7 +43,11 @@ class ModemTimings:
     @property
     def attempt_s(self) -> float:
         """Seconds for a whole attempt: to create the SMS, to send it, to ask for its reference."""
-        return self.send_s + 3 * self.call_s
+        return self.sending_s(MAX_PARTS) + 3 * self.call_s
+
+    def sending_s(self, parts: int) -> float:
+        """Returns the seconds to send a text of so many parts."""
+        return self.send_s + (parts - 1) * self.part_s
 
 
 TIMINGS = ModemTimings()

@@ -9,6 +9,7 @@ import trio
 
 from phonegate.model.times import now_ms
 from phonegate.phone.radios.radio import (
+    MAX_PARTS,
     Desk,
     Failed,
     Feature,
@@ -97,7 +98,7 @@ class TermuxRadio:
         """Seconds after which an attempt has ended: all its commands, each at its deadline."""
         timings = self._timings
         commands = (_MARK_TRIES + 2) * timings.answer_s + _MARK_TRIES * timings.again_after_s
-        return commands + timings.sent_within_s
+        return commands + timings.sent_s(MAX_PARTS)
 
     async def run(
         self,
@@ -154,7 +155,7 @@ class TermuxRadio:
         except TermuxError:
             # Android may have it all the same. The sent box tells.
             pass
-        row = await self._seen(transmission, mark, self._timings.sent_within_s)
+        row = await self._seen(transmission, mark, self._sent_s(transmission))
         if row is None:
             return Uncertain(NOT_IN_SENT_BOX)
         if self._sims.several and slot is not None and slot not in self._sims.sub_ids:
@@ -169,7 +170,8 @@ class TermuxRadio:
             # this note with it: so it is no proof.
             return None
         age_s = (now_ms() - int(known[3])) / 1000
-        left_s = min(max(self._timings.sent_within_s - age_s, 0), self._timings.sent_within_s)
+        whole_s = self._sent_s(transmission)
+        left_s = min(max(whole_s - age_s, 0), whole_s)
         row = await self._seen(transmission, int(known[2]), left_s)
         return None if row is None else _sent(transmission)
 
@@ -239,6 +241,9 @@ class TermuxRadio:
                 if left:
                     await trio.sleep(self._timings.again_after_s)
         return Failed(API_SILENT)
+
+    def _sent_s(self, transmission: Transmission) -> float:
+        return self._timings.sent_s(segments(sent_box.trimmed(transmission.body)))
 
     async def _seen(self, transmission: Transmission, mark: int, for_s: float) -> Row | None:
         """Looks into the sent box at least once, until the message is there or time is over."""

@@ -129,6 +129,7 @@ async def test_to_and_from_are_parties_or_own_numbers(site: Web) -> None:
     [
         ({"DateSent": "2027-01-15"}, ["today", "late"]),
         ({"DateSent": "2027-01-14"}, ["yesterday"]),
+        ({"DateSent": "2027-01-14T00:00:00Z"}, ["yesterday"]),
         ({"DateSent>": "2027-01-15"}, ["today", "late"]),
         ({"DateSent>": "2027-01-14T08:00:00Z"}, ["today", "yesterday", "late"]),
         ({"DateSent<": "2027-01-14"}, ["yesterday", "old"]),

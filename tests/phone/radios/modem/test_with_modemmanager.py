@@ -87,6 +87,14 @@ async def test_it_sends_texts_as_they_are(radio: ModemRadio, machine: Machine, b
     assert {part["to"] for part in parts} == {THEM}
 
 
+async def test_it_sends_the_longest_text_in_255_parts(radio: ModemRadio, machine: Machine) -> None:
+    body = "a" * 255 * 153
+    assert isinstance(await radio.attempt(sms(body)), Sent)
+    parts = machine.modem.order("air")
+    assert len(parts) == 255
+    assert "".join(part["text"] for part in parts) == body
+
+
 @pytest.mark.parametrize("body", TEXTS)
 async def test_it_receives_texts_as_they_are_and_deletes_them_when_stored(
     radio: ModemRadio, machine: Machine, desk: DeskMemory, body: str

@@ -1,4 +1,4 @@
-"""Messages as SMS Gateway for Android counts them: one for all recipients of a request.
+"""Messages by what the programs of their senders call them: one for all recipients of a request.
 
 Those of one request have the same `client_id`. The first of them stands for all. A message that
 came by another way has none, and stands for itself.
@@ -8,9 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
-
-from phonegate.model.messages import MessageView
+from phonegate.model.messages import ListQuery, MessageView
 from phonegate.store.address_patterns import condition
 from phonegate.store.rows import view
 
@@ -32,6 +30,15 @@ _BEYOND: Final = """
 
 _VIEW: Final = ", ".join(MessageView._fields)
 
+_CHECKS: Final = {
+    "since": "created_at >= :since",
+    "until": "created_at <= :until",
+    "error": "error = :error",
+    "no_error": "error IS NOT :no_error",
+    "phone": "phone = :phone",
+}
+"""What is checked of each row, by the filter of a list that asks for it."""
+
 _OF_CLIENT_ID: Final = f"""
     SELECT {_VIEW} FROM messages INDEXED BY messages_by_client_id
     WHERE org = ? AND client_id = ? ORDER BY id
@@ -42,26 +49,7 @@ _OF_ID: Final = f"""
 """  # noqa: S608 - constants
 
 
-@attrs.frozen(kw_only=True)
-class ListQuery:
-    """Which messages of one direction a list has. Times are in ms."""
-
-    outbound: bool
-    since: int | None = None
-    until: int | None = None
-    statuses: tuple[str, ...] = ()
-    """Any of them. Empty: all."""
-    media: bool | None = None
-    """Only those with media, or only those without."""
-    phone: int | None = None
-    sees: tuple[str, ...] = ()
-    """As in `PageQuery`."""
-    ascending: bool = False
-    limit: int
-    offset: int = 0
-
-
-class SmsgateMessages:
+class ClientMessages:
     """Reads messages by what programs call them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -118,20 +106,15 @@ def _conditions(
         values["beyond"] = beyond
     if query.outbound:
         conditions.append(_FIRST)
-    if query.since is not None:
-        conditions.append("created_at >= :since")
-        values["since"] = query.since
-    if query.until is not None:
-        conditions.append("created_at <= :until")
-        values["until"] = query.until
+    for name, sql in _CHECKS.items():
+        if (value := getattr(query, name)) is not None:
+            conditions.append(sql)
+            values[name] = value
     if query.statuses:
         conditions.append(f"status IN ({_named('status', query.statuses, values)})")
     if query.media is not None:
         has = "(parts > 0 OR media_urls IS NOT NULL)"
         conditions.append(has if query.media else f"NOT {has}")
-    if query.phone is not None:
-        conditions.append("phone = :phone")
-        values["phone"] = query.phone
     if query.sees:
         conditions.append(condition("address", len(query.sees)))
         _named("seen", query.sees, values)

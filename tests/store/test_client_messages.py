@@ -2,10 +2,9 @@
 
 import pytest
 
-from phonegate.model.messages import NewInbound, NewMessage
+from phonegate.model.messages import ListQuery, NewInbound, NewMessage
 from phonegate.model.orgs import Org
-from phonegate.store import smsgate_messages
-from phonegate.store.smsgate_messages import ListQuery
+from phonegate.store import client_messages
 from phonegate.store.tables import Tables
 from tests.store.conftest import bring
 
@@ -27,10 +26,10 @@ def received(tables: Tables, org: Org, *, at: int = 1, **more: object) -> int:
 
 def listed(tables: Tables, org: Org, **query: object) -> list[int]:
     asked = ListQuery(**{"outbound": True, "limit": 50, **query})  # type: ignore[arg-type]
-    page = [one.id for one in tables.smsgate_messages.page(org.id, asked)]
+    page = [one.id for one in tables.client_messages.page(org.id, asked)]
     unlimited = ListQuery(**{"outbound": True, **query, "limit": 1_000, "offset": 0})  # type: ignore[arg-type]
-    assert tables.smsgate_messages.count(org.id, asked) == len(
-        tables.smsgate_messages.page(org.id, unlimited)
+    assert tables.client_messages.count(org.id, asked) == len(
+        tables.client_messages.page(org.id, unlimited)
     )
     return page
 
@@ -39,7 +38,7 @@ def test_messages_of_one_request_have_one_id(tables: Tables, org: Org, other: Or
     first = sent(tables, org, client_id="mine", to="+15550002")
     second = sent(tables, org, client_id="mine", to="+15550001")
     alone, foreign = sent(tables, org), sent(tables, other, client_id="mine")
-    found = tables.smsgate_messages
+    found = tables.client_messages
     assert [one.id for one in found.of_client_id(org.id, "mine")] == [first, second]
     assert [one.id for one in found.of_client_id(other.id, "mine")] == [foreign]
     assert found.of_client_id(org.id, "others") == found.of_client_id(org.id, "\ud800") == []
@@ -81,6 +80,6 @@ def test_filters_narrow_a_list(tables: Tables, org: Org) -> None:
 def test_a_list_ends_at_the_newest_ones(
     tables: Tables, org: Org, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smsgate_messages, "LOOKED_AT", 2)
+    monkeypatch.setattr(client_messages, "LOOKED_AT", 2)
     ids = [sent(tables, org) for _ in range(4)]
     assert listed(tables, org) == ids[:1:-1]
