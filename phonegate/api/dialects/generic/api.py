@@ -47,7 +47,7 @@ class GenericSms:
     to: tuple[str, ...] | None = field(
         "Required. The recipients, up to 500: numbers in any form, one by one, as a list, or with "
         "commas or semicolons between. Also `number`, `phone`, `recipient`, `phoneNumber`, "
-        "`mobile`, `receiver`, `destination`, `target`, `tel`, `msisdn`, and all of them with an s.",
+        "`mobile`, `receiver`, `destination`, `target`, `tel`, `msisdn`, each with an s too.",
         default=None,
         example=["+15553334444"],
     )
