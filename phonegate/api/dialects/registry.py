@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from phonegate.api.dialects import hooks, kannel
 from phonegate.api.dialects.generic import api as generic
-from phonegate.api.dialects.generic import textbee
+from phonegate.api.dialects.generic import teltonika, textbee
 from phonegate.api.dialects.jasmin import api as jasmin_api
 from phonegate.api.dialects.playsms import api as playsms_api
 from phonegate.api.dialects.smseagle import api as smseagle_api
@@ -21,13 +21,13 @@ def endpoints_of(names: Collection[str]) -> list[Endpoint]:
         names: The dialects that are served.
     """
     endpoints: Mapping[DialectName, Sequence[Endpoint]] = {
-        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS),
+        "generic": (*generic.ENDPOINTS, *textbee.ENDPOINTS, *teltonika.ENDPOINTS),
         "smseagle": smseagle_api.ENDPOINTS,
         "jasmin": jasmin_api.ENDPOINTS,
         "kannel": kannel.ENDPOINTS,
         "playsms": playsms_api.ENDPOINTS,
         "twilio": twilio.ENDPOINTS,
-        "hooks": hooks.ENDPOINTS,
         "smsgate": smsgate.ENDPOINTS,
+        "hooks": hooks.ENDPOINTS,
     }
     return [one for name, found in endpoints.items() if name in names for one in found]

@@ -109,6 +109,10 @@ SENDING: Final[Mapping[str, Callable[[str], Asked]]] = {
     "textbee_send": lambda to: Asked(
         path="/gateway/devices/any/send-sms", json={"recipients": [to], "message": "x"}
     ),
+    "teltonika_send": lambda to: Asked(
+        path="/api/messages/actions/send",
+        json={"data": {"modem": "1-1", "number": to, "message": TEXT}},
+    ),
     **_OF_OLD,
     "smsgate_api_send": lambda to: Asked(
         path="/api/3rdparty/v1/messages",

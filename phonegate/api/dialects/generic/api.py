@@ -8,7 +8,7 @@ import attrs
 
 from phonegate.api.convert import CONVERTER, refusal
 from phonegate.api.dialect import Dialect, Given, Refusal, Worded
-from phonegate.api.dialects.generic import textbee_answers
+from phonegate.api.dialects.generic import teltonika_answers, textbee_answers
 from phonegate.api.dialects.generic.answers import (
     PLAIN_MEDIA,
     SmsAccepted,
@@ -169,6 +169,10 @@ def refuse(refusal: Refusal) -> Worded:
     if (refusal.endpoint or "").startswith("textbee_"):
         body = textbee_answers.refused(refusal.detail)
         return Worded(status=refusal.status, body=body, media=JSON_MEDIA)
+    if (refusal.endpoint or "").startswith("teltonika_"):
+        source = "Authentication" if refusal.endpoint == "teltonika_login" else "Messages"
+        body = teltonika_answers.refused(refusal.status, refusal.detail, source)
+        return Worded(status=refusal.status, body=body, media=JSON_MEDIA)
     if wants_text(refusal.given, refusal.headers):
         return Worded(status=refusal.status, body=text_refused(refusal.detail), media=PLAIN_MEDIA)
     problems = [(one.field, one.problem) for one in refusal.problems]
@@ -183,7 +187,8 @@ DIALECT: Final = Dialect(
     title="Generic SMS",
     text="For programs that let you write the address and the names of its parameters, or speak "
     "of an *HTTP SMS gateway*: Home Assistant, Keycloak, ERPNext, WordPress, LibreNMS, Traccar, "
-    "RapidPro, authentik, Zabbix; and for the *SMSGateway* of Uptime Kuma and programs of textbee. "
+    "RapidPro, authentik, Zabbix; and for the *SMSGateway* and *Teltonika* of Uptime "
+    "Kuma and programs of textbee. "
     "An SMS may stand in the query, in a form, in JSON, or be a plain text with the number in the "
     "query.",
     addresses=("/sms", ""),
