@@ -215,7 +215,10 @@ class Core:
         webhooks = WebhookService(
             database,
             webhook_guard,
-            WebhookRendering(lambda: own_urls[0].rstrip("/") if own_urls else ""),
+            WebhookRendering(
+                lambda: own_urls[0].rstrip("/") if own_urls else "",
+                has_twilio="twilio" in settings.dialects.enabled,
+            ),
             WebhookReplies(database, sending, carrier_sending, now_ms=now_ms),
             settings.webhooks,
             now_ms=now_ms,

@@ -50,6 +50,12 @@ def media_sid(message: int, number: int) -> str:
     return f"ME{message:024x}{number:08x}"
 
 
+def media_path(org: int, message: int, number: int) -> str:
+    """Returns where a part of a message is at Twilio's API, from the root on."""
+    account = f"/{API_VERSION}/Accounts/{account_sid(org)}"
+    return f"{account}/Messages/{message_sid(message)}/Media/{media_sid(message, number)}"
+
+
 def media_of(sid: str) -> tuple[int, int] | None:
     """Returns the message and the number there of a part's id. None where it is no part's."""
     found = _MEDIA.fullmatch(sid)

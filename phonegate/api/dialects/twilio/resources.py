@@ -19,6 +19,7 @@ from phonegate.model.states import EXPIRED, FAILED, QUEUED, UNCERTAIN
 from phonegate.model.twilio_ids import (
     API_VERSION,
     account_sid,
+    media_path,
     media_sid,
     message_sid,
     number_sid,
@@ -145,7 +146,7 @@ def medium(one: Medium, parent: Message | MessageView, org: int) -> dict[str, An
         "content_type": one.content_type,
         "date_created": created,
         "date_updated": created,
-        "uri": f"{account_uri(org)}/Messages/{message_sid(parent.id)}/Media/{sid}.json",
+        "uri": f"{media_path(org, parent.id, one.number)}.json",
     }
 
 
