@@ -34,6 +34,9 @@ from phonegate.model.refusals import FieldProblem
 from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import Text, Whole
 
+NO_RECIPIENT: Final = "is required, by this name or as number, phone, recipient or mobile"
+NO_TEXT: Final = "is required, by this name or as message, msg, content or body"
+
 _MEDIA: Final = WebAddress()
 
 
@@ -41,15 +44,17 @@ _MEDIA: Final = WebAddress()
 class GenericSms:
     """An SMS as programs ask for it. Names are compared without regard to case and marks."""
 
-    to: tuple[str, ...] = field(
-        "The recipients, up to 500: numbers in any form, one by one, as a list, or with commas or "
-        "semicolons between. Also `number`, `phone`, `recipient`, `phoneNumber`, `mobile`, "
-        "`receiver`, `destination`, `msisdn`, and all of them with an s.",
+    to: tuple[str, ...] | None = field(
+        "Required. The recipients, up to 500: numbers in any form, one by one, as a list, or with "
+        "commas or semicolons between. Also `number`, `phone`, `recipient`, `phoneNumber`, "
+        "`mobile`, `receiver`, `destination`, `target`, `tel`, `msisdn`, each with an s too.",
+        default=None,
         example=["+15553334444"],
     )
     text: Annotated[str, Text(1, MAX_RECEIVED)] | None = field(
-        "The text, up to 255 segments. Also `message`, `msg`, `content`, `body`; the first of "
-        "`message`, `text`, `msg`, `content`, `body` that is not empty counts.",
+        "Required, unless there are media. The text, up to 255 segments. Also `message`, `msg`, "
+        "`content`, `body`; the first of `message`, `text`, `msg`, `content`, `body` that is not "
+        "empty counts.",
         default=None,
         example="Backup failed",
         private=True,
@@ -101,12 +106,16 @@ async def wanted_of(call: Call) -> list[Wanted]:
         wrong.append(
             FieldProblem("media_urls", f"holds {len(media)}, at most {MAX_MEDIA} are sent")
         )
+    text = "\n".join(filter(None, ((sms.title or "").strip(), sms.text)))
+    if not sms.to:
+        wrong.append(FieldProblem("to", NO_RECIPIENT))
+    if not text and not media:
+        wrong.append(FieldProblem("text", NO_TEXT))
     if wrong:
         raise refusal(tuple(wrong))
     sim = sms.sim or ""
     slot = int(sim) if is_slot(sim) else None
     sender = sms.from_ or (sim if slot is None else "") or None
-    text = "\n".join(filter(None, ((sms.title or "").strip(), sms.text)))
     return [
         Wanted(
             to=to,
@@ -118,7 +127,7 @@ async def wanted_of(call: Call) -> list[Wanted]:
             priority=sms.priority,
             media_urls=media,
         )
-        for to in await recipients(call, sms.to)
+        for to in await recipients(call, sms.to or ())
     ]
 
 

@@ -258,6 +258,8 @@ async def test_what_waits_for_approval_says_so(web: Web) -> None:
     ("body", "fields"),
     [
         ({"text": "x"}, ["to"]),
+        ({}, ["to", "text"]),
+        ({"recipent": TO, "mesage": "x"}, ["to", "text"]),
         ({"to": TO}, ["text"]),
         ({"to": TO, "text": " "}, ["text"]),
         ({"to": ["hello", TO, "+0"], "text": "x"}, ["to", "to"]),

@@ -57,7 +57,7 @@ CLIENTS = (
     Client(
         name="Home Assistant, notify.rest, POST_JSON with a title",
         headers={"Authorization": BASIC, "Content-Type": "application/json"},
-        body=json.dumps({"message": TEXT, "title": "Home Assistant", "target": "x", "to": TO}),
+        body=json.dumps({"message": TEXT, "title": "Home Assistant", "target": TO}),
         text=f"Home Assistant\n{TEXT}",
     ),
     # LibreNMS/Alert/Transport/Api.php: Guzzle, the body is text/plain unless a header says other
@@ -103,6 +103,12 @@ CLIENTS = (
             "Content-Type": "application/json",
             "X-API-Key": "{key}",
         },
+        body=json.dumps({"message": TEXT, "to": TO}),
+    ),
+    Client(
+        name="ERPNext, GET with a body of JSON",
+        method="GET",
+        headers={"Content-Type": "application/json", "X-API-Key": "{key}"},
         body=json.dumps({"message": TEXT, "to": TO}),
     ),
     # class-wpsms-gateway-custom.php: several recipients are a comma list, [{to}] is an array

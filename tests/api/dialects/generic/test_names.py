@@ -30,6 +30,7 @@ from phonegate.api.field_names import plain
         ("PhoneNumber", "to"),
         ("phone_numbers", "to"),
         ("mobile", "to"),
+        ("target", "to"),
         ("to[]", "to"),
         ("recipients[12]", "to"),
         ("text", "text"),
