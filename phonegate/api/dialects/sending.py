@@ -20,7 +20,7 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.recipients import read_recipient, read_recipients, written_form
+from phonegate.domain.recipients import READING, read_recipient, read_recipients, written_form
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.domain.text_limits import carrier_text_fault, text_fault
@@ -36,10 +36,6 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import FAILED, UNCERTAIN
-
-READING: Final = 64
-"""As much work as reading the JSON of that many characters is reading one of a list of numbers:
-those of other countries are looked up in several plans."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
