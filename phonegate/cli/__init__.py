@@ -57,6 +57,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "webhook": CommandEntry(
         "webhook", "command", "Add, list, test and remove URLs that are called with events."
     ),
+    "hook": CommandEntry(
+        "hook", "command", "Add, list, try and remove URLs that programs call to send SMS."
+    ),
     "status": CommandEntry("status", "command", "Show the state of the gateway that serves."),
     "alarms": CommandEntry(
         "alarms", "command", "List the alarms that are on; try what they are reported to."

@@ -100,7 +100,7 @@ def set_(
 def rotate(
     name: str, source: str, config: Path | None, database: Path | None, *, as_json: bool
 ) -> None:
-    """Give the org NAME a new secret. The old one ends at once. Its API keys and webhooks stay.
+    """Give the org NAME a new secret. The old one ends at once. Its API keys and hooks stay.
 
     They are shown, since a person who had the secret may have made one.
     """
@@ -119,6 +119,11 @@ def rotate(
         )
         for one in webhooks:
             click.echo(f"  {one['id']}  {terminal.clean(one['url'])}", err=True)
+    hooks = answer.get("hooks", [])
+    if hooks and not as_json:
+        click.echo(f"And these hooks. `phonegate hook remove {name} ID` ends one:", err=True)
+        for one in hooks:
+            click.echo(f"  {one['id']}  {terminal.clean(one['name'])}", err=True)
 
 
 @command.command()
@@ -128,7 +133,7 @@ def rotate(
 def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) -> None:
     """Remove the org NAME with all that it has, for good.
 
-    Its phones, messages, API keys and webhooks are deleted.
+    Its phones, messages, API keys, webhooks and hooks are deleted.
     A phone that goes on with its old secret does not make it again. Only `phonegate org add` does.
     """
     if not yes:
@@ -143,7 +148,7 @@ def _show_secret(answer: Mapping[str, Any], source: str, *, as_json: bool) -> No
     if as_json:
         shown = {
             field: answer[field]
-            for field in ("org", "secret", "keys", "webhooks")
+            for field in ("org", "secret", "keys", "webhooks", "hooks")
             if field in answer
         }
         terminal.print_json(shown)

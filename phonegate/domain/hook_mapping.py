@@ -19,7 +19,7 @@ from phonegate.domain.hook_template import (
     parse_condition,
     parse_template,
 )
-from phonegate.domain.hook_values import text_of
+from phonegate.domain.hook_values import written
 from phonegate.domain.json_path import TooMuchWork, Work
 from phonegate.domain.segmentation import is_gsm
 from phonegate.model.hooks import HookMapping
@@ -27,8 +27,9 @@ from phonegate.model.numbers import is_e164, is_recipient, recipient_fault
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.rules import NEVER_STORED
 
-MOST_WORK: Final = 200_000
-"""Values that a mapping looks at for one call, some 50 ms. A body has 20,000 at most."""
+MOST_WORK: Final = 50_000
+"""Values that a mapping looks at for one call, some 50 ms. A body has 20,000 at most, and a text is
+full long before that."""
 
 MAX_ENTRIES: Final = 20
 """Entries of `to`."""
@@ -99,9 +100,9 @@ class ReadMapping:
         scope = Scope(value, value)
         place = "when"
         try:
-            for written, condition in zip(self.mapping.when, self.when, strict=True):
+            for asked, condition in zip(self.mapping.when, self.when, strict=True):
                 if not condition.holds(scope, work):
-                    return NotWanted(written)
+                    return NotWanted(asked)
             place = "to"
             to = tuple(dict.fromkeys(self._numbers(scope, work)))
             place = "text"
@@ -127,11 +128,11 @@ class ReadMapping:
                 yield entry
                 continue
             for value in entry.values(scope, work):
-                written = NEVER_STORED.sub("", text_of(value)).strip()
-                if len(written) > MAX_WRITTEN:
+                number = NEVER_STORED.sub("", written(value, work)).strip()
+                if len(number) > MAX_WRITTEN:
                     raise NothingFound(f"{entry.written}, but a text that is too long,")
-                if written:
-                    yield written
+                if number:
+                    yield number
 
 
 def read_mapping(mapping: HookMapping) -> ReadMapping:
@@ -153,9 +154,9 @@ def read_mapping(mapping: HookMapping) -> ReadMapping:
         template = parse_template(mapping.text)
     except TemplateProblem as problem:
         problems.append(FieldProblem(f"{FIELD_PREFIX}text", str(problem)))
-    for at, written in enumerate(mapping.when):
+    for at, asked in enumerate(mapping.when):
         try:
-            when.append(parse_condition(written))
+            when.append(parse_condition(asked))
         except TemplateProblem as problem:
             problems.append(FieldProblem(f"{FIELD_PREFIX}when[{at}]", str(problem)))
     problems += [FieldProblem(FIELD_PREFIX + one.field, one.problem) for one in _bounds(mapping)]

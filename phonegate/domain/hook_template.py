@@ -23,7 +23,7 @@ from phonegate.domain.hook_values import (
     apply_filters,
     is_true,
     read_filter,
-    text_of,
+    written,
 )
 from phonegate.domain.json_path import JsonPath, PathProblem, Work, parse_path
 
@@ -100,7 +100,7 @@ class Condition:
         work.spend(len(found))
         if self.comparison is None:
             return any(map(is_true, found))
-        is_equal = any(work.spend_text(text_of(one)) == self.text for one in found)
+        is_equal = any(written(one, work) == self.text for one in found)
         return is_equal is (self.comparison == "==")
 
 
@@ -141,14 +141,14 @@ class Template:
             TooMuchWork: It is more than may be done.
             NothingFound: A placeholder without a default finds nothing.
         """
-        written: list[str] = []
+        found: list[str] = []
         length = 0
         for piece in _pieces(self.parts, Scope(root, root), work):
-            written.append(piece)
+            found.append(piece)
             length += len(piece)
             if length > most:
                 break
-        return "".join(written)
+        return "".join(found)
 
 
 def parse_template(text: str) -> Template:
@@ -214,8 +214,7 @@ def _pieces(parts: Sequence[Part], scope: Scope, work: Work) -> Iterator[str]:
         if isinstance(part, str):
             yield work.spend_text(part)
         elif isinstance(part, Placeholder):
-            texts = [work.spend_text(text_of(one)) for one in part.values(scope, work)]
-            yield SEPARATOR.join(texts)
+            yield SEPARATOR.join(written(one, work) for one in part.values(scope, work))
         else:
             for inner in _scopes(part, scope, work):
                 yield from _pieces(part.parts, inner, work)
@@ -296,10 +295,10 @@ def _placeholder(token: str) -> Placeholder:
     while more:
         one, more, rest = _split(rest, "|")
         filters.append(_filter(one))
-    written = source.strip()
+    source = source.strip()
     found: JsonPath | str
-    found = _quoted(written) if written[:1] in _QUOTES and written else _path(written)
-    return Placeholder(written, found, tuple(filters))
+    found = _quoted(source) if source[:1] in _QUOTES and source else _path(source)
+    return Placeholder(source, found, tuple(filters))
 
 
 def _filter(text: str) -> Filter:

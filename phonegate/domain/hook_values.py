@@ -18,6 +18,15 @@ MAX_ARGUMENT: Final = 200
 MAX_CUT_DIGITS: Final = 5
 """Digits of the argument of `cut`: no SMS has more characters."""
 
+MAX_HTML: Final = 100_000
+"""Characters of HTML that are read: newsletters have some 50,000, and an SMS fewer by far."""
+
+_HTML_OF_A_UNIT: Final = 4
+"""Characters of HTML that take as long as to look at a value."""
+
+_EACH_ITEM: Final = 4
+"""What an item of a list or object costs that is written as text."""
+
 _NEW_LINES: Final = frozenset({"br", "p", "div", "li", "tr", "h1", "h2", "h3", "h4", "table"})
 """Elements of HTML that begin on a line of their own."""
 
@@ -48,6 +57,17 @@ def text_of(value: object) -> str:
     if isinstance(value, list):
         return SEPARATOR.join(map(_inner, value))
     return json.dumps(value)
+
+
+def written(value: object, work: Work) -> str:
+    """Returns a value as text, and takes what that costs.
+
+    Raises:
+        TooMuchWork: It is more than may be done.
+    """
+    if isinstance(value, dict | list):
+        work.spend(_EACH_ITEM * len(value))
+    return work.spend_text(text_of(value))
 
 
 def is_true(value: object) -> bool:
@@ -115,6 +135,12 @@ def _cut(values: Sequence[Any], argument: str, work: Work) -> list[Any]:
     ]
 
 
+def _plain(values: Sequence[Any], _: str, work: Work) -> list[Any]:
+    found = [one[:MAX_HTML] for one in _texts(values, work)]
+    work.spend(sum(map(len, found)) // _HTML_OF_A_UNIT)
+    return list(map(plain_text, found))
+
+
 def _each(change: Callable[[str], str]) -> Callable[[Sequence[Any], str, Work], list[Any]]:
     def apply(values: Sequence[Any], _: str, work: Work) -> list[Any]:
         return [change(one) for one in _texts(values, work)]
@@ -129,7 +155,7 @@ _FILTERS: Final[Mapping[str, Callable[[Sequence[Any], str, Work], list[Any]]]] =
     "cut": _cut,
     "upper": _each(str.upper),
     "lower": _each(str.lower),
-    "plain": _each(plain_text),
+    "plain": _plain,
     "plus": _each(signed_number),
 }
 
@@ -183,7 +209,7 @@ def apply_filters(values: Sequence[Any], filters: Iterable[Filter], work: Work) 
 
 
 def _texts(values: Sequence[Any], work: Work) -> list[str]:
-    return [work.spend_text(text_of(one)) for one in values]
+    return [written(one, work) for one in values]
 
 
 def _inner(value: object) -> str:

@@ -89,6 +89,14 @@ class NamedWebhook:
 
 
 @attrs.frozen(kw_only=True)
+class NamedHook:
+    """A hook, which programs call by its own URL."""
+
+    id: int = field("Names the hook in /hooks/of/{org}/{id}.", example=3)
+    name: str = field("What its owner called it.", example="alertmanager")
+
+
+@attrs.frozen(kw_only=True)
 class OrgSecretAnswer:
     """An org with its secret, in the only answer that ever shows it."""
 
@@ -101,6 +109,9 @@ class OrgSecretAnswer:
     )
     webhooks: tuple[NamedWebhook, ...] | None = field(
         "The webhooks that go on, likewise.", default=None, omit=True
+    )
+    hooks: tuple[NamedHook, ...] | None = field(
+        "The hooks that go on, likewise.", default=None, omit=True
     )
 
 
@@ -301,17 +312,19 @@ class OwnerEndpoints:
         org, secret = await accounts.orgs.rotate(call.path["org"], call.body.secret)
         keys = await accounts.keys.of_org(org.id)
         webhooks = await call.services.webhooks.of_org(org.id)
+        hooks = await call.services.hooks.of_org(org.id)
         content = OrgSecretAnswer(
             org=org.name,
             secret=secret,
             published=secret in PUBLISHED_SECRETS,
             keys=tuple(NamedKey(id=key.id, name=key.name) for key in keys),
             webhooks=tuple(NamedWebhook(id=one.id, name=one.name, url=one.url) for one in webhooks),
+            hooks=tuple(NamedHook(id=one.id, name=one.name) for one in hooks),
         )
         return Answer(content=content)
 
     async def remove_org(self, call: Call) -> Answer:
-        """Removes an org with its phones, messages, keys, assistants and webhooks."""
+        """Removes an org with its phones, messages, keys, assistants, webhooks and hooks."""
         services, name = call.services, call.path["org"]
         org = await services.accounts.orgs.named(name)
         assistants = await services.assistants.of_org(org.id)

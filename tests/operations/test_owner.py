@@ -76,7 +76,10 @@ async def test_orgs_and_keys(web: Web, do: Do) -> None:
     assert await authenticate(key["key"]) == "shop"
     new = {"url": "https://example.org/sms", "events": ["*"], "name": "crm"}
     hook = (await do("POST", "/webhooks/shop", new))["webhook"]["id"]
+    called = {"name": "alerts", "mapping": {"to": ["{to}"], "text": "{text}"}}
+    called_id = (await do("POST", "/hooks/of/shop", called))["hook"]["id"]
     rotated = await do("POST", "/orgs/shop/secret", {"secret": SECRET})
+    assert rotated["hooks"] == [{"id": called_id, "name": "alerts"}]
     assert rotated["webhooks"] == [{"id": hook, "name": "crm", "url": new["url"]}]
     assert rotated["keys"] == [{"id": key["id"], "name": "reader"}]
     (listed,) = (await do("GET", "/keys/shop"))["keys"]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
@@ -232,6 +233,29 @@ async def test_repeats_are_of_one_hook_and_one_mapping(web: Web) -> None:
     await web.call("PATCH", f"/hooks/of/{ORG}/{id_}", changed)
     await post(web, one)
     assert len(await sent(web)) == 3
+
+
+async def test_a_repeat_is_known_after_a_restart(web: Web) -> None:
+    path = await make(web)
+    first = await post(web, path, headers={"webhook-id": "a"})
+    restarted = build_web(web.database)
+    for id_ in ("a", "b"):
+        again = await post(restarted, path, headers={"webhook-id": id_})
+        assert again.json == first.json
+    assert len(await sent(web)) == 1
+
+
+async def test_the_same_at_the_same_time_is_sent_once(web: Web) -> None:
+    path, replies = await make(web), list[Reply]()
+
+    async def once() -> None:
+        replies.append(await post(web, path))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(once)
+    assert {reply.status for reply in replies} <= {200, 409}
+    assert len(await sent(web)) == 1
 
 
 async def test_a_refused_call_can_be_made_again(web: Web) -> None:

@@ -139,7 +139,9 @@ async def ask(visit: Visit) -> Response:
     """Asks whether a key is to be revoked."""
     key = await _key(visit)
     waiting = (await visit.services.accounts.keys.waiting(visit.principal.org)).get(key["id"], 0)
-    sentences = ["It stops working at once. Webhooks that it made are called no more."]
+    sentences = [
+        "It stops working at once. Webhooks that it made are called no more, and its hooks end."
+    ]
     choices = []
     if waiting:
         sentences.append(f"{count(waiting, 'message')} of it wait to be sent, and are cancelled.")
