@@ -31,7 +31,8 @@ _MADE_SECRET_CHARS = 32
 _ORG = re.compile(r"[A-Za-z0-9_-]{3,50}")
 SHORTEST_SECRET: Final = 12
 _SECRET = re.compile(rf"[!-~]{{{SHORTEST_SECRET},50}}")
-_KEY = re.compile(r"pgk_([0-9A-Za-z]{8})_([0-9A-Za-z]{32})")
+_KEY = re.compile(r"pgk(_?)([0-9A-Za-z]{8})\1([0-9A-Za-z]{32})")
+"""With its two underscores, or without them: some programs take letters and digits alone."""
 
 PUBLISHED_SECRETS: Final = frozenset({"my-secret-key-123"})
 """The secrets printed in documents and on the gateway's own pages. As everyone knows them, they
@@ -89,7 +90,7 @@ def secret_problem(secret: str) -> str | None:
     """Returns what is wrong with a new org's secret, without quoting it, or None."""
     if not _SECRET.fullmatch(secret):
         return "must be 12 to 50 printable ASCII characters without spaces"
-    if secret.startswith(KEY_PREFIX):
+    if is_key_like(secret):
         return f"must not begin with {KEY_PREFIX}, as API keys do"
     return None
 
@@ -163,13 +164,13 @@ def make_token(prefix: str) -> str:
 
 def is_key_like(credential: str) -> bool:
     """Tells whether a credential looks like an API key, well-formed or not."""
-    return credential.startswith(KEY_PREFIX)
+    return credential.startswith(KEY_PREFIX) or _KEY.fullmatch(credential) is not None
 
 
 def parse_api_key(credential: str) -> PresentedKey | None:
     """Returns the parts of an API key, or None if it is malformed."""
     match = _KEY.fullmatch(credential)
-    return None if match is None else PresentedKey(match[1], _digest(match[2]))
+    return None if match is None else PresentedKey(match[2], _digest(match[3]))
 
 
 def same_digest(one: bytes, other: bytes) -> bool:

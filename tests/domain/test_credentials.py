@@ -51,7 +51,7 @@ def test_secrets(secret: str) -> None:
             "sécret-secret",
             "x" * 12 + "\0",
         ),
-        *("pgk_anything-else", "pgk_abcd1234_" + "x" * 32),
+        *("pgk_anything-else", "pgk_abcd1234_" + "x" * 32, "pgkabcd1234" + "x" * 32),
     ],
 )
 def test_what_is_no_secret(secret: str) -> None:
@@ -140,6 +140,14 @@ def test_an_api_key_is_read_back() -> None:
     assert random not in repr(presented)
 
 
+def test_an_api_key_is_known_without_its_underscores() -> None:
+    key = make_api_key()
+    bare = key.text.replace("_", "")
+    assert bare.isalnum()
+    assert is_key_like(bare)
+    assert parse_api_key(bare) == parse_api_key(key.text)
+
+
 def test_another_key_has_another_digest() -> None:
     one, other = make_api_key(), make_api_key()
     assert one.id != other.id
@@ -151,6 +159,7 @@ def test_another_key_has_another_digest() -> None:
     [
         *("", "pgk_", "pgk_12345678", "pgk_12345678_", "pgk_1234567_" + "a" * 32),
         *("pgk_12345678_" + "a" * 31, "pgk_12345678_" + "a" * 33, "pgk_12345678_" + "ä" * 32),
+        *("pgk_12345678" + "a" * 32, "pgk12345678_" + "a" * 32, "pgk12345678" + "a" * 33),
         *("pgk_12345678_" + "a" * 32 + "\n", "PGK_12345678_" + "a" * 32, SECRET),
     ],
 )

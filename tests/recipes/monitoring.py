@@ -212,6 +212,7 @@ APPRISE = Program(
             settings={"URL": f"twilio://{ACCOUNT}:{KEY}@{SIM[1:]}/{TO[1:]}"},
             build=_apprise_twilio,
             succeeds=has_sid,
+            note="Apprise takes letters and digits alone there: leave out the two `_` of the key.",
         ),
     ),
 )

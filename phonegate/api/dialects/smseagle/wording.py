@@ -107,7 +107,7 @@ def _words(refusal: Refusal) -> str:
         return detail if GOOD not in detail else detail.partition(" - ")[0]
     if refusal.code in {"bad_input", "unknown_sim", "recipient_not_allowed"}:
         return WRONG_PARAMETERS if GOOD in detail else f"{WRONG_PARAMETERS}: {detail}"
-    return detail.replace(GOOD, "0K") if GOOD in detail else detail
+    return detail.replace(GOOD, GOOD.capitalize())
 
 
 def _json(value: Any) -> bytes:
