@@ -17,6 +17,10 @@ from phonegate.model.numbers import SEPARATORS, is_e164, is_recipient, recipient
 MAX_WRITTEN: Final = 100
 """Characters of one number as it is written: 15 digits with all that stands between them."""
 
+READING: Final = 64
+"""To read one character of a list of numbers is as much work as to read so many of JSON: a number
+without its country is looked up in several plans, which takes up to 0.2 ms."""
+
 _BETWEEN: Final = re.compile(
     # A parameter of a tel: URI begins with a semicolon too (RFC 3966, 3).
     r"[,\r\n\uff0c\u060c\u3001\uff1b\u061b]|;(?![A-Za-z-]+=)"

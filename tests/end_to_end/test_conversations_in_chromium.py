@@ -15,6 +15,7 @@ from selenium.webdriver.common.keys import Keys
 
 from kit.gateway import UNLIMITED, GatewayProcess
 from kit.program import ROOT, child_environment
+from phonegate.pages.console.conversations.bubbles import MOST_LETTERS
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
 
@@ -159,6 +160,42 @@ def test_two_browsers_show_the_same_through_a_restart(chromium: Browser, tmp_pat
             assert [text for text in said if not any(code in text for code in AWAY)] == []
     finally:
         other.driver.quit()
+
+
+def test_the_longest_text_is_sent_and_fits_the_smallest_screen(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    longest = "\N{GREEK CAPITAL LETTER DELTA}" * 255 * 153
+    secret = {"X-Secret-Key": SECRET}
+
+    def begins(_: object) -> bool:
+        # A bubble has the beginning of such a text.
+        shown = [text[:MOST_LETTERS] for _, text in bubbles(chromium)]
+        return shown == ["Tell me all.", longest[:MOST_LETTERS]]
+
+    with GatewayProcess(tmp_path / "phonegate.db", settings=UNLIMITED) as gateway:
+        site = Site(gateway)
+        site.push("Tell me all.")
+        httpx.patch(
+            f"{gateway.url}/me?org_id={ORG}",
+            json={"max_characters": len(longest)},
+            headers=secret,
+            trust_env=False,
+        ).raise_for_status()
+        with phone(gateway):
+            site.open(chromium)
+            chromium.resize(320)
+            site.send(longest, to=ANN)
+            chromium.until(begins)
+            chromium.until(has_states(chromium, "Sent"))
+        assert chromium.run("return document.documentElement.scrollWidth") <= 320
+        page = httpx.get(f"{gateway.url}/messages/{ORG}", headers=secret, trust_env=False).json()
+        assert [one["segments"] for one in page["messages"]] == [1, 255]
+        chromium.driver.refresh()
+        chromium.until(begins)
+        assert chromium.run("return document.documentElement.scrollWidth") <= 320
+        site.open(chromium, "/organisation")
+        look_over(chromium, name="organisation")
 
 
 def test_a_draft_outlives_its_session(chromium: Browser, site: Site) -> None:

@@ -20,7 +20,7 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.recipients import read_recipient, read_recipients, written_form
+from phonegate.domain.recipients import READING, read_recipient, read_recipients, written_form
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.domain.text_limits import carrier_text_fault, text_fault
@@ -36,10 +36,6 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import FAILED, UNCERTAIN
-
-READING: Final = 64
-"""As much work as reading the JSON of that many characters is reading one of a list of numbers:
-those of other countries are looked up in several plans."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
@@ -316,7 +312,8 @@ async def _by_carrier(act: _Act) -> Answer:
         accepted = _of_carrier(answered, one)
         if accepted.status == FAILED:
             # No error that is raised: the answer is kept in the transaction that stores it.
-            return in_dialect(answer_for(CarrierFailed(accepted)), act.dialect, call.request)
+            refused = _with_carrier(answer_for(CarrierFailed(accepted)), answered)
+            return in_dialect(refused, act.dialect, call.request)
         return act.render([accepted])
 
     async def accept(keep: Keep[Answered] | None) -> Answered:
@@ -367,6 +364,13 @@ def _draft(one: Wanted) -> Draft:
         callback=one.callback,
         client_id=one.client_id,
     )
+
+
+def _with_carrier(refused: Answer, answered: Answered) -> Answer:
+    """Returns a refusal with the carrier's name and its own code, for dialects that know it."""
+    code = getattr(answered, "code", None)
+    beside = {"provider": answered.provider, "provider_code": code}
+    return attrs.evolve(refused, content={**refused.content, **beside})
 
 
 def _of_carrier(answered: Answered, one: Wanted) -> Accepted:

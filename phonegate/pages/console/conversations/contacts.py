@@ -7,6 +7,7 @@ from quart import Response
 from phonegate.domain.contact_files import ReadContacts, read_file
 from phonegate.domain.contacts import Imported
 from phonegate.domain.line_problems import MOST_SHOWN, LineProblem
+from phonegate.domain.recipients import READING
 from phonegate.domain.vcards import write_vcards
 from phonegate.model.contacts import Contact
 from phonegate.model.refusals import FieldProblem, NotFound, Refused
@@ -140,7 +141,7 @@ async def take(visit: Visit) -> Response:
     if not data.strip():
         return await _import_page(visit, country=country, whole=CHOOSE)
     read = await visit.services.large_bodies.read(
-        lambda: read_file(data, chosen_one), len(data), visit.principal.org
+        lambda: read_file(data, chosen_one), READING * len(data), visit.principal.org
     )
     if not read.contacts and len(read.problems) == 1:
         return await _import_page(visit, country=country, whole=in_words(read.problems[0]))

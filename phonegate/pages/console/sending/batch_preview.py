@@ -20,6 +20,7 @@ from phonegate.domain.batch_plan import (
 )
 from phonegate.domain.batches import BatchView
 from phonegate.domain.key_limits import may_receive
+from phonegate.domain.recipients import READING
 from phonegate.domain.routing import parse_sim_selector
 from phonegate.model.bounds import MAX_BODY
 from phonegate.model.refusals import Refused
@@ -80,6 +81,7 @@ async def planned(visit: Visit, form: BatchForm) -> tuple[Plan, tuple[str, ...]]
     """Returns the messages of a form, and the names of its table's columns."""
     draft, services, principal = form.draft, visit.services, visit.principal
     size = len(draft.table) + len(draft.to) + sum(len(body) for _, body in draft.copies)
+    size *= READING
     in_turn = partial(services.large_bodies.read, size=size, org=principal.org)
     recipients = await in_turn(partial(recipients_of, draft))
     if recipients.problems:
