@@ -24,7 +24,7 @@ MAX_NUMBERS: Final = 100
 """Recipients of a request, by the same."""
 
 MAX_TEXT: Final = 65_535
-"""Characters of a text, by the API's own server. Of what takes too many segments, sending says so."""
+"""Characters of a text, by the API's own server. Sending refuses what takes too many segments."""
 
 MAX_OFFSET: Final = 100_000
 """As far as a list reaches."""
