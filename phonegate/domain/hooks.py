@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
+import trio
 
 from phonegate import log
 from phonegate.domain.credentials import make_token
@@ -22,6 +23,7 @@ from phonegate.model.refusals import (
     NotFound,
     OrgFull,
 )
+from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -33,6 +35,9 @@ PREFIX: Final = "pgh_"
 
 MAX_DETAIL: Final = 300
 """Characters that are kept of what was wrong with a call."""
+
+_NOTE_DEADLINE_S: Final = 1.0
+"""How long noting it may hold up an answer on a busy disk."""
 
 DISABLED: Final = "It was disabled by a person."
 
@@ -265,10 +270,14 @@ class Hooks:
             self._turns.discard(turn)
 
     async def note(self, hook: Hook, outcome: Outcome) -> None:
-        """Notes what became of a call."""
+        """Notes what became of a call. A call never fails because this could not be noted."""
         now = self._now_ms()
         outcome = attrs.evolve(outcome, detail=outcome.detail[:MAX_DETAIL])
-        await self._database.write(lambda tx: tx.hooks.note(hook.id, outcome, now))
+        with trio.move_on_after(_NOTE_DEADLINE_S):
+            try:
+                await self._database.write(lambda tx: tx.hooks.note(hook.id, outcome, now))
+            except StoreError as error:
+                _log.warning("hook_call_not_noted", hook=hook.id, error=type(error).__name__)
 
 
 def _require_sender(caller: Principal) -> None:
