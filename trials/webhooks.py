@@ -7,10 +7,13 @@ webhooks at a receiver made of Flask and the `standardwebhooks` package. It fail
 drops connections or asks for a pause at random. Every few moments the gateway is ended by SIGKILL
 and started again on the same file. At the end, when all is delivered, what the receiver took is
 compared with the record of events: each event of each org at least once, under one id, in order
-within its message, and none of another org. Exits 1 at the first broken promise, and says which.
+within its message, and none of another org. Some messages are sent by Twilio's API with a status
+callback of their own, which `twilio`'s validator checks; of these the same is promised.
+Exits 1 at the first broken promise, and says which.
 """
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import logging
@@ -28,6 +31,7 @@ from typing import Any
 import attrs
 from flask import Flask, Response, request
 from standardwebhooks import Webhook as Verifier
+from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 from werkzeug.serving import make_server
 
 from kit.ledger import INBOUND, BrokenPromise, Ledger
@@ -38,6 +42,8 @@ from trials.kill_trial import KillTrial, hold, parser
 ORGS = ("alpha", "beta", "gamma")
 HOOKS = 2
 """Of each org."""
+CALLBACKS = HOOKS
+"""Stands for what the callbacks of an org's messages took, in the place of one of its webhooks."""
 PHONES = 2
 CLIENTS = 2
 PAUSE_S = 0.02
@@ -67,8 +73,10 @@ class Receiver:
     """The events that were answered with 2xx."""
     bodies: dict[tuple[Key, str], str] = attrs.field(factory=dict)
     """A digest of the body, by webhook and webhook-id."""
-    latest: dict[tuple[Key, int], int] = attrs.field(factory=dict)
+    latest: dict[tuple[Key, int | str], int] = attrs.field(factory=dict)
     """The last event that came, by webhook and message."""
+    named: dict[str, str] = attrs.field(factory=dict)
+    """The URL at which the callbacks of each message came."""
     problems: list[str] = attrs.field(factory=list)
     calls: int = 0
     failed: int = 0
@@ -81,6 +89,7 @@ class Receiver:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         app = Flask(__name__)
         app.add_url_rule("/<org>/<int:hook>", "hook", self.receive, methods=["POST"])
+        app.add_url_rule("/callback/<org>", "callback", self.hear, methods=["POST"])
         server = make_server("127.0.0.1", 0, app, threaded=True)
         self.port = server.server_port
         thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -104,6 +113,25 @@ class Receiver:
             self._check(key, call_id, body, event)
             # The chance of an answer depends on nothing but the seed and how many came before.
             luck = random.Random(f"{self.seed}/{self.calls}").random()
+        return self._answer(key, event["id"], luck)
+
+    def hear(self, org: str) -> Response:
+        """Answers one status callback."""
+        key, fields = (org, CALLBACKS), request.form.to_dict()
+        given = request.headers.get("X-Twilio-Signature", "")
+        if not RequestValidator(secret(org)).validate(request.url, fields, given):
+            self.problems.append(f"{key}: a callback is not signed rightly")
+            return Response(status=400)
+        event, message = int(request.headers["I-Twilio-Idempotency-Token"]), fields["MessageSid"]
+        with self._lock:
+            self.calls += 1
+            if self.named.setdefault(message, request.url) != request.url:
+                self.problems.append(f"{key}: {message} came to the callback of another message")
+            before = self.latest.get((key, message), 0)
+            if event < before:
+                self.problems.append(f"{key}: event {event} came after {before} of its message")
+            self.latest[key, message] = event
+            luck = random.Random(f"{self.seed}/{self.calls}").random()
         return self._answer(key, event, luck)
 
     def _check(self, key: Key, call_id: str, body: bytes, event: dict[str, Any]) -> None:
@@ -122,10 +150,10 @@ class Receiver:
             self.problems.append(f"{key}: event {call_id} came after {before} of its message")
         self.latest[key, message["id"]] = event["id"]
 
-    def _answer(self, key: Key, event: dict[str, Any], luck: float) -> Response:
+    def _answer(self, key: Key, event: int, luck: float) -> Response:
         if luck >= 0.1:
             with self._lock:
-                self.taken[key].add(event["id"])
+                self.taken[key].add(event)
             return Response(status=204)
         self.failed += 1
         match int(luck * 100):
@@ -231,12 +259,30 @@ class Trial(KillTrial):
     async def send(self, client: http.Caller, org: str, key: str) -> None:
         body = f"{org} {key}"
         self.ledger.tried[body] += 1
+        if random.Random(f"{self.seed}/{body}").random() < 0.3:
+            await self.send_as_twilio(client, org, key)
+            return
         content = {"messages": [{"to": "+15553334444", "body": body}]}
         answer = await self.persist(
             client, f"/send/{org}", content, {**headers(org), "Idempotency-Key": key}
         )
         if answer is None or answer[0] != 200:
             raise BrokenPromise(f"/send/{org} answered {answer}")
+
+    async def send_as_twilio(self, client: http.Caller, org: str, key: str) -> None:
+        """Sends a message with a callback of its own."""
+        content = {
+            "To": "+15553334444",
+            "MessagingServiceSid": "MG" + 32 * "0",
+            "Body": f"{org} {key}",
+            "StatusCallback": f"http://127.0.0.1:{self.receiver.port}/callback/{org}?key={key}",
+        }
+        path = f"/2010-04-01/Accounts/{org}/Messages.json"
+        login = base64.b64encode(f"{org}:{secret(org)}".encode()).decode()
+        credentials = {"Authorization": f"Basic {login}", "Idempotency-Key": f"t-{key}"}
+        answer = await self.persist(client, path, content, credentials)
+        if answer is None or answer[0] != 201:
+            raise BrokenPromise(f"{path} answered {answer}")
 
     async def push(self, client: http.Caller, org: str, key: str) -> None:
         body = f"{INBOUND}{org} {key}"
@@ -253,24 +299,27 @@ class Trial(KillTrial):
         counts = (await asyncio.to_thread(self.gateway.status))["messages"]
         found = [one for one in ("queued", "sending") for _ in range(counts.get(one, 0))]
         events = await asyncio.to_thread(self.recorded)
-        for key in self.receiver.secrets:
-            found += [f"{key}: event {one}" for one in events[key[0]] - self.receiver.taken[key]]
+        for key, wanted in events.items():
+            found += [f"{key}: event {one}" for one in wanted - self.receiver.taken[key]]
         return found
 
-    def recorded(self) -> dict[str, set[int]]:
-        """Returns the ids of the events of messages that each org has."""
+    def recorded(self) -> dict[Key, set[int]]:
+        """Returns the ids of the events of messages that each webhook is to get."""
         connection = sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)
         try:
             rows = connection.execute(
-                "SELECT orgs.name, events.id, webhooks.created_at FROM events"
-                " JOIN orgs ON orgs.id = events.org JOIN webhooks ON webhooks.org = orgs.id"
-                " WHERE events.message IS NOT NULL"
+                "SELECT orgs.name, events.id, messages.status_callback IS NOT NULL"
+                " AND events.type NOT IN ('message.held', 'message.uncertain') FROM events"
+                " JOIN orgs ON orgs.id = events.org JOIN messages ON messages.id = events.message"
             ).fetchall()
         finally:
             connection.close()
-        found: dict[str, set[int]] = {org: set() for org in ORGS}
-        for org, event, _ in rows:
-            found[org].add(event)
+        found: dict[Key, set[int]] = {
+            (org, hook): set() for org in ORGS for hook in (*range(HOOKS), CALLBACKS)
+        }
+        for org, event, has_callback in rows:
+            for hook in (*range(HOOKS), *([CALLBACKS] if has_callback else [])):
+                found[org, hook].add(event)
         return found
 
     def standing(self) -> str:
@@ -284,20 +333,24 @@ class Trial(KillTrial):
 
     def compare(self) -> str:
         recorded = self.recorded()
-        for (org, hook), taken in self.receiver.taken.items():
-            if missing := recorded[org] - taken:
+        for (org, hook), wanted in recorded.items():
+            taken = self.receiver.taken[org, hook]
+            if missing := wanted - taken:
                 raise BrokenPromise(f"never delivered to {org}/{hook}: {sorted(missing)}")
-            if foreign := taken - recorded[org]:
+            if foreign := taken - wanted:
                 raise BrokenPromise(f"delivered to {org}/{hook} and not its own: {sorted(foreign)}")
-        events = sum(map(len, recorded.values()))
+        events = sum(len(recorded[org, 0]) for org in ORGS)
+        callbacks = sum(len(recorded[org, CALLBACKS]) for org in ORGS)
         return (
             f"{self.ledger.kills} kills, {events} events of {len(ORGS)} orgs to {HOOKS} webhooks "
-            f"each: {self.standing()}; each arrived, under one id and in order; promises kept"
+            f"each and {callbacks} to callbacks: {self.standing()}; each arrived, under one id and "
+            "in order; promises kept"
         )
 
 
 def secret(org: str) -> str:
-    return f"{org}-secret-key-1"
+    # As long as one must be that signs.
+    return f"{org}-secret-key-of-this-trial-1234567890"
 
 
 def headers(org: str) -> dict[str, str]:

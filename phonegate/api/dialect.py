@@ -56,7 +56,8 @@ class Refusal:
     headers: Mapping[str, str] = attrs.field(default=_NOTHING, repr=False)
     """Those of the request, by lower-case name."""
     limit: Mapping[str, Any] = attrs.field(default=_NOTHING)
-    """Which limit of an API key refused (`limit`), and when it ends (`ends_at`)."""
+    """Which limit of an API key refused (`limit`), and when it ends (`ends_at`). Or which carrier
+    did (`provider`), by its own code (`provider_code`)."""
 
 
 @attrs.frozen(kw_only=True)

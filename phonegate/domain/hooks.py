@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
+import trio
 
 from phonegate import log
 from phonegate.domain.credentials import make_token
-from phonegate.domain.hook_mapping import read_mapping
 from phonegate.domain.hook_standing import SEND, sender_of
 from phonegate.domain.hook_verification import require_verification
 from phonegate.domain.rate_limits import RateLimits
@@ -23,6 +23,7 @@ from phonegate.model.refusals import (
     NotFound,
     OrgFull,
 )
+from phonegate.model.storage_errors import StoreError
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -34,6 +35,9 @@ PREFIX: Final = "pgh_"
 
 MAX_DETAIL: Final = 300
 """Characters that are kept of what was wrong with a call."""
+
+_NOTE_DEADLINE_S: Final = 1.0
+"""How long noting it may hold up an answer on a busy disk."""
 
 DISABLED: Final = "It was disabled by a person."
 
@@ -121,7 +125,7 @@ class Hooks:
         if new.key not in (None, caller.key_id) and caller.key_id is not None:
             raise Forbidden("Only the org's secret can make a hook of another API key.")
         _require_name(new.name)
-        read_mapping(new.mapping)
+        _require_mapping(new.mapping)
         if new.verification is not None:
             require_verification(new.verification)
         token, now = make_token(PREFIX), self._now_ms()
@@ -266,10 +270,14 @@ class Hooks:
             self._turns.discard(turn)
 
     async def note(self, hook: Hook, outcome: Outcome) -> None:
-        """Notes what became of a call."""
+        """Notes what became of a call. A call never fails because this could not be noted."""
         now = self._now_ms()
         outcome = attrs.evolve(outcome, detail=outcome.detail[:MAX_DETAIL])
-        await self._database.write(lambda tx: tx.hooks.note(hook.id, outcome, now))
+        with trio.move_on_after(_NOTE_DEADLINE_S):
+            try:
+                await self._database.write(lambda tx: tx.hooks.note(hook.id, outcome, now))
+            except StoreError as error:
+                _log.warning("hook_call_not_noted", hook=hook.id, error=type(error).__name__)
 
 
 def _require_sender(caller: Principal) -> None:
@@ -284,11 +292,19 @@ def _require_name(name: str) -> None:
         raise BadInput(f"name {problem}.", [FieldProblem("name", problem)])
 
 
+def _require_mapping(mapping: HookMapping) -> None:
+    """Refuses a mapping that is malformed."""
+    # Most gateways have no hook: a start need not load the language of mappings.
+    from phonegate.domain.hook_mapping import read_mapping  # noqa: PLC0415
+
+    read_mapping(mapping)
+
+
 def _require_form(change: HookChange) -> None:
     if change.name is not None:
         _require_name(change.name)
     if change.mapping is not None:
-        read_mapping(change.mapping)
+        _require_mapping(change.mapping)
     if change.verification is not None:
         require_verification(change.verification)
 

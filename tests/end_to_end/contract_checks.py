@@ -44,6 +44,12 @@ BEYOND_SCHEMAS = (
     # Not every event is of a message.
     (r"address|sim", "is of messages alone, and events names none of theirs"),
     (r"events", "names none of messages, and shape twilio has no other"),
+    # Paths, templates and conditions are languages of their own, and a sample has what it has.
+    (r"mapping\.\w+(\[\d+\])?", r".*"),
+    # Which header is needed, and what a secret is like, depends on the kind.
+    (r"verification\.\w+", r".*"),
+    # Which API keys there are is the org's to know.
+    (r"key", "is none of this org's API keys with the scope send"),
     # Which zones there are is the machine's to know.
     (r"limits\.quiet_hours\.zone", "must be the name of a time zone, such as Europe/Berlin"),
 )

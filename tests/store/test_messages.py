@@ -243,3 +243,19 @@ def test_any_number_of_them_has_ids_that_ascend(tables: Tables, org: Org) -> Non
         assert ids == range(first, first + count)
         assert [_found(tables, org, id_).body for id_ in ids] == [str(at) for at in range(count)]
         first += count
+
+
+@pytest.mark.parametrize("gone", [(), (1,), (2, 3), (5,)])
+def test_the_first_message_since_a_time_is_found(
+    tables: Tables, org: Org, gone: tuple[int, ...]
+) -> None:
+    assert tables.messages.first_stored(0) == 1
+    for at in (10, 20, 20, 30, 40):
+        tables.messages.insert(outbound(org.id, created_at=at))
+    for id_ in gone:
+        tables.messages._connection.execute("DELETE FROM messages WHERE id = ?", (id_,))
+    rows = tables.messages._connection.execute("SELECT id, created_at FROM messages ORDER BY id")
+    left = rows.fetchall()
+    for at in range(5, 50, 5):
+        found = tables.messages.first_stored(at)
+        assert [id_ for id_, _ in left if id_ >= found] == [id_ for id_, t in left if t >= at]

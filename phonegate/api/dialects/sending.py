@@ -312,7 +312,8 @@ async def _by_carrier(act: _Act) -> Answer:
         accepted = _of_carrier(answered, one)
         if accepted.status == FAILED:
             # No error that is raised: the answer is kept in the transaction that stores it.
-            return in_dialect(answer_for(CarrierFailed(accepted)), act.dialect, call.request)
+            refused = _with_carrier(answer_for(CarrierFailed(accepted)), answered)
+            return in_dialect(refused, act.dialect, call.request)
         return act.render([accepted])
 
     async def accept(keep: Keep[Answered] | None) -> Answered:
@@ -363,6 +364,13 @@ def _draft(one: Wanted) -> Draft:
         callback=one.callback,
         client_id=one.client_id,
     )
+
+
+def _with_carrier(refused: Answer, answered: Answered) -> Answer:
+    """Returns a refusal with the carrier's name and its own code, for dialects that know it."""
+    code = getattr(answered, "code", None)
+    beside = {"provider": answered.provider, "provider_code": code}
+    return attrs.evolve(refused, content={**refused.content, **beside})
 
 
 def _of_carrier(answered: Answered, one: Wanted) -> Accepted:

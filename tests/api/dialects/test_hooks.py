@@ -18,6 +18,7 @@ from phonegate.api.dialects.hooks import MAX_CALL_BYTES, read_posted
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.ready_mappings import READY_MAPPINGS, ReadyMapping
 from phonegate.model.refusals import Refused
+from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.tables import Tables
 from tests.api import conftest
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web, build_web
@@ -266,6 +267,20 @@ async def test_a_refused_call_can_be_made_again(web: Web) -> None:
     assert (await post(web, path)).json["sent"] is True
 
 
+async def test_what_is_sent_is_answered_so_whether_it_could_be_noted_or_not(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = await make(web)
+
+    def fail(*_: object) -> None:
+        raise StorageUnavailable("the disk is full")
+
+    monkeypatch.setattr("phonegate.store.hooks.Hooks.note", fail)
+    assert (await post(web, path)).json["sent"] is True
+    assert len(await sent(web)) == 1
+    assert (await hooks(web))[0]["calls"] == 0
+
+
 # --- Limits and rights ------------------------------------------------------------------------
 
 
@@ -274,6 +289,7 @@ async def test_a_refused_call_can_be_made_again(web: Web) -> None:
     [
         ({"to": ["+1666*"]}, 403, "recipient_not_allowed"),
         ({"per_hour": 1}, 429, "key_limit_reached"),
+        ({"per_day": 1}, 429, "key_limit_reached"),
         (
             {"quiet_hours": {"hours": "00:00-23:59", "zone": "UTC"}},
             429,
@@ -290,6 +306,14 @@ async def test_the_limits_of_its_key_bind_it(
     assert (reply.status, reply.json["code"]) == (status, code), reply.data
     assert (await last(web))[0] == "refused"
     assert "Your table is ready" not in [text for _, text in await sent(web)]
+
+
+async def test_a_call_beyond_a_whole_limit_sends_to_no_one(web: Web) -> None:
+    path = await make(web, key=await limited(web, per_hour=1))
+    reply = await post(web, path, POSTED | {"to": ["+15553334444", "+15556667777"]})
+    assert (reply.status, reply.json["code"]) == (403, "batch_over_key_limit")
+    assert reply.json["limit"] == "per_hour"
+    assert await sent(web) == []
 
 
 async def test_a_key_that_holds_has_its_messages_wait(web: Web) -> None:

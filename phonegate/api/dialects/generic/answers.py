@@ -48,8 +48,8 @@ class SmsAccepted:
 
     @classmethod
     def of(cls, results: Sequence[SmsResult]) -> "SmsAccepted":
-        """Makes the answer. At least one of the results has an id."""
-        taken = [result for result in results if result.status != FAILED] or results
+        """Makes the answer. At least one of the results is not failed."""
+        taken = [result for result in results if result.status != FAILED]
         ids = tuple(result.id for result in results if result.id is not None)
         return cls(
             status=taken[0].status,
@@ -86,6 +86,12 @@ def text_accepted(results: Sequence[SmsResult]) -> bytes:
 def text_refused(detail: str) -> bytes:
     """Returns the line of an error, such as `ERROR: to is required.`."""
     return f"ERROR: {detail}".encode("utf-8", "replace")
+
+
+def reason_of(refused: bytes) -> str:
+    """Returns the sentence of an error that `json_refused` wrote."""
+    error: str = json.loads(refused)["error"]
+    return error
 
 
 def json_refused(

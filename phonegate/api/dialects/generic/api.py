@@ -14,13 +14,14 @@ from phonegate.api.dialects.generic.answers import (
     SmsAccepted,
     SmsResult,
     json_refused,
+    reason_of,
     text_accepted,
     text_refused,
     wants_text,
 )
 from phonegate.api.dialects.generic.bodies import read_given
 from phonegate.api.dialects.generic.names import KEY_PARAMETERS, ORG_PARAMETERS
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import Accepted, CarrierFailed, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.errors import LIMIT_CODES
 from phonegate.api.messages_types import MAX_TTL_S
@@ -29,8 +30,10 @@ from phonegate.api.rules import Moment, SimSelector, WebAddress
 from phonegate.domain.routing import is_slot
 from phonegate.http.login import Login
 from phonegate.http.problem import JSON_MEDIA
+from phonegate.http.refusals import CODES, FIRST_ERROR
 from phonegate.model.bounds import MAX_LABEL, MAX_MEDIA, MAX_RECEIVED
 from phonegate.model.refusals import FieldProblem
+from phonegate.model.states import FAILED
 from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import Text, Whole
 
@@ -135,12 +138,18 @@ async def send_sms(call: Call) -> Answer:
     """Sends an SMS to each of its recipients."""
     as_text = wants_text({"format": [call.body.format or ""]}, call.request.headers)
     answer = await send(DIALECT, call, await wanted_of(call), partial(_answer, as_text=as_text))
+    content: bytes = answer.content
     # One that was given before may be of the other kind.
-    is_json = answer.content.startswith(b"{")
-    return attrs.evolve(answer, media=JSON_MEDIA if is_json else PLAIN_MEDIA)
+    is_json = content.startswith(b"{")
+    if is_json and as_text and answer.status >= FIRST_ERROR:
+        content, is_json = text_refused(reason_of(content)), False
+    return attrs.evolve(answer, content=content, media=JSON_MEDIA if is_json else PLAIN_MEDIA)
 
 
 def _answer(accepted: Sequence[Accepted], *, as_text: bool) -> Answer:
+    failed = all_failed(accepted)
+    if failed is not None:
+        return failed
     results = [
         SmsResult(
             id=one.id or None,
@@ -154,6 +163,15 @@ def _answer(accepted: Sequence[Accepted], *, as_text: bool) -> Answer:
     if as_text:
         return Answer(content=text_accepted(results))
     return Answer(content=CONVERTER.encode(SmsAccepted.of(results)))
+
+
+def all_failed(accepted: Sequence[Accepted]) -> Answer | None:
+    """Returns the error where a carrier took none of the messages, and else None."""
+    if not all(one.status == FAILED for one in accepted):
+        return None
+    code = CarrierFailed.code
+    detail = next((one.error for one in accepted if one.error), "The carrier took none of them.")
+    return Answer(status=CODES[code].status, content=json_refused(code, detail, [], {}))
 
 
 def _media_problem(index: int, url: str) -> FieldProblem | None:

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from phonegate.api.dialects.generic.api import DIALECT, GIVEN, SEND_ERRORS, wanted_of
+import attrs
+
+from phonegate.api.dialects.generic.answers import reason_of
+from phonegate.api.dialects.generic.api import (
+    DIALECT,
+    GIVEN,
+    SEND_ERRORS,
+    all_failed,
+    wanted_of,
+)
 from phonegate.api.dialects.generic.textbee_answers import (
     ANY_DEVICE,
     TextbeeBatchAnswer,
@@ -12,9 +21,11 @@ from phonegate.api.dialects.generic.textbee_answers import (
     accepted,
     devices,
     received,
+    refused,
 )
 from phonegate.api.dialects.sending import Accepted, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
+from phonegate.http.refusals import FIRST_ERROR
 from phonegate.model.messages import PageQuery
 from phonegate.model.states import FAILED
 
@@ -30,11 +41,13 @@ async def send_sms(call: Call) -> Answer:
 
     def render(found: Sequence[Accepted]) -> Answer:
         ids = [one.id for one in found if one.status != FAILED]
-        return Answer(status=201, content=accepted(ids))
+        return all_failed(found) or Answer(status=201, content=accepted(ids))
 
-    return await send(
-        DIALECT, call, await wanted_of(call), render, fields=("recipients", "message")
-    )
+    fields = ("recipients", "message")
+    answer = await send(DIALECT, call, await wanted_of(call), render, fields=fields)
+    if answer.status >= FIRST_ERROR:
+        answer = attrs.evolve(answer, content=refused(reason_of(answer.content)))
+    return answer
 
 
 async def list_devices(call: Call) -> Answer:

@@ -13,7 +13,7 @@ from phonegate.api.rules import Moment
 from phonegate.api.webhooks_types import CalledUrl
 from phonegate.domain.dialect_tokens import GRANTS
 from phonegate.events.webhooks.smsgate_shape import EVENTS
-from phonegate.model.bounds import MAX_BODY, MAX_SLOT
+from phonegate.model.bounds import MAX_SLOT
 from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import Flag, OneOf, Several, Text, Whole
 
@@ -22,6 +22,9 @@ MAX_CLIENT_ID: Final = 36
 
 MAX_NUMBERS: Final = 100
 """Recipients of a request, by the same."""
+
+MAX_TEXT: Final = 65_535
+"""Characters of a text, by the API's own server. Sending refuses what takes too many segments."""
 
 MAX_OFFSET: Final = 100_000
 """As far as a list reaches."""
@@ -62,7 +65,7 @@ class UtcMoment(Moment):
 class SmsgateTextMessage:
     """A text to send."""
 
-    text: Annotated[str, Text(1, MAX_BODY)] = field("The text.", example="Hello", private=True)
+    text: Annotated[str, Text(1, MAX_TEXT)] = field("The text.", example="Hello", private=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +79,7 @@ class SmsgateNewMessage:
         tuple[Annotated[str, Text(1, 60)], ...], Several(1, MAX_NUMBERS)
     ] = field("The recipients.", example=["+15553334444"])
     textMessage: SmsgateTextMessage | None = field("The text.", default=None)  # noqa: N815
-    message: Annotated[str, Text(1, MAX_BODY)] | None = field(
+    message: Annotated[str, Text(1, MAX_TEXT)] | None = field(
         "The text, as older clients send it.", default=None, private=True
     )
     dataMessage: Annotated[object, AnyJson()] | None = field(  # noqa: N815

@@ -104,7 +104,7 @@ ENDPOINTS: Final = (
     *endpoints(
         "export_inbox",
         "POST",
-        ("/messages/inbox/export", "/message/inbox/export"),
+        ("/messages/inbox/export", "/message/inbox/export", "/inbox/export"),
         refresh,
         "The same, as older clients ask",
         scope="read",

@@ -6,7 +6,7 @@ from typing import Final
 from phonegate.api.dialect import Given
 from phonegate.api.dialects.twilio import accounts, creation, media, messages, numbers
 from phonegate.api.dialects.twilio.account import SUFFIX, TWILIO
-from phonegate.api.dialects.twilio.errors import CREATE, UPDATE
+from phonegate.api.dialects.twilio.errors import DELETE, UPDATE
 from phonegate.api.dialects.twilio.fields import (
     TwilioFeedback,
     TwilioMessage,
@@ -45,7 +45,7 @@ def _half_a_page(call: Call) -> int:
 
 ENDPOINTS: Final = (
     _endpoint(
-        name=CREATE,
+        name="twilio_create_message",
         method="POST",
         paths=_both(f"{_ACCOUNT}/Messages"),
         scope="send",
@@ -94,7 +94,7 @@ ENDPOINTS: Final = (
         handler=messages.update,
     ),
     _endpoint(
-        name="twilio_delete_message",
+        name=DELETE,
         method="DELETE",
         paths=(_MESSAGE,),
         scope="manage",

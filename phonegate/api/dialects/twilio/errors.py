@@ -4,6 +4,7 @@ Source: twilio.com/docs/api/errors, and its REST API's answers.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -19,11 +20,14 @@ MAX_BODY: Final = 1_600
 UPDATE: Final = "twilio_update_message"
 """The endpoint that cancels or redacts a message."""
 
-CREATE: Final = "twilio_create_message"
-"""The endpoint that sends one."""
+DELETE: Final = "twilio_delete_message"
+"""The endpoint that deletes one."""
 
 CHANNELS: Final = ("whatsapp:", "messenger:", "rcs:")
 """How addresses begin that are no phone numbers."""
+
+_CODE: Final = re.compile(r"[1-9][0-9]{4}")
+"""A number of Twilio's."""
 
 MORE: Final = "https://www.twilio.com/docs/errors"
 
@@ -38,6 +42,9 @@ class Number:
 
 _PARAMETER: Final = Number(20001)
 """A wrong parameter, and all that Twilio has no number for."""
+
+_PAST_RECALL: Final = Number(30409)
+_UNFINISHED: Final = Number(20009)
 
 NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
     {
@@ -56,7 +63,7 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "unknown_sim": Number(21606, 400),
         "method_not_allowed": Number(20004),
         "request_timeout": _PARAMETER,
-        "conflict": Number(20009),
+        "conflict": _PARAMETER,
         "org_full": _PARAMETER,
         "gone": Number(20404),
         "too_large": _PARAMETER,
@@ -143,9 +150,12 @@ def refuse(refusal: Refusal) -> Worded:
 
 def _number_of(refusal: Refusal) -> Number:
     known = NUMBERS.get(refusal.code, _PARAMETER)
-    if refusal.code == "conflict" and refusal.endpoint == UPDATE and _given(refusal, "Status"):
-        # "This message cannot be canceled".
-        return Number(30409)
+    if refusal.code == "conflict" and refusal.endpoint in {UPDATE, DELETE}:
+        return _PAST_RECALL if _given(refusal, "Status") else _UNFINISHED
+    if refusal.code == "provider_failed" and refusal.limit.get("provider") == "twilio":
+        code = str(refusal.limit.get("provider_code"))
+        # A client may know what 21610 means: that the recipient wants no more.
+        return Number(int(code), known.status) if _CODE.fullmatch(code) else known
     if refusal.code not in {"bad_input", "address_refused"}:
         return known
     for problem in refusal.problems:

@@ -38,6 +38,8 @@ LOOKED_AT: Final = 1_000
 and names the one that follows."""
 
 
+NO_MESSAGE: Final = "No message has such an id."
+
 FILTERS: Final = frozenset({"To", "From", "DateSent", "DateSent<", "DateSent>"})
 """The parameters that the page which follows has too."""
 
@@ -147,14 +149,14 @@ async def _read(call: Call, org: int, message_id: int) -> dict[str, Any]:
 
     found = await call.services.messages.one(call.caller, message_id, show)
     if found is None:
-        raise NotFound(f"{call.request.path} was not found.")
+        raise NotFound(f"No message {message_id} in this org.")
     return found
 
 
 def _message_id(call: Call) -> int:
     found = message_of(sid_of(call))
     if found is None:
-        raise NotFound(f"{call.request.path} was not found: no message has such an id.")
+        raise NotFound(NO_MESSAGE)
     return found
 
 

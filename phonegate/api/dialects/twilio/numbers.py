@@ -106,4 +106,4 @@ async def _number(call: Call, org: int) -> OwnNumber:
     for one in await call.services.own_numbers.of_org(org):
         if number_sid(org, one.number) == sid:
             return one
-    raise NotFound(f"{call.request.path} was not found: no number has such an id.")
+    raise NotFound("No number of this org has such an id.")

@@ -25,3 +25,19 @@ async def stored_whole(web: Web) -> list[dict[str, Any]]:
     found = await web.call("GET", f"/messages/{ORG}?direction=out")
     messages: list[dict[str, Any]] = found.json["messages"]
     return messages
+
+
+CARRIER = "+1234567890"
+"""The number of an assistant, as `with_carrier` makes it."""
+
+
+async def with_carrier(web: Web) -> None:
+    """Gives the org an assistant, whose carrier sends from `CARRIER`."""
+    assistant = {
+        "name": "support",
+        "provider": "telnyx",
+        "phone_numbers": [CARRIER],
+        "credentials": {"api_key": "KEY0123456789"},
+    }
+    made = await web.call("POST", f"/assistants?org_id={ORG}", assistant)
+    assert made.status == 201

@@ -6,12 +6,25 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from phonegate.domain.carrier import CarrierFault, CarrierRefusal
+from phonegate.domain.carrier import (
+    CarrierError,
+    CarrierFault,
+    CarrierMessage,
+    CarrierRefusal,
+)
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.model.messages import PageQuery
 from phonegate.model.phones import Sim
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web
-from tests.api.dialects.generic.senders import OTHER, TO, make_key, stored, stored_whole
+from tests.api.dialects.generic.senders import (
+    CARRIER,
+    OTHER,
+    TO,
+    make_key,
+    stored,
+    stored_whole,
+    with_carrier,
+)
 from tests.captured_logs import capture_logs
 
 TEXT = "Backup of db-1 failed"
@@ -332,22 +345,45 @@ async def test_an_unknown_caller_learns_how_to_authenticate(web: Web) -> None:
     assert reply.headers["WWW-Authenticate"].startswith("Basic ")
 
 
+def no_credit(times: int = 1) -> list[CarrierError | CarrierMessage]:
+    return [CarrierRefusal(CarrierFault(code="1", text="no credit")) for _ in range(times)]
+
+
 async def test_a_carrier_s_refusal_is_an_error(web: Web) -> None:
-    assistant = {
-        "name": "support",
-        "provider": "telnyx",
-        "phone_numbers": ["+1234567890"],
-        "credentials": {"api_key": "KEY0123456789"},
-    }
-    await web.call("POST", f"/assistants?org_id={ORG}", assistant)
-    taken = await post(web, {**GOOD, "from": "+1234567890"})
+    await with_carrier(web)
+    taken = await post(web, {**GOOD, "from": CARRIER})
     assert (taken.status, taken.json["ok"]) == (200, True)
     assert web.carrier.taken[0].body == TEXT
-    web.carrier.answers = [CarrierRefusal(CarrierFault(code="1", text="no credit"))]
+    web.carrier.answers = no_credit()
     reply = await post(web, {**GOOD, "from": "+1 (234) 567-890"})
     assert (reply.status, reply.json["status"]) == (500, "failed")
     assert reply.json["code"] == "provider_failed"
     assert "no credit" in reply.json["error"]
+    for more in ({"format": "text"}, {}):
+        web.carrier.answers = no_credit()
+        reply = await post(web, {**GOOD, "from": CARRIER, **more}, Accept="text/plain")
+        assert (reply.status, reply.data.startswith(b"ERROR: ")) == (500, True)
+        assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+async def test_of_several_at_a_carrier_each_has_its_outcome(web: Web) -> None:
+    await with_carrier(web)
+    both = {"to": [TO, OTHER], "text": TEXT, "from": CARRIER}
+    web.carrier.answers = no_credit()
+    reply = await post(web, both)
+    assert reply.status == 200
+    assert [one["status"] == "failed" for one in reply.json["results"]] == [True, False]
+    assert reply.json["id"] == reply.json["results"][1]["id"]
+    assert reply.json["status"] != "failed"
+    web.carrier.answers = no_credit()
+    line = (await post(web, both, Accept="text/plain")).data.decode()
+    assert line.startswith("OK; ID=")
+    assert line.endswith("; FAILED=1")
+    web.carrier.answers = no_credit(2)
+    reply = await post(web, both)
+    assert (reply.status, reply.json["ok"], reply.json["code"]) == (500, False, "provider_failed")
+    web.carrier.answers = no_credit(2)
+    assert (await post(web, both, Accept="text/plain")).data.startswith(b"ERROR: ")
 
 
 # --- What is never shown

@@ -2,9 +2,10 @@
 
 import pytest
 
+from phonegate.domain.carrier import CarrierFault, CarrierRefusal
 from phonegate.domain.dispatch import OnlinePhone
 from tests.api.conftest import ORG, SECRET, Web
-from tests.api.dialects.generic.senders import OTHER, TO, make_key, stored
+from tests.api.dialects.generic.senders import CARRIER, OTHER, TO, make_key, stored, with_carrier
 
 TEXT = "Your order has shipped"
 
@@ -58,6 +59,19 @@ async def test_errors_have_textbee_s_form(
     assert reply.json.keys() == {"success", "error"}
     assert reply.json["success"] is False
     assert await stored(web) == []
+
+
+async def test_a_carrier_s_refusal_has_that_form_too(web: Web) -> None:
+    await with_carrier(web)
+    headers = {"x-api-key": await make_key(web, "send")}
+    for recipients in ([TO], [TO, OTHER]):
+        refusals = (CarrierRefusal(CarrierFault(code="1", text="no credit")) for _ in recipients)
+        web.carrier.answers = list(refusals)
+        body = {"recipients": recipients, "message": TEXT, "from": CARRIER}
+        path = "/gateway/devices/any/send-sms"
+        reply = await web.call("POST", path, body, secret=None, headers=headers)
+        assert (reply.status, reply.json.keys()) == (500, {"success", "error"})
+        assert "no credit" in reply.json["error"]
 
 
 async def test_it_shows_one_device_and_what_came_in(web: Web) -> None:

@@ -51,7 +51,7 @@ async def test_received_messages_are_listed(client: Client) -> None:
 
 
 async def test_the_inbox_refreshes_by_itself(client: Client) -> None:
-    for path in ("/inbox/refresh", "/messages/inbox/export"):
+    for path in ("/inbox/refresh", "/messages/inbox/export", "/inbox/export"):
         body = {"since": "2027-01-01T00:00:00Z", "until": "2027-01-02T00:00:00Z"}
         reply = await client.call("POST", path, body)
         assert (reply.status, reply.data) == (202, b"")

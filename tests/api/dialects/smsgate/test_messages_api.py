@@ -262,3 +262,13 @@ async def finish(web: Web, client_id: str, *causes: Cause, to: str | None = None
                 tx.messages.transition(found, cause, **columns)
 
     await web.database.write(change)
+
+
+async def test_long_texts_are_sent_in_many_segments(web: Web) -> None:
+    client = Client(web)
+    sent = await client.sent(text="x" * 153 * 255)
+    (one,) = await stored(web)
+    assert one.segments == 255
+    assert sent["state"] == "Pending"
+    refused = await client.send(ONE, text="x" * (153 * 255 + 1))
+    assert (refused.status, list(refused.json["data"])) == (400, ["textMessage.text"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from phonegate.domain.carrier import CarrierFault, CarrierRefusal
 from phonegate.http import hmac_state
 from phonegate.model.twilio_ids import account_sid, message_sid
 from tests.api.conftest import NOW, ORG, SECRET, Web
@@ -204,6 +205,39 @@ async def test_json_is_taken_too(site: Web) -> None:
     body = {"To": TO, "MessagingServiceSid": SERVICE, "Body": "hi", "SmartEncoded": True}
     reply = await site.call("POST", path, body, secret=None, headers=headers)
     assert (reply.status, reply.json["body"]) == (201, "hi")
+
+
+@pytest.fixture
+async def carrier(site: Web) -> str:
+    """The number of an assistant whose carrier takes messages."""
+    number = "+15550000002"
+    account = {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32}
+    assistant = {"name": "a", "provider": "twilio", "credentials": account}
+    made = await site.call(
+        "POST", f"/assistants?org_id={ORG}", {**assistant, "phone_numbers": [number]}
+    )
+    assert made.status == 201
+    return number
+
+
+async def test_an_assistants_number_sends_by_its_carrier(site: Web, carrier: str) -> None:
+    reply = await create(site, From=carrier, MediaUrl=["https://example.com/a.jpg"])
+    assert (reply.status, reply.json["from"], reply.json["num_media"]) == (201, carrier, "1")
+    (taken,) = site.carrier.taken
+    assert (taken.recipient, taken.body) == (TO, "hello")
+    assert not site.phones.pushed
+
+
+async def test_what_a_carrier_refuses_is_refused_for_good(site: Web, carrier: str) -> None:
+    faults = [CarrierFault(code=code, text="No.") for code in ("21610", None)]
+    site.carrier.answers += [CarrierRefusal(fault) for fault in faults]
+    reply = await create(site, From=carrier)
+    assert (reply.status, reply.json["code"]) == (400, 21610)
+    assert "No." in reply.json["message"]
+    other = await create(site, From=carrier)
+    assert (other.status, other.json["code"]) == (400, 21612)
+    found = await call(site, "GET", f"Messages/{message_sid(1)}.json")
+    assert (found.json["status"], found.json["error_code"]) == ("failed", 30008)
 
 
 async def test_times_are_those_of_the_store(site: Web) -> None:

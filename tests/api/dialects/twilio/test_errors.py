@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phonegate.api.dialect import Refusal
-from phonegate.api.dialects.twilio.errors import CREATE, NUMBERS, UPDATE, refuse
+from phonegate.api.dialects.twilio.errors import DELETE, NUMBERS, UPDATE, refuse
 from phonegate.http.refusals import CODES
 from phonegate.model.refusals import FieldProblem
 
@@ -82,4 +82,5 @@ def test_a_conflict_depends_on_what_was_asked() -> None:
     cancelled = refused("conflict", endpoint=UPDATE, given={"Status": ["canceled"]})
     assert (cancelled["code"], cancelled["status"]) == (30409, 409)
     assert refused("conflict", endpoint=UPDATE, given={"Body": [""]})["code"] == 20009
-    assert refused("conflict", endpoint=CREATE)["code"] == 20009
+    assert refused("conflict", endpoint=DELETE)["code"] == 20009
+    assert refused("conflict", endpoint="twilio_create_message")["code"] == 20001

@@ -56,6 +56,15 @@ async def test_what_the_gateway_does_not_have_is_elsewhere(web: Web) -> None:
     assert (found.status, found.headers["location"]) == (307, url)
 
 
+@pytest.mark.parametrize("url", ["https://a/\r\nX-Evil: 1", "content://mms/1", "https://ä/"])
+async def test_what_is_no_address_leads_nowhere(web: Web, url: str) -> None:
+    new = inbound(1, "", media_urls=(url,))
+    id_ = await web.database.write(lambda tx: tx.messages.insert_inbound(new))
+    assert id_ is not None
+    reply = await call(web, "GET", f"Messages/{message_sid(id_)}/Media/{media_sid(id_, 1)}")
+    assert (reply.status, reply.json["code"]) == (404, 20404)
+
+
 async def test_what_is_not_there_or_another_s(web: Web, parent: str) -> None:
     reader = await web.call("POST", f"/keys/{ORG}", {"name": "x", "scopes": ["send"]})
     refused = await call(web, "GET", f"Messages/{parent}/Media.json", token=reader.json["key"])
