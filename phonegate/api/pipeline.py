@@ -251,8 +251,8 @@ class Pipeline:
         return attrs.evolve(answer, content=named)
 
     def worded(self, answer: Answer, request: Request) -> Answer:
-        """Returns an error at an address where nothing is, in the words of a dialect below it."""
-        dialect = self.table.dialect_below(request.path)
+        """Returns an error of a request that means no endpoint, in the words of its dialect."""
+        dialect = self.table.dialect_at(request.path, request.headers)
         return answer if dialect is None else in_dialect(answer, dialect, request)
 
     def _shared(self, reply: Reply, request: Request) -> Reply:

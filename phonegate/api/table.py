@@ -145,8 +145,18 @@ class Table:
         endpoint = address.endpoints.get(method)
         return endpoint is not None and endpoint.fast_path
 
-    def dialect_below(self, path: str) -> Dialect | None:
-        """Returns the dialect that has all addresses below the beginning of a path, if any has."""
+    def dialect_at(self, path: str, headers: Mapping[str, str] = _NONE) -> Dialect | None:
+        """Returns the dialect that has an address, or all below the beginning of it, if any has.
+
+        Args:
+            path: The path, percent-encoded as sent.
+            headers: By lower-case name: of two endpoints at one address they decide.
+        """
+        parts = _split(path)
+        address = self._find(parts, self._by_basic) if speaks_dialect(headers) else None
+        address = address or self._find(parts) or self._find(parts, self._by_basic)
+        if address is not None:
+            return next(iter(address.endpoints.values())).dialect
         for dialect in self.dialects:
             if any(path == base or path.startswith(f"{base}/") for base in dialect.bases):
                 return dialect
@@ -235,11 +245,14 @@ class Table:
         self, parts: Sequence[str], method: str, headers: Mapping[str, str]
     ) -> _Address | None:
         """Finds the address that a request means."""
-        if self._by_basic and speaks_dialect(headers):
+        own = self._find(parts)
+        if self._by_basic and (own is None or speaks_dialect(headers)):
             found = self._find(parts, self._by_basic)
-            if found is not None and method in found.allowed:
+            if found is not None and (
+                own is None or method in found.allowed or method not in own.allowed
+            ):
                 return found
-        return self._find(parts) or self._find(parts, self._by_basic)
+        return own
 
     def _find(self, parts: Sequence[str], addresses: "_Addresses | None" = None) -> _Address | None:
         among = self._addresses if addresses is None else addresses

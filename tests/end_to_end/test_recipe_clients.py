@@ -117,3 +117,15 @@ def test_a_hook_is_made_as_printed(world: World) -> None:
         timeout=DEADLINE_S,
     )
     assert world.newest() == (TO, f"FIRING: Backup\n{TEXT}")
+
+
+def test_the_commands_about_twilio_work_as_printed(world: World) -> None:
+    (command,) = re.findall(r"^```sh\n(curl [^`]*/me)\n```$", page.BEGIN, re.MULTILINE)
+    command = command.replace(GATEWAY, world.gateway.url).replace(KEY, world.key("send"))
+    done = subprocess.run(
+        ["bash", "-c", command.replace("curl", "curl -sS")],
+        capture_output=True,
+        check=True,
+        timeout=DEADLINE_S,
+    )
+    assert re.fullmatch(r"AC[0-9a-f]{32}", json.loads(done.stdout)["account_sid"])

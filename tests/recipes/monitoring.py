@@ -366,8 +366,8 @@ LIBRENMS = Program(
 
 
 def _kuma_gateway(settings: Settings, message: Message) -> list[Request]:
-    url = f"{settings['URL']}/api/v1/sms/send"
-    content = {"to": settings["Recipients"], "body": message.text}
+    url = f"{settings['Server URL']}/api/v1/sms/send"
+    content = {"to": settings["Phone Number(s)"], "body": message.text}
     return [post_json(url, content, {"X-API-Key": settings["API Key"]})]
 
 
@@ -380,13 +380,11 @@ def _kuma_webhook(settings: Settings, message: Message) -> list[Request]:
 def _kuma_smseagle_1(settings: Settings, message: Message) -> list[Request]:
     query = {
         "access_token": settings["API Access token"],
-        "to": settings["Recipient"],
+        "to": settings["Recipient(s)"],
         "message": message.text,
-        "unicode": "0",
-        "highpriority": "0",
         "duration": "undefined",
     }
-    return [get(f"{settings['SMSEagle device URL']}/http_api/send_sms", query)]
+    return [get(f"{settings['Your SMSEagle device URL']}/http_api/send_sms", query)]
 
 
 def _kuma_smseagle_2(settings: Settings, message: Message) -> list[Request]:
@@ -394,16 +392,38 @@ def _kuma_smseagle_2(settings: Settings, message: Message) -> list[Request]:
         "text": message.text,
         "encoding": "standard",
         "priority": 0,
-        "to": settings["Recipient"].split(","),
+        "to": settings["Recipient(s)"].split(","),
     }
     headers = {"access-token": settings["API Access token"]}
-    url = f"{settings['SMSEagle device URL']}/api/v2/messages/sms"
+    url = f"{settings['Your SMSEagle device URL']}/api/v2/messages/sms"
     return [post_json(url, content, headers)]
 
 
 def _kuma_twilio(settings: Settings, message: Message) -> list[Request]:
     fields = {"To": settings["To Number"], "From": settings["From Number"], "Body": message.text}
-    return [twilio_create(settings["Account SID"], settings["Auth Token"], **fields)]
+    return [
+        twilio_create(settings["Account SID"], settings["Auth Token / Api Key Secret"], **fields)
+    ]
+
+
+def _kuma_teltonika(settings: Settings, message: Message) -> list[Request]:
+    url = settings["Your Teltonika device URL"]
+    login = {"username": settings["API username"], "password": settings["API password"]}
+    content = {
+        "modem": settings["Modem Id"],
+        "number": settings["Phone number"],
+        "message": message.text[:159],
+    }
+    # The token that the first gives is what was entered as password.
+    shown = {"Authorization": f"Bearer {settings['API password']}", "Accept": JSON}
+    return [
+        post_json(f"{url}/api/login", login, {"Accept": JSON}),
+        post_json(f"{url}/api/messages/actions/send", {"data": content}, shown),
+    ]
+
+
+def _succeeded(answer: Answer) -> bool:
+    return answer.ok and answer.json["success"] is True
 
 
 def _not_failed(answer: Answer) -> bool:
@@ -422,18 +442,19 @@ KUMA = Program(
             title="type SMSGateway, from 2.5.1",
             dialect="generic",
             where="Notification type *SMSGateway*:",
-            settings={"URL": GATEWAY, "API Key": KEY, "Recipients": TO},
+            settings={"Server URL": GATEWAY, "API Key": KEY, "Phone Number(s)": TO},
             build=_kuma_gateway,
             succeeds=_not_failed,
         ),
         Way(
             title="type SMSEagle with APIv1",
             dialect="smseagle",
-            where="Notification type *SMSEagle*, *API type* APIv1:",
+            where="Notification type *SMSEagle*, *API version* APIv1, *Recipient type* Phone "
+            "number(s):",
             settings={
-                "SMSEagle device URL": GATEWAY,
+                "Your SMSEagle device URL": GATEWAY,
                 "API Access token": KEY,
-                "Recipient": TO,
+                "Recipient(s)": TO,
             },
             build=_kuma_smseagle_1,
             succeeds=begins_ok,
@@ -441,14 +462,30 @@ KUMA = Program(
         Way(
             title="type SMSEagle with APIv2",
             dialect="smseagle",
-            where="Notification type *SMSEagle*, *API type* APIv2:",
+            where="Notification type *SMSEagle*, *API version* APIv2, *Recipient type* Phone "
+            "number(s):",
             settings={
-                "SMSEagle device URL": GATEWAY,
+                "Your SMSEagle device URL": GATEWAY,
                 "API Access token": KEY,
-                "Recipient": TO,
+                "Recipient(s)": TO,
             },
             build=_kuma_smseagle_2,
             succeeds=_queued,
+        ),
+        Way(
+            title="type Teltonika",
+            dialect="generic",
+            where="Notification type *Teltonika*:",
+            settings={
+                "Your Teltonika device URL": GATEWAY,
+                "API username": ORG,
+                "API password": KEY,
+                "Modem Id": "1-1",
+                "Phone number": TO,
+            },
+            build=_kuma_teltonika,
+            succeeds=_succeeded,
+            note="Any modem stands for any SIM.",
         ),
         Way(
             title="type Webhook",
@@ -468,7 +505,7 @@ KUMA = Program(
             where="Notification type *Twilio*:",
             settings={
                 "Account SID": ACCOUNT,
-                "Auth Token": KEY,
+                "Auth Token / Api Key Secret": KEY,
                 "From Number": SIM,
                 "To Number": TO,
             },

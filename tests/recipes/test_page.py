@@ -80,6 +80,11 @@ def test_what_is_entered_goes_into_the_request(program: Program, way: Way) -> No
     assert (KEY in shown) == (way.hook is None)
 
 
+def test_each_program_that_was_run_has_its_recipes() -> None:
+    (kuma,) = [program for program in PROGRAMS if program.name == "Uptime Kuma"]
+    assert len(kuma.ways) == 6
+
+
 def test_links_of_the_page_lead_somewhere() -> None:
     text = page.PAGE.read_text()
     headings = re.findall(

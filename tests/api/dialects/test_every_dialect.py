@@ -191,6 +191,16 @@ async def test_an_unknown_address_below_a_dialect_is_refused_in_its_words(
         assert not is_ours(reply.data)
 
 
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda e: e.name)
+async def test_a_method_that_an_address_does_not_take_is_refused_in_its_words(
+    web: Web, endpoint: Endpoint
+) -> None:
+    asked = SENDING[endpoint.name](ALLOWED) if endpoint.sends else asked_of(endpoint)
+    reply = await ask(web, attrs.evolve(endpoint, method="TRACE"), asked, SECRET)
+    assert (reply.status, is_ours(reply.data)) == (405, False), reply.data
+    assert endpoint.method in reply.headers["Allow"]
+
+
 @pytest.mark.parametrize("dialect", TABLE.dialects, ids=lambda d: d.name)
 @pytest.mark.parametrize("code", CODES)
 async def test_each_error_has_words_in_each_dialect(dialect: Dialect, code: str) -> None:

@@ -74,7 +74,10 @@ class Shown:
 async def show_all(visit: Visit) -> Response:
     """Lists the hooks."""
     hooks = (await visit.call("list_hooks"))["hooks"]
-    return await visit.page("console/hooks.html", hooks=hooks, standing=hook_standing)
+    served = any(one.name == "hooks" for one in visit.calls.dialects)
+    return await visit.page(
+        "console/hooks.html", hooks=hooks, standing=hook_standing, served=served
+    )
 
 
 async def show_new(visit: Visit) -> Response:

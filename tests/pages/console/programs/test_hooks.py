@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from phonegate.api.main_pipeline import build_pipeline
+from phonegate.config.settings import HttpSettings
 from phonegate.domain.ready_mappings import READY_MAPPINGS, ReadyMapping
+from phonegate.pages.app import build_whole_app
 from tests.api.conftest import ORG, Web, database, web
 from tests.pages.console.conftest import Person
 
@@ -160,6 +163,15 @@ async def test_it_is_disabled_enabled_given_another_url_and_removed(
     assert "Remove the hook shop?" in (await person.look(f"{at}/remove")).text
     await person.send(f"{at}/remove")
     assert (await web.call("GET", f"/hooks/of/{ORG}")).json["count"] == 0
+
+
+async def test_it_is_said_where_the_owner_has_switched_hooks_off(web: Web) -> None:
+    assert "switched hooks off" not in (await (await Person.signed_in(web)).look("/hooks")).text
+    http = HttpSettings()
+    pipeline = build_pipeline(web.services, http)
+    web.app = build_whole_app(web.services, http, pipeline, dialects=("generic",))
+    person = await Person.signed_in(web)
+    assert "switched hooks off" in (await person.look("/hooks")).text
 
 
 async def test_a_hook_can_be_bound_by_a_key(web: Web, person: Person) -> None:
