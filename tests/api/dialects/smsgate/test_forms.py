@@ -1,5 +1,6 @@
 """What clients ask for, as their languages write it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from phonegate.api.convert import CONVERTER
 from phonegate.api.dialects.smsgate.forms import SmsgateNewMessage, UtcMoment
-from phonegate.model.refusals import BadInput
+from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.fields import Wrong
 
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - with zones below
@@ -56,12 +57,12 @@ _JSON = st.recursive(
     )
 )
 def test_any_json_is_read_or_refused_with_its_fields(body: dict[str, object]) -> None:
+    problems: Sequence[FieldProblem] = ()
     try:
         found = CONVERTER.read_known(body, SmsgateNewMessage)
     except BadInput as refused:
-        assert refused.problems
-    else:
-        assert 1 <= len(found.phoneNumbers) <= 100
+        problems = refused.problems
+    assert problems or 1 <= len(found.phoneNumbers) <= 100
 
 
 @pytest.mark.parametrize("name", ["dataMessage", "mmsMessage", "id", "simNumber", "deviceId"])

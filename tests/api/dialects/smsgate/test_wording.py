@@ -82,7 +82,7 @@ def test_a_copy_counts_for_what_it_replaces() -> None:
     ),
     st.booleans(),
 )
-def test_the_client_reads_every_message(found: list[tuple[str, str, str]], content: bool) -> None:
+def test_the_client_reads_every_message(found: list[tuple[str, str, str]], content: Any) -> None:
     group = [
         view(at, to, status, error=error, sent_at=AT if status == "sent" else None)
         for at, (to, status, error) in enumerate(found, 1)
