@@ -15,6 +15,7 @@ from phonegate.api.dialects.jasmin.parameters import (
     JasminAsker,
     JasminSms,
     JasminText,
+    folded,
     read_batch,
     read_send,
     text_of,
@@ -69,7 +70,7 @@ async def send_batch(call: Call) -> Answer:
     batch = read_batch(call.request.body, now)
     wanted: list[Wanted] = []
     for to, given in batch.messages:
-        parameters = structured(JasminSms, {**given, "to": to[:1]})
+        parameters = structured(JasminSms, folded({**given, "to": to[:1]}))
         wanted += await _wanted(call, parameters, to, now, at=batch.send_at)
     answer = await send(
         DIALECT, call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS
@@ -102,7 +103,7 @@ async def _wanted(
             shape="jasmin",
             url=asked.dlr_url,
             mask=asked.dlr_level,
-            method="GET" if asked.dlr_method.upper() == "GET" else "POST",
+            method="GET" if asked.dlr_method == "GET" else "POST",
             field="dlr-url",
         )
     minutes = asked.validity_period
