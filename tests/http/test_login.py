@@ -106,3 +106,11 @@ def test_what_only_clients_of_dialects_show(value: str, *, does: bool) -> None:
 def test_any_header_is_read_without_failing(value: str) -> None:
     find_login(PLACES, {"authorization": value})
     find_login(PLACES, {"authorization": f"Basic {value}"})
+
+
+def test_one_who_shows_no_credential_learns_where_it_stands() -> None:
+    assert PLACES.needed == (
+        "An API key is needed (pgk_...). Send it as Authorization: Bearer, or as the password of "
+        "Authorization: Basic, or as X-API-Key, or as the parameter password."
+    )
+    assert Login(basic=False).needed.endswith("Send it as Authorization: Bearer.")
