@@ -55,6 +55,7 @@ LATER: Final = (
     "h11",
     "hypercorn",
     "jinja2",
+    "phonenumbers",
     "quart",
     "quart_trio",
     "werkzeug",

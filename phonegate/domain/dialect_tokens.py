@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
+import trio
 
 from phonegate import log
 from phonegate.domain.authentication import Authentication
@@ -20,7 +21,8 @@ from phonegate.model.dialect_tokens import DialectToken
 from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import Principal, Scope, allows
 from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound, Unauthorized
-from phonegate.model.times import DAY_MS
+from phonegate.model.storage_errors import StoreError
+from phonegate.model.times import DAY_MS, MINUTE_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -46,6 +48,15 @@ REFRESH_MS: Final = 30 * DAY_MS
 
 MOST_EACH: Final = 100
 """Pairs of one credential. One more ends the oldest."""
+
+NOTED_MS: Final = MINUTE_MS
+"""The use of an API key by its tokens is noted once in this time."""
+
+MOST_NOTED: Final = 10_000
+"""API keys of which it is known when that was: 1 MB. One that is not is noted once more."""
+
+NOTE_DEADLINE_S: Final = 1.0
+"""How long noting it may hold up a request on a busy disk."""
 
 EVERYTHING: Final = "all:any"
 """The grant of all that its credential may do."""
@@ -105,6 +116,8 @@ class DialectTokens:
         self._database = database
         self._authentication = authentication
         self._now_ms = now_ms
+        self._noted: dict[str, int] = {}
+        """When the use of API keys was noted last."""
 
     async def make(self, caller: Principal, grants: Sequence[str], ttl_s: int | None) -> MadeToken:
         """Gives a pair to a caller, who may be a token itself.
@@ -190,6 +203,8 @@ class DialectTokens:
         found, principal = await self._find(_digest(token, ACCESS_PREFIX), _by_access)
         if self._now_ms() >= found.expires_at:
             raise Unauthorized("This token is over. Get a new one by its refresh token.")
+        if found.key is not None:
+            await self._note_use(found.key)
         return attrs.evolve(
             principal,
             scopes=tuple(one for one in principal.scopes if one in scopes_of(found.grants)),
@@ -212,6 +227,21 @@ class DialectTokens:
         if found is None or principal is None:
             raise Unauthorized(WRONG_CREDENTIAL)
         return found, principal
+
+    async def _note_use(self, key: str) -> None:
+        """Notes once in a while that an API key was used, so that its owner sees it."""
+        now = self._now_ms()
+        if abs(now - self._noted.get(key, 0)) < NOTED_MS:
+            return
+        if len(self._noted) >= MOST_NOTED:
+            self._noted.clear()
+        self._noted[key] = now  # before the write, so that only one request writes
+        with trio.move_on_after(NOTE_DEADLINE_S):
+            try:
+                await self._database.write(lambda tx: tx.keys.touch(key, now))
+            except StoreError as error:
+                # A request never fails because this could not be noted.
+                _log.warning("key_use_not_noted", key=key, error=type(error).__name__)
 
     def _new(
         self, org: int, key: str | None, grants: tuple[str, ...], ttl_s: int | None

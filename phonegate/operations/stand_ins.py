@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 import trio
 
 from phonegate import log
+from phonegate.api.dialect import Refusal
+from phonegate.api.dialects.twilio.errors import refuse
 from phonegate.config.settings import Settings, TlsSettings
 from phonegate.http.outgoing_address import is_this_machine
 from phonegate.http.outgoing_guard import Address
 from phonegate.local_ca.authority import SERVER, SERVER_KEY
 from phonegate.local_ca.stand_in import FOLDER, StandInAuthority
+from phonegate.model.refusals import NotFound
 from phonegate.model.stand_ins import STAND_INS, TWILIO_HOST
 from phonegate.server import StandIn
 
@@ -67,11 +70,17 @@ def stand_in(settings: Settings) -> StandIn | None:
     """Returns what is served in place of the host, or None where nothing is."""
     if not settings.stand_in.enabled:
         return None
+    base = STAND_INS[TWILIO_HOST]
+    detail = (
+        f"Nothing is at this address. This is a phonegate gateway, which stands in for "
+        f"{TWILIO_HOST}: its API is below {base}."
+    )
     return StandIn(
         host=TWILIO_HOST,
-        base=STAND_INS[TWILIO_HOST],
+        base=base,
         tls=certificate(settings),
         bind=settings.stand_in.bind,
+        missing=refuse(Refusal(status=404, code=NotFound.code, detail=detail)).body,
     )
 
 

@@ -4,20 +4,16 @@ A client that calls that host gets the certificate for it, and of the gateway th
 host and nothing else: what else the gateway has is no business of programs that mean another.
 """
 
-import json
 import ssl
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
 
 import attrs
 
 from phonegate.config.settings import TlsSettings
+from phonegate.http.problem import JSON_MEDIA
 
 from .answers import whole_answer
-
-_NOT_FOUND: Final = 20_404
-"""Twilio's code for what is not there."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,30 +25,23 @@ class StandIn:
         base: Where the paths of its API begin.
         tls: The certificate for it.
         bind: Addresses that serve it alone.
+        missing: The JSON that answers at any other path, in the words of that API.
     """
 
     host: str
     base: str
     tls: TlsSettings
     bind: tuple[str, ...] = ()
+    missing: bytes = b"{}"
 
     def has(self, path: str) -> bool:
         """Tells whether a path, without the gateway's prefix, is one of its API."""
         return path == self.base or path.startswith(f"{self.base}/")
 
     def not_found(self, *, date: str) -> bytes:
-        """Writes the answer at any other path, as a whole and in the words of that API."""
-        body = json.dumps(
-            {
-                "code": _NOT_FOUND,
-                "message": "The requested resource was not found. This is a phonegate gateway, "
-                f"which stands in for {self.host}: its API is below {self.base}.",
-                "more_info": f"https://www.twilio.com/docs/errors/{_NOT_FOUND}",
-                "status": HTTPStatus.NOT_FOUND,
-            }
-        ).encode()
-        fields = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
-        return whole_answer(HTTPStatus.NOT_FOUND, fields, body, date=date, stays=False)
+        """Writes the answer at any other path, as a whole."""
+        fields = (("Content-Type", JSON_MEDIA), ("Content-Length", str(len(self.missing))))
+        return whole_answer(HTTPStatus.NOT_FOUND, fields, self.missing, date=date, stays=False)
 
 
 def choose_by_name(

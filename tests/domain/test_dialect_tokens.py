@@ -10,6 +10,7 @@ from phonegate.domain.accounts import Accounts
 from phonegate.domain.dialect_tokens import (
     GRANTS,
     MOST_TTL_S,
+    NOTED_MS,
     REFRESH_MS,
     USUAL_TTL_S,
     DialectTokens,
@@ -94,6 +95,24 @@ async def test_it_has_the_limits_of_its_key_and_no_more_scopes(site: Site) -> No
     )
     with pytest.raises(Forbidden, match="lacks manage, so it can't grant webhooks:write"):
         await site.by_key("messages:send", "webhooks:write")
+
+
+async def test_the_owner_of_its_key_sees_that_it_is_used(site: Site) -> None:
+    made = await site.by_key("messages:send")
+
+    async def used_at() -> int | None:
+        (key,) = await site.accounts.keys.of_org(site.org)
+        return key.last_used_at
+
+    site.clock.now += NOTED_MS
+    await site.tokens.principal_of(made.access)
+    assert await used_at() == site.clock.now
+    site.clock.now += NOTED_MS - 1
+    await site.tokens.principal_of(made.access)
+    assert await used_at() == site.clock.now - NOTED_MS + 1
+    site.clock.now += 1
+    await site.tokens.principal_of(made.access)
+    assert await used_at() == site.clock.now
 
 
 async def test_a_token_gives_no_more_than_it_has(site: Site) -> None:

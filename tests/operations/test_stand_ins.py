@@ -1,6 +1,7 @@
 """The stand-in as the settings have it, and the gateway that would call itself."""
 
 import ipaddress
+import json
 from pathlib import Path
 
 import attrs
@@ -38,6 +39,9 @@ def test_its_files_are_beside_the_database_or_where_the_settings_say(
     assert made is not None
     assert (made.host, made.base, made.tls) == (TWILIO_HOST, "/2010-04-01", files)
     assert made.bind == ("127.0.0.1:0",)
+    missing = json.loads(made.missing)
+    assert (missing["code"], missing["status"]) == (20404, 404)
+    assert "which stands in for api.twilio.com" in missing["message"]
     other = attrs.evolve(settings, stand_in=StandInSettings(enabled=True, folder="/x/y"))
     assert stand_ins.folder(other) == Path("/x/y")
     assert stand_ins.folder(other, tmp_path) == tmp_path

@@ -1,6 +1,5 @@
 """The server in place of another host, by the name that is asked for and at its own addresses."""
 
-import json
 import ssl
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from .conftest import StartServer
 from .site import FastSite, Site, read_all
 
 HOST = "api.example.com"
+MISSING = b'{"code":20404,"message":"nothing is there"}'
 
 
 def issue(tls: TlsSettings) -> None:
@@ -30,7 +30,7 @@ def issue(tls: TlsSettings) -> None:
 def stand_in(tmp_path: Path) -> StandIn:
     files = TlsSettings(certificate=str(tmp_path / "other.crt"), key=str(tmp_path / "other.key"))
     issue(files)
-    return StandIn(host=HOST, base="/fast", tls=files, bind=("127.0.0.1:0",))
+    return StandIn(host=HOST, base="/fast", tls=files, bind=("127.0.0.1:0",), missing=MISSING)
 
 
 def remove(path: str) -> None:
@@ -101,9 +101,7 @@ async def test_nothing_but_its_api_is_there(
     for port in (site.port, own_port(site)):
         head, _, body = (await ask(port, HOST, path)).partition("\r\n\r\n")
         assert head.startswith("HTTP/1.1 404 ")
-        said = json.loads(body)
-        assert (said["status"], said["code"]) == (404, 20404)
-        assert path not in said["message"] or path == "/"
+        assert body.encode() == MISSING
     assert site.app.calls == []
     assert "HTTP/1.1 200" in await ask(site.port, "localhost", "/who")
 

@@ -304,3 +304,25 @@ def test_a_file_from_before_orgs_had_options(empty: sqlite3.Connection) -> None:
     tables.orgs.remove("o")
     assert tables.orgs.options() == {}
     assert tables.orgs.choose(1, default_country="DE", max_characters=None) is None
+
+
+def test_a_file_from_before_messages_had_callbacks(empty: sqlite3.Connection) -> None:
+    empty.execute("PRAGMA foreign_keys = ON")
+    migrations.migrate(empty, migrations.STEPS[: migrations.STEPS.index(migrations._CALLBACKS)])
+    empty.execute("INSERT INTO orgs (id, name, secret_hash, created_at) VALUES (1, 'o', 'h', 5)")
+    empty.execute(
+        "INSERT INTO webhooks (org, url, events, headers, shape, secret, created_at, position)"
+        " VALUES (1, 'https://a', '*', '[]', 'twilio', 's', 5, 0)"
+    )
+    empty.execute(
+        "INSERT INTO messages (id, org, direction, address, body, status, created_at, sim_selector,"
+        " provider) VALUES (3, 1, 'out', '+1555', 'hi', 'sent', 5, '', 'phone')"
+    )
+    assert migrations.migrate(empty)
+    tables = Tables(empty)
+    (hook,) = tables.webhooks.of_org(1)
+    assert (hook.method, hook.signing_state, hook.is_for_callbacks) == ("POST", None, False)
+    assert tables.webhooks.count_of_org(1) == 1
+    message = tables.messages.find(1, 3)
+    assert message is not None
+    assert message.status_callback is None

@@ -27,14 +27,16 @@ from phonegate.api.hooks_api import CALLED
 from phonegate.api.idempotency_key import REPLAYED, fingerprint
 from phonegate.api.payload import check_media, media_type, read_value
 from phonegate.domain.carrier_sending import OPEN
-from phonegate.domain.hook_mapping import Found, NotWanted, read_mapping
-from phonegate.domain.hook_verification import verify
-from phonegate.domain.hooks import KnownHook
+from phonegate.domain.hooks.hooks import KnownHook
+from phonegate.domain.hooks.mapping import Found, NotWanted, read_mapping
+from phonegate.domain.hooks.verification import verify
 from phonegate.domain.idempotency import Keep, kept_under
 from phonegate.http.login import Login
+from phonegate.http.refusals import FIRST_ERROR
 from phonegate.model.hooks import Hook, HookMapping, Outcome
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.refusals import Conflict, RateExceeded, Refused, Unauthorized
+from phonegate.model.states import FAILED
 from phonegate.typed_json.fields import field
 
 MAX_CALL_BYTES: Final = 1_048_576
@@ -81,12 +83,12 @@ async def take(call: Call) -> Answer:
         answer, outcome = await _answered(call, known)
     except RateExceeded as error:
         # It is not noted: there are too many of them.
-        return _refused(error, call, hook)
+        return _for_program(hook, _worded(error, call))
     except Refused as error:
-        answer, outcome = _refused(error, call, hook), Outcome(kind="refused", detail=error.detail)
+        answer, outcome = _worded(error, call), Outcome(kind="refused", detail=error.detail)
     await services.hooks.note(hook, outcome)
     _log.debug("hook_called", org=hook.org_name, hook=hook.id, outcome=outcome.kind)
-    return answer
+    return _for_program(hook, answer)
 
 
 async def _answered(call: Call, known: KnownHook) -> tuple[Answer, Outcome]:
@@ -108,7 +110,8 @@ async def _answered(call: Call, known: KnownHook) -> tuple[Answer, Outcome]:
         for key, since in repeats.earlier:
             kept = await services.idempotency.kept(org, route, key)
             if kept is not None and kept.created_at >= since:
-                return _again(kept)
+                answer = _again(kept)
+                return answer, _outcome(answer)
         # Its own address would be kept with the answer, and it is a secret.
         own = attrs.evolve(request, path=_path(hook), headers=repeats.headers)
         acting = attrs.evolve(call, principal=known.sender, request=own)
@@ -116,7 +119,7 @@ async def _answered(call: Call, known: KnownHook) -> tuple[Answer, Outcome]:
         wanted = [Wanted(to=one, body=found.text, sender=hook.mapping.sender) for one in to]
         async with services.shares.take(org, len(wanted)):
             answer = await send(DIALECT, acting, wanted, _accepted, fields=("to", "text"))
-        if repeats.id_key is not None:
+        if repeats.id_key is not None and answer.status < FIRST_ERROR:
             keep: Keep[Answer] = Keep(
                 route=route,
                 key=repeats.id_key,
@@ -124,10 +127,20 @@ async def _answered(call: Call, known: KnownHook) -> tuple[Answer, Outcome]:
                 render=lambda one: (one.status, one.content),
             )
             await services.idempotency.keep(org, keep, answer, services.now_ms())
+    return answer, _outcome(answer)
+
+
+def _outcome(answer: Answer) -> Outcome:
+    """Returns what became of a call, by its answer."""
+    content = json.loads(answer.content)
+    if answer.status >= FIRST_ERROR:
+        return Outcome(kind="refused", detail=content["detail"])
     if REPLAYED in answer.headers:
-        return answer, Outcome(kind="repeat")
-    noun = "message" if len(wanted) == 1 else "messages"
-    return answer, Outcome(kind="sent", detail=f"{len(wanted)} {noun}")
+        return Outcome(kind="repeat")
+    states = [one["status"] for one in content["messages"]]
+    noun = "message" if len(states) == 1 else "messages"
+    failed = f", of which {states.count(FAILED)} failed" if FAILED in states else ""
+    return Outcome(kind="sent", detail=f"{len(states)} {noun}{failed}")
 
 
 @attrs.frozen(kw_only=True)
@@ -204,17 +217,19 @@ def _accepted(accepted: Sequence[Accepted]) -> Answer:
     return Answer(content=CONVERTER.encode(answer))
 
 
-def _again(kept: KeptAnswer) -> tuple[Answer, Outcome]:
+def _again(kept: KeptAnswer) -> Answer:
     if kept.status == OPEN:
         raise Conflict("What became of the first call is still being found out. Ask again later.")
-    answer = Answer(status=kept.status, content=kept.body, headers=(REPLAYED,))
-    return answer, Outcome(kind="repeat")
+    return Answer(status=kept.status, content=kept.body, headers=(REPLAYED,))
 
 
-def _refused(error: Refused, call: Call, hook: Hook) -> Answer:
-    """Returns the answer to a known program whose call is refused, in the form that it reads."""
-    answer = in_dialect(answer_for(error), DIALECT, call.request, ENDPOINT_NAME)
-    if hook.mapping.answer == "supabase":
+def _worded(error: Refused, call: Call) -> Answer:
+    return in_dialect(answer_for(error), DIALECT, call.request, ENDPOINT_NAME)
+
+
+def _for_program(hook: Hook, answer: Answer) -> Answer:
+    """Returns an answer in the form that the program of a hook reads."""
+    if hook.mapping.answer == "supabase" and answer.status >= FIRST_ERROR:
         # GoTrue reads the body of a success alone, and has an error in it (hookserrors).
         return attrs.evolve(answer, status=200, headers=())
     return answer

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from phonegate.api.dialects.hooks import MAX_CALL_BYTES, read_posted
+from phonegate.domain.carrier import CarrierFault, CarrierRefusal
+from phonegate.domain.hooks.ready_mappings import READY_MAPPINGS, ReadyMapping
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.domain.ready_mappings import READY_MAPPINGS, ReadyMapping
 from phonegate.model.refusals import Refused
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.tables import Tables
@@ -355,6 +356,48 @@ async def test_after_a_rotation_the_first_url_is_none(web: Web) -> None:
 async def test_a_hook_sends_from_its_own_number_alone(web: Web) -> None:
     reply = await post(web, await make(web, MAPPING | {"sender": "+15550001111"}))
     assert (reply.status, reply.json["code"]) == (404, "unknown_sim")
+
+
+@pytest.fixture
+async def by_carrier(web: Web) -> dict[str, Any]:
+    """Returns a mapping whose messages go by a carrier."""
+    assistant = {
+        "name": "support",
+        "provider": "twilio",
+        "phone_numbers": ["+15557778888"],
+        "credentials": {"account_sid": "AC" + "0" * 32, "auth_token": "0" * 32},
+    }
+    assert (await web.call("POST", f"/assistants?org_id={ORG}", assistant)).status == 201
+    return MAPPING | {"sender": "+15557778888"}
+
+
+async def test_a_hook_sends_by_a_carrier_too(web: Web, by_carrier: dict[str, Any]) -> None:
+    path = await make(web, by_carrier)
+    first = await post(web, path, headers={"webhook-id": "a"})
+    assert (await post(web, path, headers={"webhook-id": "a"})).json == first.json
+    (taken,) = web.carrier.taken
+    assert (taken.recipient, taken.body) == ("+15553334444", "Your table is ready")
+
+
+@pytest.mark.parametrize(("form", "status"), [("json", 500), ("supabase", 200)])
+async def test_what_a_carrier_does_not_take_is_no_success(
+    web: Web, by_carrier: dict[str, Any], form: str, status: int
+) -> None:
+    path = await make(web, by_carrier | {"answer": form})
+    web.carrier.answers = [CarrierRefusal(CarrierFault(code="40001", text="No such number"))]
+    reply = await post(web, path, headers={"webhook-id": "a"})
+    assert (reply.status, reply.json["error"]["http_code"]) == (status, 500)
+    assert (await last(web))[0] == "refused"
+
+
+async def test_of_several_those_that_failed_are_counted(
+    web: Web, by_carrier: dict[str, Any]
+) -> None:
+    path = await make(web, by_carrier)
+    web.carrier.answers = [CarrierRefusal(CarrierFault(code="40001", text="No such number"))]
+    reply = await post(web, path, POSTED | {"to": ["+15553334444", "+15556667777"]})
+    assert [one["status"] for one in reply.json["messages"]] == ["failed", "sending"]
+    assert await last(web) == ("sent", "2 messages, of which 1 failed")
 
 
 @pytest.mark.parametrize("path", ["/hooks/pgh_none", "/hooks/x", "/hooks/pgh_%FF"])

@@ -16,6 +16,7 @@ from phonegate.api.dialects.jasmin.parameters import (
     JasminAsker,
     JasminSms,
     JasminText,
+    folded,
     read_batch,
     read_send,
     text_of,
@@ -93,7 +94,7 @@ def _read(body: bytes, now: int) -> tuple[Batch, list[tuple[Sequence[str], Jasmi
     texts: dict[tuple[object, ...], str] = {}
     messages = []
     for to, given in batch.messages:
-        asked = structured(JasminSms, {**given, "to": to[:1]})
+        asked = structured(JasminSms, folded({**given, "to": to[:1]}))
         # Many have that of `globals`.
         coded = (asked.coding, asked.content, asked.hex_content)
         if coded not in texts:
@@ -141,7 +142,7 @@ async def _wanted(
             shape="jasmin",
             url=asked.dlr_url,
             mask=asked.dlr_level,
-            method="GET" if asked.dlr_method.upper() == "GET" else "POST",
+            method="GET" if asked.dlr_method == "GET" else "POST",
             field="dlr-url",
         )
     minutes = asked.validity_period

@@ -87,9 +87,7 @@ class JasminSms(JasminText):
     dlr_level: Annotated[int, Whole(1, 3)] = field(
         "1: taken by the carrier; 2: what came of it in the end; 3: both.", default=1
     )
-    dlr_method: Annotated[str, OneOf(("GET", "POST", "get", "post"))] = field(
-        "How it is called.", default="POST"
-    )
+    dlr_method: Annotated[str, OneOf(("GET", "POST"))] = field("How it is called.", default="POST")
 
 
 @attrs.frozen(kw_only=True)
@@ -122,7 +120,15 @@ def read_send(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
             found.setdefault(_plain(name), []).extend(values)
     if "dlr_url" in found or "dlr_level" in found:
         found["dlr"] = ["yes"]
-    return found
+    return folded(found)
+
+
+def folded(found: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Returns parameters with the method of reports in capitals: Jasmin takes small letters too."""
+    return {
+        name: [value.upper() for value in values] if name == "dlr_method" else values
+        for name, values in found.items()
+    }
 
 
 def plain_names(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,14 +91,17 @@ def standing(webhook: Mapping[str, Any]) -> Badge:
     return Badge("ok", "Works")
 
 
-def progress(delivery: Mapping[str, Any]) -> Badge:
-    """Says how far a delivery has come, of what the API shows of it."""
+def progress(delivery: Mapping[str, Any], shape: str = "standard") -> Badge:
+    """Says how far a delivery has come, of what the API shows of it.
+
+    In the shape `jasmin` it is not taken by a status alone, but by what the answer says.
+    """
     if delivery["next_at"] is not None:
         word = "Tried again" if delivery["attempts"] else "Waits"
         return Badge("warn" if delivery["attempts"] else "", word)
     if delivery["attempts"] == 0:
         return Badge("", "Under way")
-    if delivery["error"] is not None and not _is_taken(delivery):
+    if delivery["error"] is not None and (shape == "jasmin" or not _is_taken(delivery)):
         return Badge("bad", "Failed" if delivery["event_id"] is None else "Given up")
     return Badge("ok", "Taken")
 

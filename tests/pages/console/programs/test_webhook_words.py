@@ -61,6 +61,8 @@ def test_how_far_a_delivery_is() -> None:
     assert progress(GOOD) == ("ok", "Taken", "")
     # It was taken, only the reply that it asked for was not sent.
     assert progress(GOOD | {"error": "The reply was not sent."}).word == "Taken"
+    # One of Jasmin's clients has to say that it took it.
+    assert progress(GOOD | {"error": "It did not acknowledge it."}, "jasmin").word == "Given up"
     failed = GOOD | {"status": 500, "error": "It answered 500."}
     assert progress(failed).word == "Given up"
     assert progress(failed | {"event_id": None}).word == "Failed"

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from phonegate.domain.status_callbacks import expect
+from phonegate.domain.webhook_standing import disable
+from phonegate.model.callbacks import Callback
 from phonegate.model.webhooks import Attempt
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, Web, known_phone
@@ -200,3 +203,26 @@ async def test_a_secret_is_rotated_and_a_webhook_enabled_and_removed(
     await person.send(f"/webhooks/{id_}/remove")
     assert (await web.call("GET", f"/webhooks/{ORG}")).json["count"] == 0
     await person.look(f"/webhooks/{id_}", 404)
+
+
+async def test_those_for_status_callbacks_offer_what_can_be_done_with_them(
+    web: Web, person: Person
+) -> None:
+    def accept(tx: Tables) -> int:
+        org = tx.orgs.get(ORG)
+        assert org is not None
+        callback = Callback(shape="kannel", url="https://a.example/dlr?token=hunter2", mask=3)
+        expect(tx, org.id, [callback], NOW)
+        (made,) = tx.webhooks.of_org(org.id)
+        disable(tx, made, "Every call has failed for three days.", NOW)
+        return made.id
+
+    id_ = await web.database.write(accept)
+    listed = (await person.look("/webhooks")).text
+    assert "Status callbacks of messages, in the form of Kannel" in listed
+    page = (await person.look(f"/webhooks/{id_}")).text
+    assert "hunter2" not in listed + page
+    for offered in ("enable", "remove"):
+        assert f"/webhooks/{id_}/{offered}" in page
+    for missing in ("test", "change", "rotate"):
+        assert f"/webhooks/{id_}/{missing}" not in page
