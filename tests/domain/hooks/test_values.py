@@ -141,7 +141,7 @@ def test_whether_there_is_a_default_needs_no_text(monkeypatch: pytest.MonkeyPatc
     def write(_: object) -> str:
         pytest.fail("it was written")
 
-    monkeypatch.setattr("phonegate.domain.hook_values.text_of", write)
+    monkeypatch.setattr("phonegate.domain.hooks.values.text_of", write)
     large = {"k": [{"a": n} for n in range(9_000)]}
     assert applied([large], "default", "x") == [large]
 

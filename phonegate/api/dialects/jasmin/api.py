@@ -92,7 +92,7 @@ def _read(body: bytes, now: int) -> tuple[Batch, list[tuple[Sequence[str], Jasmi
     """
     batch = read_batch(body, now)
     texts: dict[tuple[object, ...], str] = {}
-    messages = []
+    messages: list[tuple[Sequence[str], JasminSms, str]] = []
     for to, given in batch.messages:
         asked = structured(JasminSms, folded({**given, "to": to[:1]}))
         # Many have that of `globals`.
