@@ -11,6 +11,7 @@ from phonegate.http.login import (
     ShownLogin,
     basic_pair,
     find_login,
+    speaks_basic,
     speaks_dialect,
 )
 
@@ -114,3 +115,18 @@ def test_one_who_shows_no_credential_learns_where_it_stands() -> None:
         "Authorization: Basic, or as X-API-Key, or as the parameter password."
     )
     assert Login(basic=False).needed.endswith("Send it as Authorization: Bearer.")
+
+
+def test_one_who_shows_a_secret_key_is_a_client_of_the_own_api() -> None:
+    """A proxy may add Basic for itself."""
+    assert not speaks_dialect({**basic("proxy:password"), "x-secret-key": KEY})
+    assert speaks_dialect({**basic("myorg:password"), "x-secret-key": " "})
+
+
+@pytest.mark.parametrize(
+    ("value", "does"),
+    [("Basic eDp5", True), ("basic  eDp5", True), ("Bearer x", False), ("", False)],
+)
+def test_who_speaks_basic(value: str, *, does: bool) -> None:
+    assert speaks_basic({"authorization": value}) is does
+    assert not speaks_basic({})
