@@ -38,7 +38,7 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.event_retention import kept_ms
 from phonegate.domain.figures import FigureReading
-from phonegate.domain.hooks import Hooks
+from phonegate.domain.hooks.hooks import Hooks
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess

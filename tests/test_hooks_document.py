@@ -4,10 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from phonegate.domain.hook_mapping import MAX_ENTRIES, MAX_RECIPIENTS, Found, read_mapping
-from phonegate.domain.hook_template import MAX_TEMPLATE
-from phonegate.domain.hook_values import FILTERS
-from phonegate.domain.ready_mappings import READY_MAPPINGS
+from phonegate.domain.hooks.mapping import MAX_ENTRIES, MAX_RECIPIENTS, Found, read_mapping
+from phonegate.domain.hooks.ready_mappings import READY_MAPPINGS
+from phonegate.domain.hooks.template import MAX_TEMPLATE
+from phonegate.domain.hooks.values import FILTERS
 from phonegate.model.hooks import HookMapping
 
 TEXT = (Path(__file__).parent.parent / "docs" / "hooks.md").read_text()

@@ -25,9 +25,9 @@ from phonegate.api.hooks_types import (
     ready_json,
     verification_of,
 )
-from phonegate.domain.hook_mapping import NotWanted, read_mapping
-from phonegate.domain.hooks import HookChange, MadeHook, NewHook
-from phonegate.domain.ready_mappings import READY_BY_NAME, READY_MAPPINGS
+from phonegate.domain.hooks.hooks import HookChange, MadeHook, NewHook
+from phonegate.domain.hooks.mapping import NotWanted, read_mapping
+from phonegate.domain.hooks.ready_mappings import READY_BY_NAME, READY_MAPPINGS
 from phonegate.domain.segmentation import count
 from phonegate.model.refusals import OrgFull
 

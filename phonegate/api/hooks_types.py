@@ -5,18 +5,18 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 import attrs
 
 from phonegate.carriers.credentials import mask
-from phonegate.domain.hook_mapping import (
+from phonegate.domain.hooks.hooks import MAX_NAME
+from phonegate.domain.hooks.json_path import MAX_PATH
+from phonegate.domain.hooks.mapping import (
     MAX_CONDITIONS,
     MAX_ENTRIES,
     MAX_REPEAT_S,
     MAX_TEXT,
     SHORTEST_TEXT,
 )
-from phonegate.domain.hook_template import MAX_TEMPLATE
-from phonegate.domain.hook_verification import MAX_HEADER, MAX_SECRET
-from phonegate.domain.hooks import MAX_NAME
-from phonegate.domain.json_path import MAX_PATH
-from phonegate.domain.ready_mappings import READY_BY_NAME, ReadyMapping
+from phonegate.domain.hooks.ready_mappings import READY_BY_NAME, ReadyMapping
+from phonegate.domain.hooks.template import MAX_TEMPLATE
+from phonegate.domain.hooks.verification import MAX_HEADER, MAX_SECRET
 from phonegate.model.bounds import MAX_NUMBER
 from phonegate.model.hooks import (
     AnswerForm,

@@ -24,7 +24,7 @@ from phonegate.domain.dispatch import Dispatcher
 from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.figures import FigureReading
-from phonegate.domain.hooks import Hooks
+from phonegate.domain.hooks.hooks import Hooks
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.media import Media
 from phonegate.domain.message_access import MessageAccess

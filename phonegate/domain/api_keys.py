@@ -6,10 +6,11 @@ from typing import Final, TypeVar
 import attrs
 
 from phonegate import log
-from phonegate.domain import hook_standing, webhook_standing
+from phonegate.domain import webhook_standing
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import make_api_key
 from phonegate.domain.delivery import WITHDRAWN_AT_ONCE, withdraw_of_key
+from phonegate.domain.hooks import standing as hook_standing
 from phonegate.domain.key_limits import effective, problems_of
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.orgs import ApiKey, KeyLimits

@@ -40,7 +40,7 @@ from phonegate.domain.enrolments import Enrolments
 from phonegate.domain.event_log import EventLog
 from phonegate.domain.figures import FigureReading
 from phonegate.domain.forecast import Outlook
-from phonegate.domain.hooks import Hooks
+from phonegate.domain.hooks.hooks import Hooks
 from phonegate.domain.idempotency import Idempotency
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.media import Media

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from phonegate.domain.hooks.ready_mappings import READY_MAPPINGS
 from phonegate.domain.rate_limits import Bounds, RateLimits
-from phonegate.domain.ready_mappings import READY_MAPPINGS
 from phonegate.model.principal import Scope
 from phonegate.model.times import iso
 from tests.api.conftest import NOW, ORG, PUBLIC_URL, Reply, Web, build_web

@@ -24,6 +24,13 @@ BEYOND_SCHEMAS = (
     (r"name", r"must be [01] to 100 printable characters"),
     # So are letters and digits, and a search needs one of them.
     (r"q", "has no letter and no digit, and only words are searched for"),
+    # How long a text may be is for its org to choose, and how many segments it has for GSM to say.
+    (
+        r"(messages\[\d+\]\.)?body",
+        r"(has \d+ characters|takes \d+ segments), at most \d+ are allowed",
+    ),
+    # Which countries there are is for ISO 3166 to say.
+    (r"default_country", r"must be .+ as ISO 3166 has it|must be a country in the two letters .+"),
     # A URL's port may be out of range, or its host be brackets around nothing.
     (r"media_urls\[\d+\]", "has a host or port that can't be"),
     # What else depends on the assistant as it is: its provider, and so its credentials.

@@ -27,9 +27,9 @@ from phonegate.api.hooks_api import CALLED
 from phonegate.api.idempotency_key import REPLAYED, fingerprint
 from phonegate.api.payload import check_media, media_type, read_value
 from phonegate.domain.carrier_sending import OPEN
-from phonegate.domain.hook_mapping import Found, NotWanted, read_mapping
-from phonegate.domain.hook_verification import verify
-from phonegate.domain.hooks import KnownHook
+from phonegate.domain.hooks.hooks import KnownHook
+from phonegate.domain.hooks.mapping import Found, NotWanted, read_mapping
+from phonegate.domain.hooks.verification import verify
 from phonegate.domain.idempotency import Keep, kept_under
 from phonegate.http.login import Login
 from phonegate.http.refusals import FIRST_ERROR

@@ -11,7 +11,7 @@ from typing import Any, Final
 from phonegate.api.dialect import Dialect
 from phonegate.api.endpoint import Endpoint
 from phonegate.api.flat_message import FORM
-from phonegate.api.openapi.operations import IDEMPOTENCY_KEY
+from phonegate.api.openapi.operations import BINARY, BYTES, IDEMPOTENCY_KEY
 from phonegate.api.openapi.rules import Schema
 from phonegate.api.openapi.schema import Components
 from phonegate.http.problem import JSON_MEDIA
@@ -106,7 +106,9 @@ def _success(endpoint: Endpoint, status: int, components: Components) -> dict[st
         schema = components.refer(endpoint.answer, answer=True)
         found["content"] = {JSON_MEDIA: {"schema": schema}}
     elif endpoint.media is not None and status != NO_CONTENT:
-        found["content"] = {endpoint.media: {}}
+        # Clients are made from the first of them, and know no range.
+        whole = {BYTES: {"schema": BINARY}} if "*" in endpoint.media else {}
+        found["content"] = {**whole, endpoint.media: {}}
     return found
 
 

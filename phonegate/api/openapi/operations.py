@@ -25,7 +25,7 @@ from phonegate.typed_json.fields import Field, fields_of
 
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
-_BYTES: Final[Schema] = {"type": "string", "format": "binary"}
+BINARY: Final[Schema] = {"type": "string", "format": "binary"}
 
 HEADER: Final = "SecretKeyHeader"
 BEARER: Final = "Bearer"
@@ -264,7 +264,7 @@ def _responses(
     for status in endpoint.statuses:
         if endpoint.answer is None:
             # The first for generators of clients, which know bytes by no range.
-            content: dict[str, Any] = {BYTES: {"schema": _BYTES}, str(endpoint.media): {}}
+            content: dict[str, Any] = {BYTES: {"schema": BINARY}, str(endpoint.media): {}}
             found[str(status)] = {"description": _SUCCESS[status], "content": content}
             continue
         media: dict[str, Any] = {"schema": components.refer(endpoint.answer, answer=True)}

@@ -114,7 +114,9 @@ def _was_not_said_sent(message: MessageView) -> bool:
 
 
 def _twilio_wants(_: Callback, kind: str, message: MessageView) -> bool:
-    return message.direction == "out" and shapes.has_form("twilio", kind)
+    # RapidPro answers 400 to "sending", which would be repeated, and hold back what follows it.
+    is_known = kind != "message.sending" and shapes.has_form("twilio", kind)
+    return message.direction == "out" and is_known
 
 
 # -- jasmin

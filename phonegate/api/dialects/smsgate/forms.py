@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 import attrs
 
-from phonegate.api.hooks_types import AnyJson
 from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.rules import Moment
 from phonegate.api.webhooks_types import CalledUrl
@@ -69,6 +68,16 @@ class SmsgateTextMessage:
 
 
 @attrs.frozen(kw_only=True)
+class SmsgateDataMessage:
+    """A data SMS, which is refused, whatever it has."""
+
+
+@attrs.frozen(kw_only=True)
+class SmsgateMmsMessage:
+    """An MMS, which is refused, whatever it has."""
+
+
+@attrs.frozen(kw_only=True)
 class SmsgateNewMessage:
     """A message to one or several numbers."""
 
@@ -82,10 +91,10 @@ class SmsgateNewMessage:
     message: Annotated[str, Text(1, MAX_TEXT)] | None = field(
         "The text, as older clients send it.", default=None, private=True
     )
-    dataMessage: Annotated[object, AnyJson()] | None = field(  # noqa: N815
+    dataMessage: SmsgateDataMessage | None = field(  # noqa: N815
         "Refused: no phone of the gateway sends data SMS.", default=None
     )
-    mmsMessage: Annotated[object, AnyJson()] | None = field(  # noqa: N815
+    mmsMessage: SmsgateMmsMessage | None = field(  # noqa: N815
         "Refused: media can't come with a request here.", default=None
     )
     simNumber: Annotated[int, Whole(0, MAX_SLOT + 1)] | None = field(  # noqa: N815

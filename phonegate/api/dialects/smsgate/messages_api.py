@@ -211,7 +211,8 @@ ENDPOINTS: Final = (
         grant="messages:send",
         body=SmsgateNewMessage,
         statuses=(ACCEPTED,),
-        error_codes=("unknown_sim", "conflict", *LIMIT_CODES),
+        error_codes=("unknown_sim", "conflict", "idempotency_key_reused", *LIMIT_CODES),
+        idempotent=True,
         sends=True,
     ),
     *endpoints(

@@ -9,7 +9,7 @@ import pytest
 
 from phonegate.api.main_pipeline import build_pipeline
 from phonegate.config.settings import HttpSettings
-from phonegate.domain.ready_mappings import READY_MAPPINGS, ReadyMapping
+from phonegate.domain.hooks.ready_mappings import READY_MAPPINGS, ReadyMapping
 from phonegate.pages.app import build_whole_app
 from tests.api.conftest import ORG, Web, database, web
 from tests.pages.console.conftest import Person

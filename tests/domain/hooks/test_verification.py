@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from phonegate.domain.hook_verification import TOLERANCE_S, require_verification, verify
+from phonegate.domain.hooks.verification import TOLERANCE_S, require_verification, verify
 from phonegate.model.hooks import Verification
 from phonegate.model.refusals import BadInput, Unauthorized
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.hook_template import (
+from phonegate.domain.hooks.json_path import TooMuchWork, Work
+from phonegate.domain.hooks.template import (
     MAX_DEPTH,
     MAX_PLACEHOLDERS,
     MAX_TEMPLATE,
@@ -16,8 +17,7 @@ from phonegate.domain.hook_template import (
     parse_condition,
     parse_template,
 )
-from phonegate.domain.json_path import TooMuchWork, Work
-from tests.domain.test_json_path import json_values
+from tests.domain.hooks.test_json_path import json_values
 
 POSTED: Any = {
     "status": "firing",

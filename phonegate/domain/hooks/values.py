@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from phonegate.domain.json_path import Work
+from phonegate.domain.hooks.json_path import Work
 
 SEPARATOR: Final = ", "
 """Stands between the items of a list."""

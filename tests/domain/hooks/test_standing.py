@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from phonegate.domain.hook_standing import end_of_key, sender_of
+from phonegate.domain.hooks.standing import end_of_key, sender_of
 from phonegate.model.hooks import Hook, HookMapping
 from phonegate.model.orgs import KeyLimits, Org
 from phonegate.model.principal import Principal

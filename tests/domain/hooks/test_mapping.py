@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.hook_mapping import (
+from phonegate.domain.hooks.mapping import (
     MAX_ENTRIES,
     MAX_RECIPIENTS,
     Found,
@@ -18,7 +18,7 @@ from phonegate.domain.hook_mapping import (
 from phonegate.domain.segmentation import count
 from phonegate.model.hooks import HookMapping
 from phonegate.model.refusals import BadInput
-from tests.domain.test_json_path import json_values
+from tests.domain.hooks.test_json_path import json_values
 
 MAPPING = HookMapping(to=("{to}",), text="{text}")
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.hook_values import (
+from phonegate.domain.hooks.json_path import TooMuchWork, Work
+from phonegate.domain.hooks.values import (
     FILTERS,
     Filter,
     FilterProblem,
@@ -17,7 +18,6 @@ from phonegate.domain.hook_values import (
     signed_number,
     text_of,
 )
-from phonegate.domain.json_path import TooMuchWork, Work
 
 
 def applied(values: list[Any], name: str, argument: str = "") -> list[Any]:

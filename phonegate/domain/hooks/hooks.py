@@ -10,8 +10,8 @@ import trio
 
 from phonegate import log
 from phonegate.domain.credentials import make_token
-from phonegate.domain.hook_standing import SEND, sender_of
-from phonegate.domain.hook_verification import require_verification
+from phonegate.domain.hooks.standing import SEND, sender_of
+from phonegate.domain.hooks.verification import require_verification
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.model.hooks import Hook, HookMapping, Outcome, Verification
 from phonegate.model.principal import Principal, allows, usable
@@ -295,7 +295,7 @@ def _require_name(name: str) -> None:
 def _require_mapping(mapping: HookMapping) -> None:
     """Refuses a mapping that is malformed."""
     # Most gateways have no hook: a start need not load the language of mappings.
-    from phonegate.domain.hook_mapping import read_mapping  # noqa: PLC0415
+    from phonegate.domain.hooks.mapping import read_mapping  # noqa: PLC0415
 
     read_mapping(mapping)
 

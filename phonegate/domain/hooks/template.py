@@ -5,7 +5,7 @@
 {/}{#status == "resolved"}All is well again.{/}{^alerts}No alerts.{/}
 ```
 
-A placeholder is a path (see `json_path`) or a quoted text, with filters (`hook_values`) behind it.
+A placeholder is a path (see `json_path`) or a quoted text, with filters (`values`) behind it.
 `{#…}` begins a section, which ends with `{/}`: it is repeated for each item of a list, whose paths
 begin at the item, and stands once for a value that is true, or a comparison that holds. `{^…}`
 stands where the same does not.
@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from phonegate.domain.hook_values import (
+from phonegate.domain.hooks.json_path import JsonPath, PathProblem, Work, parse_path
+from phonegate.domain.hooks.values import (
     SEPARATOR,
     Filter,
     FilterProblem,
@@ -25,7 +26,6 @@ from phonegate.domain.hook_values import (
     read_filter,
     written,
 )
-from phonegate.domain.json_path import JsonPath, PathProblem, Work, parse_path
 
 MAX_TEMPLATE: Final = 4_000
 """Characters of a template: more than two SMS of the usual limit, with as much for placeholders."""

@@ -2,14 +2,14 @@
 
 import pytest
 
-from phonegate.domain.hook_mapping import Found, NotWanted, read_mapping
-from phonegate.domain.hook_verification import require_verification
-from phonegate.domain.ready_mappings import (
+from phonegate.domain.hooks.mapping import Found, NotWanted, read_mapping
+from phonegate.domain.hooks.ready_mappings import (
     ANY_RECIPIENT,
     READY_BY_NAME,
     READY_MAPPINGS,
     ReadyMapping,
 )
+from phonegate.domain.hooks.verification import require_verification
 from phonegate.domain.segmentation import count
 from phonegate.model.hooks import Verification
 

@@ -9,7 +9,8 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.hook_template import (
+from phonegate.domain.hooks.json_path import TooMuchWork, Work
+from phonegate.domain.hooks.template import (
     Condition,
     NothingFound,
     Placeholder,
@@ -19,8 +20,7 @@ from phonegate.domain.hook_template import (
     parse_condition,
     parse_template,
 )
-from phonegate.domain.hook_values import written
-from phonegate.domain.json_path import TooMuchWork, Work
+from phonegate.domain.hooks.values import written
 from phonegate.domain.segmentation import is_gsm
 from phonegate.model.hooks import HookMapping
 from phonegate.model.numbers import is_e164, is_recipient, recipient_fault

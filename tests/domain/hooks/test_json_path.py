@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.domain.json_path import (
+from phonegate.domain.hooks.json_path import (
     MAX_PATH,
     MAX_STEPS,
     PathProblem,
