@@ -15,7 +15,6 @@ from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.reply import Reply
 from phonegate.api.table import Table
 from phonegate.config.settings import HttpSettings
-from phonegate.domain import carrier_sending
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.http.login import Login
@@ -235,14 +234,14 @@ async def test_a_list_is_not_repeated_while_its_first_message_is_being_found_out
     web: Web, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = {"idempotency-key": "once"}
-    hand_over = carrier_sending.hand_over
 
     async def dies(*_: object, **__: object) -> None:
         raise RuntimeError("killed")
 
-    monkeypatch.setattr(carrier_sending, "hand_over", dies)
-    assert (await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)).status == 500
-    monkeypatch.setattr(carrier_sending, "hand_over", hand_over)
+    with monkeypatch.context() as patch:
+        patch.setattr("phonegate.domain.carrier_sending.hand_over", dies)
+        ended = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
+    assert ended.status == 500
     again = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
     assert (again.status, said(again)["said"]) == (409, "conflict")
     assert len(await stored(web)) == 1
