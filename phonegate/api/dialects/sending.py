@@ -21,7 +21,14 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.recipients import READING, read_recipient, read_recipients, written_form
+from phonegate.domain.recipients import (
+    MAX_WRITINGS,
+    READING,
+    TooManyWritings,
+    read_recipient,
+    read_recipients,
+    written_form,
+)
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.domain.text_limits import carrier_text_fault, text_fault
@@ -37,6 +44,7 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import FAILED, UNCERTAIN
+from phonegate.typed_json.rules import NEVER_STORED
 
 ONE_KEPT: Final = 200
 """The status that what became of one of several messages is kept with. No client gets it."""
@@ -207,9 +215,13 @@ async def recipients(call: Call, texts: Sequence[str], field: str = "to") -> tup
     """
     services, org = call.services, call.caller.org
     country = services.org_options.of(org).default_country
-    found = await services.large_bodies.read(
-        lambda: read_recipients(texts, country), READING * sum(map(len, texts)), org
-    )
+    try:
+        found = await services.large_bodies.read(
+            lambda: read_recipients(texts, country), READING * sum(map(len, texts)), org
+        )
+    except TooManyWritings:
+        problem = f"holds more than {MAX_WRITINGS} entries, which is the most"
+        raise refusal((FieldProblem(field, problem),)) from None
     if not found:
         raise refusal((FieldProblem(field, "is required"),))
     if len(found) > MAX_MESSAGES:
@@ -245,8 +257,9 @@ def _require(wanted: Sequence[Wanted], now: int, to: str, text: str) -> None:
     for body in {one.body for one in wanted}:
         if not body and not all(one.media_urls for one in wanted):
             problems.append(FieldProblem(text, "must not be empty"))
-        elif "\0" in body:
-            problems.append(FieldProblem(text, "holds a NUL character"))
+        elif found := NEVER_STORED.search(body):
+            kind = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
+            problems.append(FieldProblem(text, f"holds {kind}"))
         elif fault := text_fault(body):
             problems.append(FieldProblem(text, fault))
     if any(one.send_at is not None and one.send_at > now + MAX_AHEAD_MS for one in wanted):
