@@ -159,7 +159,12 @@ async def test_by_get_only_a_key_sends_that_can_do_nothing_else(
     _require_refused(endpoint, await sender.asks(endpoint, asked, **{"Sec-Purpose": "prefetch"}))
     head = await ask(web, attrs.evolve(endpoint, method="HEAD"), asked, sender.text)
     assert head.status == 405
+    # A browser over plain HTTP, which a page of any site may have led here.
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"}
+    _require_refused(endpoint, await sender.asks(endpoint, asked, **browser))
     assert await stored(web) == []
+    await sender.asks(endpoint, asked, **browser, **{"Sec-Fetch-Site": "none"})
+    assert len(await stored(web)) == 1
 
 
 @each_guarded

@@ -41,7 +41,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
 from phonegate.api.errors import LIMIT_CODES
 from phonegate.domain.segmentation import count
 from phonegate.http.login import Login
-from phonegate.model.bounds import MAX_SEGMENTS
+from phonegate.model.bounds import MAX_MESSAGES, MAX_SEGMENTS
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.states import QUEUED
 
@@ -132,6 +132,9 @@ async def _numbers_of(call: Call, names: Sequence[str]) -> tuple[str, ...]:
     """
     if not names:
         raise refusal((FieldProblem("contactname", "is required"),))
+    if len(names) > MAX_MESSAGES:
+        problem = f"has more than {MAX_MESSAGES} names, which is the most"
+        raise refusal((FieldProblem("contactname", problem),))
     found = await call.services.contacts.of_names(call.caller, names)
     numbers = []
     for name in names:

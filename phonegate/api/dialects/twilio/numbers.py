@@ -1,7 +1,9 @@
 """Twilio's IncomingPhoneNumbers: the numbers of an org, and what is called for each."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialects.twilio import resources
@@ -18,6 +20,7 @@ from phonegate.api.endpoint import Answer, Call
 from phonegate.api.errors import FieldsRefused
 from phonegate.domain.own_numbers import OwnNumber, Target, direct
 from phonegate.model.callbacks import Method
+from phonegate.model.principal import allows
 from phonegate.model.refusals import AddressRefused, BadInput, FieldProblem, NotFound
 from phonegate.model.twilio_ids import number_sid
 
@@ -31,7 +34,7 @@ async def numbers(call: Call) -> Answer:
     asked: TwilioNumberList = call.body
     found = [one for one in await call.services.own_numbers.of_org(org) if _fits(one, asked)]
     begin = asked.Page * asked.PageSize
-    shown = [resources.number(one, org) for one in found[begin : begin + asked.PageSize]]
+    shown = [_shown(call, one) for one in found[begin : begin + asked.PageSize]]
     filters = [
         (name, value)
         for name in ("PhoneNumber", "FriendlyName")
@@ -50,7 +53,7 @@ async def numbers(call: Call) -> Answer:
 async def number(call: Call) -> Answer:
     """Shows a number."""
     org = require_account(call)
-    return written(resources.number(await _number(call, org), org))
+    return written(_shown(call, await _number(call, org)))
 
 
 async def update(call: Call) -> Answer:
@@ -81,7 +84,14 @@ async def update(call: Call) -> Answer:
             # What a webhook calls its URL, its number's client calls otherwise.
             problems = [FieldProblem(field, one.problem) for one in error.problems]
             raise FieldsRefused(error, problems) from None
-    return written(resources.number(await _number(call, org), org))
+    return written(_shown(call, await _number(call, org)))
+
+
+def _shown(call: Call, own: OwnNumber) -> dict[str, Any]:
+    """Returns a number. Where it leads is for those who may manage: such URLs hold secrets."""
+    if not allows(call.caller.scopes, "manage"):
+        own = attrs.evolve(own, received_to=None, reported_to=None)
+    return resources.number(own, call.caller.org)
 
 
 def _target(

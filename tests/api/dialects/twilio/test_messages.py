@@ -299,6 +299,17 @@ async def test_a_text_is_redacted(site: Web) -> None:
     assert (await call(site, "GET", path)).json["body"] == ""
 
 
+async def test_who_may_manage_and_not_read_redacts(site: Web) -> None:
+    """An answer that it may not would follow upon the deed."""
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "n", "scopes": ["send", "manage"]})
+    (id_,) = await store(site, outbound(1, "secret words"))
+    await site.database.write(lambda tx: bring(tx, id_, "sent"))
+    path = f"Messages/{message_sid(id_)}.json"
+    reply = await call(site, "POST", path, {"Body": ""}, token=made.json["key"])
+    assert (reply.status, reply.json["body"], reply.json["to"]) == (200, "", "")
+    assert (await call(site, "GET", path)).json["body"] == ""
+
+
 async def test_a_finished_message_is_deleted(site: Web) -> None:
     (id_,) = await store(site, outbound(1))
     path = f"Messages/{message_sid(id_)}.json"
