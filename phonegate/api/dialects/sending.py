@@ -4,6 +4,7 @@ What a dialect's client asks for goes the way of `POST /send`, or of `POST /sms/
 sender's number is an assistant's at a carrier: with the same limits, pacing and states.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -44,6 +45,9 @@ from phonegate.model.refusals import (
 )
 from phonegate.model.states import FAILED, UNCERTAIN
 from phonegate.typed_json.rules import NEVER_STORED
+
+ONE_KEPT: Final = 200
+"""The status that what became of one of several messages is kept with. No client gets it."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
@@ -97,6 +101,8 @@ class CarrierFailed(Refused):
         self.accepted = accepted
         super().__init__(accepted.error or "The carrier did not take the message.")
 
+
+_KeepOne = Keep[Answered]
 
 Render = Callable[[Sequence[Accepted]], Answer]
 """Makes the answer, whose content is bytes, of what became of the messages of a request."""
@@ -345,9 +351,15 @@ async def _one_by_one(act: _Act) -> Answer:
 
     async def accept(keep: Keep[Sequence[Accepted]] | None) -> Sequence[Accepted]:
         found: list[Accepted] = []
-        for one in act.wanted:
+        for place, one in enumerate(act.wanted):
+            keep_one = _keep_one(keep, place, one)
+            if before := await _before(call, keep_one):
+                found.append(before)
+                continue
             try:
-                answered = await services.carrier_sending.send(call.caller, _draft(one))
+                answered = await services.carrier_sending.send(
+                    call.caller, _draft(one), keep=keep_one
+                )
             except Refused as error:
                 if not found:
                     if isinstance(error, RecipientNotAllowed):
@@ -364,6 +376,36 @@ async def _one_by_one(act: _Act) -> Answer:
         return found
 
     return await once(call, act.route, act.asked, accept, act.render)
+
+
+def _keep_one(keep: Keep[Sequence[Accepted]] | None, place: int, one: Wanted) -> _KeepOne | None:
+    """Asks for the answer to one of several messages to be kept with it.
+
+    So a request that ended amid its messages, with the gateway or with its time, goes on where it
+    stopped when its client repeats it under the same Idempotency-Key.
+    """
+    if keep is None:
+        return None
+
+    def render(answered: Answered) -> tuple[int, bytes]:
+        return ONE_KEPT, json.dumps(attrs.asdict(_of_carrier(answered, one))).encode()
+
+    return attrs.evolve(keep.rendered(render), route=f"{keep.route} {place}")
+
+
+async def _before(call: Call, keep: _KeepOne | None) -> Accepted | None:
+    """Returns what became of a message at an earlier try of its request, if that sent it.
+
+    Raises:
+        KeyReused: As `Idempotency.kept_of`.
+        Conflict, NotFound: As `CarrierSending.recall`.
+    """
+    org = call.caller.org
+    kept = None if keep is None else await call.services.idempotency.kept_of(org, keep)
+    if keep is None or kept is None:
+        return None
+    known = await call.services.carrier_sending.recall(org, kept, keep)
+    return Accepted(**json.loads(known.body))
 
 
 def _draft(one: Wanted) -> Draft:
