@@ -17,7 +17,7 @@ from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
 from phonegate.domain.credentials import ALPHABET
-from phonegate.model.dialect_tokens import DialectToken
+from phonegate.model.dialect_tokens import ACCESS_PREFIX, REFRESH_PREFIX, DialectToken
 from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import Principal, Scope, allows
 from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound, Unauthorized
@@ -25,11 +25,6 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import DAY_MS, MINUTE_MS
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
-
-ACCESS_PREFIX: Final = "pgt_"
-"""How an access token begins, so that nothing takes it for a secret or an API key."""
-
-REFRESH_PREFIX: Final = "pgr_"
 
 _RANDOM_CHARS: Final = 43
 """256 bits, which can't be guessed, so that a fast digest is enough to store a token by."""

@@ -171,13 +171,15 @@ async def update(call: Call) -> Answer:
         raise refusal((FieldProblem("Body", "can be emptied, and nothing else"),))
     if asked.Body:
         require_scope(call.caller, "manage")
+    if asked.Body or asked.Status is None:
+        # Before anything is done: it is answered with the message, which is to be read.
+        require_scope(call.caller, "read")
     if asked.Status is not None:
         cancelled = await call.services.withdrawal.cancel(call.caller, message_id)
         if not allows(call.caller.scopes, "read"):
             return written(_without_secrets(cancelled, org))
     if asked.Body:
         await call.services.message_erasure.redact(call.caller, message_id)
-    require_scope(call.caller, "read")
     return written(await _read(call, org, message_id))
 
 

@@ -286,6 +286,19 @@ async def test_a_key_that_may_only_send_learns_nothing_by_cancelling(site: Web) 
         assert (refused.status, refused.json["code"]) == (403, 20006)
 
 
+@pytest.mark.parametrize("form", [{"Body": ""}, {"Body": "", "Status": "canceled"}])
+async def test_one_who_may_not_read_the_answer_redacts_nothing(
+    site: Web, form: dict[str, str]
+) -> None:
+    scopes = ["send", "manage"]
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "x", "scopes": scopes})
+    sid = (await create(site, ScheduleType="fixed", SendAt="2027-01-15T09:00:00Z")).json["sid"]
+    reply = await call(site, "POST", f"Messages/{sid}.json", form, token=made.json["key"])
+    assert (reply.status, reply.json["code"]) == (403, 20006)
+    kept = (await call(site, "GET", f"Messages/{sid}.json")).json
+    assert (kept["status"], kept["body"]) == ("scheduled", "hello")
+
+
 async def test_a_text_is_redacted(site: Web) -> None:
     (id_,) = await store(site, outbound(1, "secret words"))
     path = f"Messages/{message_sid(id_)}.json"
