@@ -18,10 +18,10 @@ from phonegate.api.parameters import read_parameters
 from phonegate.api.services import Services
 from phonegate.domain.authentication import require_scope
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
-from phonegate.domain.credentials import is_key_like
+from phonegate.domain.credentials import TOKEN_PREFIXES, is_key_like
 from phonegate.domain.rate_limits import RateLimits
 from phonegate.http.credentials import find_credential
-from phonegate.http.login import TOKEN_PREFIXES, ShownLogin
+from phonegate.http.login import ShownLogin
 from phonegate.model.principal import OwnerScope, Principal, Scope
 from phonegate.model.refusals import (
     FieldProblem,
@@ -227,7 +227,7 @@ class Callers:
     async def _org_of_login(self, login: ShownLogin) -> str | None:
         """Returns the name of the org that a dialect's client means. An API key needs none."""
         credential, org = login.credential, login.org
-        if org is None or credential is None or names_org(credential):
+        if org is None or credential is None or is_key_like(credential):
             return None
         number = org_of(org)
         if number is None:
@@ -293,7 +293,8 @@ class Callers:
         create: bool = False,
     ) -> Principal:
         request = exchange.request
-        if credential is not None and credential.startswith(TOKEN_PREFIXES):
+        # A token names no org. Beside one, it is a secret that only looks like a token.
+        if credential is not None and credential.startswith(TOKEN_PREFIXES) and org is None:
             return await self._of_token(exchange.endpoint, credential, scope)
         return await self._authentication.authenticate(
             credential,

@@ -21,6 +21,12 @@ ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 KEY_PREFIX: Final = "pgk_"
 """How an API key begins, so that people and secret scanners know one when they see it."""
+ACCESS_PREFIX: Final = "pgt_"
+REFRESH_PREFIX: Final = "pgr_"
+"""How the tokens begin that a dialect gives out in place of a credential, and what renews them."""
+
+TOKEN_PREFIXES: Final = (ACCESS_PREFIX, REFRESH_PREFIX)
+
 _KEY_ID_CHARS = 8
 """62^8 ids: two keys of a gateway never have the same, and one is short enough to read out."""
 _KEY_RANDOM_CHARS = 32

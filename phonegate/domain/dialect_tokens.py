@@ -16,8 +16,8 @@ import trio
 from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credential_check import WRONG_CREDENTIAL
-from phonegate.domain.credentials import ALPHABET
-from phonegate.model.dialect_tokens import ACCESS_PREFIX, REFRESH_PREFIX, DialectToken
+from phonegate.domain.credentials import ACCESS_PREFIX, ALPHABET, REFRESH_PREFIX
+from phonegate.model.dialect_tokens import DialectToken
 from phonegate.model.orgs import ApiKey, Org
 from phonegate.model.principal import Principal, Scope, allows
 from phonegate.model.refusals import BadInput, FieldProblem, Forbidden, NotFound, Unauthorized

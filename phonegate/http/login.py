@@ -12,15 +12,11 @@ from typing import Final
 
 import attrs
 
-from phonegate.domain.credentials import is_key_like
+from phonegate.domain.credentials import TOKEN_PREFIXES, is_key_like
 from phonegate.http.credentials import bearer_token
-from phonegate.model.dialect_tokens import ACCESS_PREFIX, REFRESH_PREFIX
 
 BASIC_CHALLENGE: Final = 'Basic realm="phonegate", charset="UTF-8"'
 """How a dialect's clients are to authenticate (RFC 7617, 2)."""
-
-TOKEN_PREFIXES: Final = (ACCESS_PREFIX, REFRESH_PREFIX)
-"""How the tokens begin that a dialect gives out in place of a credential, and what renews them."""
 
 _NONE: Final[Mapping[str, Sequence[str]]] = MappingProxyType({})
 

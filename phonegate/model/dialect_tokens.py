@@ -1,14 +1,6 @@
 """A token of a dialect: what a program was given for a credential, for some time and some uses."""
 
-from typing import Final
-
 import attrs
-
-ACCESS_PREFIX: Final = "pgt_"
-"""How an access token begins, so that nothing takes it for a secret or an API key."""
-
-REFRESH_PREFIX: Final = "pgr_"
-"""How what renews one begins, likewise."""
 
 
 @attrs.frozen(kw_only=True)

@@ -1,5 +1,6 @@
 """Every route with every credential in every place: made from the table."""
 
+import base64
 import json
 from typing import Any
 
@@ -259,3 +260,22 @@ async def test_from_afar_nobody_makes_an_org_nor_uses_the_secret_of_the_document
     assert unknown.json["code"] == "unauthorized"
     monkeypatch.undo()
     assert (await web.call("POST", "/webhook", push, secret=None)).status == 200
+
+
+@pytest.mark.parametrize("beginning", ["pgt_", "pgr_"])
+async def test_a_secret_that_looks_like_a_token_is_one_all_the_same(
+    web: Web, beginning: str
+) -> None:
+    old = f"{beginning}chosen-long-ago"
+    await web.make_org(OTHER_ORG, old)
+    pair = base64.b64encode(f"{OTHER_ORG}:{old}".encode()).decode()
+    for path in ("/balance", "/api/3rdparty/v1/devices"):
+        basic = {"Authorization": f"Basic {pair}"}
+        assert (await web.call("GET", path, secret=None, headers=basic)).status == 200
+        alone = {"Authorization": f"Bearer {old}"}
+        assert (await web.call("GET", path, secret=None, headers=alone)).status in {401, 403}
+    assert (await web.call("GET", f"/messages/{OTHER_ORG}", secret=old)).status == 200
+    bearer = {"Authorization": f"Bearer {old}"}
+    answer = await web.call("GET", f"/sims/{OTHER_ORG}", secret=None, headers=bearer)
+    assert answer.status == 200
+    assert (await web.call("GET", f"/messages/{ORG}", secret=old)).status == 401

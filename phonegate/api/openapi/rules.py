@@ -104,7 +104,7 @@ def _(_: Flag) -> Schema:
 
 @schema_of_rule.register
 def _(_: AnyJson) -> Schema:
-    return {"type": ["object", "array", "string", "number", "boolean"]}
+    return {"type": ["object", "array", "string", "number", "boolean"], "items": {}}
 
 
 @schema_of_rule.register

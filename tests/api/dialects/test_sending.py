@@ -14,7 +14,7 @@ from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.reply import Reply
 from phonegate.api.table import Table
 from phonegate.config.settings import HttpSettings
-from phonegate.domain.carrier import CarrierFault, CarrierRefusal
+from phonegate.domain.carrier import CarrierFault, CarrierRefusal, OutcomeUnknown
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.http.login import Login
 from phonegate.model.bounds import MAX_SEGMENTS
@@ -194,6 +194,13 @@ async def test_what_a_carrier_refuses_is_said_in_the_dialect_s_words(
     assert len(web.carrier.answers) == 1
     (message,) = await stored(web)
     assert message.status == "failed"
+
+
+async def test_what_a_carrier_may_have_taken_is_not_failed(web: Web, client: Client) -> None:
+    web.carrier.answers = [OutcomeUnknown("It broke off.") for _ in range(9)]
+    reply = await client.send(sender=NUMBER)
+    (said_of,) = said(reply)
+    assert said_of["status"] == "uncertain", "a client would send what has failed again"
 
 
 @pytest.mark.parametrize("asked", [{}, {"sender": NUMBER}, {"sender": NUMBER, "to": [TO, ANOTHER]}])
