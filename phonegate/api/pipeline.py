@@ -35,7 +35,8 @@ from phonegate.api.table import Table
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
 from phonegate.http.credentials import SECRET_FIELD, find_credential
-from phonegate.http.origins import ForeignPage, Origins, is_prefetched
+from phonegate.http.login import speaks_basic
+from phonegate.http.origins import ForeignPage, Origins, is_blind, is_prefetched
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import FieldProblem, Forbidden, NotFound, Refused
 
@@ -46,6 +47,11 @@ CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
 
 PREFETCHED: Final = "A browser asked for this before anyone has opened it, and it sends messages."
+
+REMEMBERED: Final = (
+    "A browser adds a password by itself that it remembers, also where another site's page leads "
+    "here, and over plain HTTP it does not say so. Put an API key into the address, or use HTTPS."
+)
 
 FAILED: Final = 500
 """What the log says of an answer that failed after it had begun, and so was cut short."""
@@ -465,8 +471,13 @@ def _require_intent(head: KnownHead, endpoint: Endpoint | None) -> None:
     if head.foreign:
         # A page of another site, before anything of what it may have sent counts.
         raise ForeignPage
-    if endpoint is not None and endpoint.sends and is_prefetched(head.request.headers):
+    if endpoint is None or not endpoint.sends:
+        return
+    request = head.request
+    if is_prefetched(request.headers):
         raise Forbidden(PREFETCHED)
+    if request.method == "GET" and speaks_basic(request.headers) and is_blind(request.headers):
+        raise Forbidden(REMEMBERED)
 
 
 def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:

@@ -59,7 +59,7 @@ class ClientMessages:
             self._taking.discard(name)
 
     async def one(self, reader: Principal, client_id: str) -> Sequence[MessageView]:
-        """Returns the messages that go by an id: a client id, or one of the gateway's own.
+        """Returns the messages to send that go by an id: a client id, or one of the gateway's own.
 
         Raises:
             NotFound: There are none, or the reader sees none of them.

@@ -89,6 +89,14 @@ class Idempotency:
         now = self._now_ms()
         return await self._database.read(lambda tx: kept_answer(tx, org, route, key, now))
 
+    async def kept_of(self, org: int, keep: Keep[T]) -> KeptAnswer | None:
+        """Returns the answer that was kept as `keep` asks for, less than a day ago.
+
+        Raises:
+            KeyReused: The key was used for another request.
+        """
+        return _for_the_same(await self.kept(org, keep.route, keep.key), keep.fingerprint)
+
     @asynccontextmanager
     async def gate(
         self, org: int, route: str, key: str, fingerprint: bytes
@@ -115,11 +123,19 @@ class Idempotency:
         try:
             now = self._now_ms()
             earlier = await self._database.read(lambda tx: kept_answer(tx, org, route, key, now))
-            if earlier is not None and earlier.fingerprint != fingerprint:
-                raise KeyReused(
-                    "This Idempotency-Key was used for another request. "
-                    "Use a new key for a new one."
-                )
-            yield earlier
+            yield _for_the_same(earlier, fingerprint)
         finally:
             self._running.discard(name)
+
+
+def _for_the_same(earlier: KeptAnswer | None, fingerprint: bytes) -> KeptAnswer | None:
+    """Returns an answer, if there is one, that was given to the same request.
+
+    Raises:
+        KeyReused: It was given to another one.
+    """
+    if earlier is not None and earlier.fingerprint != fingerprint:
+        raise KeyReused(
+            "This Idempotency-Key was used for another request. Use a new key for a new one."
+        )
+    return earlier

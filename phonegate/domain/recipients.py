@@ -17,6 +17,10 @@ from phonegate.model.numbers import SEPARATORS, is_e164, is_recipient, recipient
 MAX_WRITTEN: Final = 100
 """Characters of one number as it is written: 15 digits with all that stands between them."""
 
+MAX_WRITINGS: Final = 2 * MAX_MESSAGES
+"""Most entries of a list that differ from each other. In lists that were put together a number may
+stand in two ways; to read one in tens of thousands would take half a minute."""
+
 READING: Final = 64
 """To read one character of a list of numbers is as much work as to read so many of JSON: a number
 without its country is looked up in several plans, which takes up to 0.2 ms."""
@@ -35,6 +39,10 @@ _SERVICE_DIGITS: Final = 6
 
 _DIGITS: Final = re.compile(r"[0-9]{3,20}")
 """Digits that may be a number: 15 with what is dialled before them."""
+
+
+class TooManyWritings(Exception):
+    """A list has more entries that differ than are read."""
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +68,9 @@ def read_recipients(texts: Iterable[str], country: str | None) -> tuple[Recipien
     Args:
         texts: Lists by comma, semicolon or line.
         country: The org's default country in two letters, or None.
+
+    Raises:
+        TooManyWritings: They differ from each other in more than `MAX_WRITINGS` entries.
     """
     found: dict[str, Recipient] = {}
     seen: set[str] = set()
@@ -67,6 +78,8 @@ def read_recipients(texts: Iterable[str], country: str | None) -> tuple[Recipien
         if written in seen:
             continue
         seen.add(written)
+        if len(seen) > MAX_WRITINGS:
+            raise TooManyWritings
         one = attrs.evolve(read_recipient(written, country), place=place)
         found.setdefault(one.number or f"? {written}", one)
         if len(found) > MAX_MESSAGES:

@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from phonegate.domain.charsets import decoded
 from phonegate.domain.line_problems import LineProblem
 from phonegate.model.contacts import Contact
 
@@ -186,10 +187,8 @@ def _plain(value: str, parameters: Sequence[str]) -> str:
         return value
     charset = next((one[8:].strip('"') for one in upper if one.startswith("CHARSET=")), "UTF-8")
     data = quopri.decodestring(value.encode("utf-8", "replace"))
-    try:
-        return data.decode(charset)
-    except (LookupError, UnicodeDecodeError, ValueError):
-        return data.decode("cp1252", "replace")
+    text = decoded(data, charset)
+    return data.decode("cp1252", "replace") if text is None else text
 
 
 def _label(parameters: Sequence[str]) -> str:

@@ -200,6 +200,19 @@ def is_prefetched(headers: Mapping[str, str]) -> bool:
     )
 
 
+def is_blind(headers: Mapping[str, str]) -> bool:
+    """Tells whether a browser asks that does not say for which page.
+
+    Over plain HTTP it says nothing where a page of another site leads to an address, and nothing
+    where a person has typed it.
+    """
+    return (
+        headers.get("user-agent", "").startswith(_BROWSER)
+        and "origin" not in headers
+        and "sec-fetch-site" not in headers
+    )
+
+
 def loggable_origin(origin: str) -> str | None:
     """Returns an origin as a log may hold it, and as `allowed_origins` takes it.
 

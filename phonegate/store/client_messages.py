@@ -45,7 +45,8 @@ _OF_CLIENT_ID: Final = f"""
 """  # noqa: S608 - constants
 
 _OF_ID: Final = f"""
-    SELECT {_VIEW} FROM messages WHERE id = ? AND org = ? AND client_id IS NULL
+    SELECT {_VIEW} FROM messages
+    WHERE id = ? AND org = ? AND direction = 'out' AND client_id IS NULL
 """  # noqa: S608 - constants
 
 
@@ -64,7 +65,7 @@ class ClientMessages:
         return [view(row) for row in rows]
 
     def of_id(self, org: int, message_id: int) -> MessageView | None:
-        """Returns the message with an id of the gateway's own, if it has no other."""
+        """Returns the message to send with an id of the gateway's own, if it has no other."""
         row = self._connection.execute(_OF_ID, (message_id, org)).fetchone()
         return None if row is None else view(row)
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.domain.recipients import (
+    MAX_WRITINGS,
     MAX_WRITTEN,
     Recipient,
+    TooManyWritings,
     read_recipient,
     read_recipients,
     written_form,
@@ -208,6 +210,16 @@ def test_no_more_are_read_than_show_that_there_are_too_many() -> None:
     assert len(read_recipients([many], "DE")) == MAX_MESSAGES + 1
     assert len(read_recipients([many[: 13 * MAX_MESSAGES]], "DE")) == MAX_MESSAGES
     assert len(read_recipients(["+15551110001," * 50_000], "DE")) == 1
+
+
+def test_a_number_that_is_written_in_thousands_of_ways_is_not_read_each_time() -> None:
+    ways = ["+1 555 1110001" + " /" * n for n in range(40)] + [
+        f"+1 555{' ' * (n % 30)} 111{' ' * (n // 30)}0001" for n in range(MAX_WRITINGS)
+    ]
+    with pytest.raises(TooManyWritings):
+        read_recipients([",".join(ways)], "DE")
+    few = ",".join(ways[: MAX_WRITINGS // 2])
+    assert [one.number for one in read_recipients([few], "DE")] == ["+15551110001"]
 
 
 NUMBERS = st.from_regex(r"\+[1-9][0-9]{7,14}", fullmatch=True)

@@ -11,6 +11,7 @@ from phonegate.http.login import (
     ShownLogin,
     basic_pair,
     find_login,
+    speaks_basic,
     speaks_dialect,
 )
 
@@ -113,3 +114,18 @@ def test_what_only_clients_of_dialects_show(value: str, *, does: bool) -> None:
 def test_any_header_is_read_without_failing(value: str) -> None:
     find_login(PLACES, {"authorization": value})
     find_login(PLACES, {"authorization": f"Basic {value}"})
+
+
+def test_one_who_shows_a_secret_key_is_a_client_of_the_own_api() -> None:
+    """A proxy may add Basic for itself."""
+    assert not speaks_dialect({**basic("proxy:password"), "x-secret-key": KEY})
+    assert speaks_dialect({**basic("myorg:password"), "x-secret-key": " "})
+
+
+@pytest.mark.parametrize(
+    ("value", "does"),
+    [("Basic eDp5", True), ("basic  eDp5", True), ("Bearer x", False), ("", False)],
+)
+def test_who_speaks_basic(value: str, *, does: bool) -> None:
+    assert speaks_basic({"authorization": value}) is does
+    assert not speaks_basic({})

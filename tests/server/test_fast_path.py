@@ -47,7 +47,8 @@ class Client:
             while b"\r\n\r\n" not in self.data:
                 await self._more()
             head, _, rest = self.data.partition(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            # An answer without a body has no length.
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
             while len(rest) < length:
                 await self._more()
                 rest = self.data.partition(b"\r\n\r\n")[2]

@@ -4,12 +4,12 @@ Such bytes stand percent-encoded in queries and forms, and in hexadecimal. A que
 bytes that are no UTF-8 as halves of surrogate pairs (`surrogateescape`). `raw` gives them back.
 """
 
-import codecs
 import re
 from typing import Final
 
 import attrs
 
+from phonegate.domain.charsets import decoded
 from phonegate.domain.segmentation import BASIC
 from phonegate.typed_json.rules import Written
 
@@ -137,12 +137,7 @@ def by_charset(data: bytes, charset: str) -> str:
     Raises:
         NotText: It is unknown, or the bytes are no text in it.
     """
-    try:
-        known = codecs.lookup(charset.strip())
-        # As bytes.decode asks: base64 and its like are codecs too.
-        text = data.decode(known.name) if known._is_text_encoding else None  # noqa: SLF001
-    except (LookupError, ValueError):
-        text = None
+    text = decoded(data, charset)
     if text is None:
         raise NotText(f"is not in the charset {_shown(charset)}")
     return text

@@ -4,6 +4,7 @@ What a dialect's client asks for goes the way of `POST /send`, or of `POST /sms/
 sender's number is an assistant's at a carrier: with the same limits, pacing and states.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -20,7 +21,14 @@ from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
 from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
-from phonegate.domain.recipients import READING, read_recipient, read_recipients, written_form
+from phonegate.domain.recipients import (
+    MAX_WRITINGS,
+    READING,
+    TooManyWritings,
+    read_recipient,
+    read_recipients,
+    written_form,
+)
 from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.domain.text_limits import carrier_text_fault, text_fault
@@ -36,6 +44,10 @@ from phonegate.model.refusals import (
     UnknownSim,
 )
 from phonegate.model.states import FAILED, UNCERTAIN
+from phonegate.typed_json.rules import NEVER_STORED
+
+ONE_KEPT: Final = 200
+"""The status that what became of one of several messages is kept with. No client gets it."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
@@ -99,6 +111,8 @@ class CarrierFailed(Refused):
         self.accepted = accepted
         super().__init__(accepted.error or "The carrier did not take the message.")
 
+
+_KeepOne = Keep[Answered]
 
 Render = Callable[[Sequence[Accepted]], Answer]
 """Makes the answer, whose content is bytes, of what became of the messages of a request."""
@@ -214,9 +228,13 @@ async def recipients(call: Call, texts: Sequence[str], field: str = "to") -> tup
     """
     services, org = call.services, call.caller.org
     country = services.org_options.of(org).default_country
-    found = await services.large_bodies.read(
-        lambda: read_recipients(texts, country), READING * sum(map(len, texts)), org
-    )
+    try:
+        found = await services.large_bodies.read(
+            lambda: read_recipients(texts, country), READING * sum(map(len, texts)), org
+        )
+    except TooManyWritings:
+        problem = f"holds more than {MAX_WRITINGS} entries, which is the most"
+        raise refusal((FieldProblem(field, problem),)) from None
     if not found:
         raise refusal((FieldProblem(field, "is required"),))
     if len(found) > MAX_MESSAGES:
@@ -252,8 +270,9 @@ def _require(wanted: Sequence[Wanted], now: int, to: str, text: str) -> None:
     for body in {one.body for one in wanted}:
         if not body and not all(one.media_urls for one in wanted):
             problems.append(FieldProblem(text, "must not be empty"))
-        elif "\0" in body:
-            problems.append(FieldProblem(text, "holds a NUL character"))
+        elif found := NEVER_STORED.search(body):
+            kind = "a NUL character" if found[0] == "\0" else "half of a surrogate pair"
+            problems.append(FieldProblem(text, f"holds {kind}"))
         elif fault := text_fault(body):
             problems.append(FieldProblem(text, fault))
     if any(one.send_at is not None and one.send_at > now + MAX_AHEAD_MS for one in wanted):
@@ -345,9 +364,15 @@ async def _one_by_one(act: _Act) -> Answer:
 
     async def accept(keep: Keep[Sequence[Accepted]] | None) -> Sequence[Accepted]:
         found: list[Accepted] = []
-        for one in act.wanted:
+        for place, one in enumerate(act.wanted):
+            keep_one = _keep_one(keep, place, one)
+            if before := await _before(call, keep_one):
+                found.append(before)
+                continue
             try:
-                answered = await services.carrier_sending.send(call.caller, _draft(one))
+                answered = await services.carrier_sending.send(
+                    call.caller, _draft(one), keep=keep_one
+                )
             except Refused as error:
                 if not found:
                     if isinstance(error, RecipientNotAllowed):
@@ -364,6 +389,36 @@ async def _one_by_one(act: _Act) -> Answer:
         return found
 
     return await once(call, act.route, act.asked, accept, act.render)
+
+
+def _keep_one(keep: Keep[Sequence[Accepted]] | None, place: int, one: Wanted) -> _KeepOne | None:
+    """Asks for the answer to one of several messages to be kept with it.
+
+    So a request that ended amid its messages, with the gateway or with its time, goes on where it
+    stopped when its client repeats it under the same Idempotency-Key.
+    """
+    if keep is None:
+        return None
+
+    def render(answered: Answered) -> tuple[int, bytes]:
+        return ONE_KEPT, json.dumps(attrs.asdict(_of_carrier(answered, one))).encode()
+
+    return attrs.evolve(keep.rendered(render), route=f"{keep.route} {place}")
+
+
+async def _before(call: Call, keep: _KeepOne | None) -> Accepted | None:
+    """Returns what became of a message at an earlier try of its request, if that sent it.
+
+    Raises:
+        KeyReused: As `Idempotency.kept_of`.
+        Conflict, NotFound: As `CarrierSending.recall`.
+    """
+    org = call.caller.org
+    kept = None if keep is None else await call.services.idempotency.kept_of(org, keep)
+    if keep is None or kept is None:
+        return None
+    known = await call.services.carrier_sending.recall(org, kept, keep)
+    return Accepted(**json.loads(known.body))
 
 
 def _draft(one: Wanted) -> Draft:

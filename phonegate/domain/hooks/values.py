@@ -117,7 +117,7 @@ def signed_number(text: str) -> str:
 
 
 def _default(values: Sequence[Any], argument: str, _: Work) -> list[Any]:
-    return list(values) if any(text_of(one) for one in values) else [argument]
+    return [argument] if all(map(_is_blank, values)) else list(values)
 
 
 def _join(values: Sequence[Any], argument: str, work: Work) -> list[Any]:
@@ -210,6 +210,11 @@ def apply_filters(values: Sequence[Any], filters: Iterable[Filter], work: Work) 
 
 def _texts(values: Sequence[Any], work: Work) -> list[str]:
     return [written(one, work) for one in values]
+
+
+def _is_blank(value: object) -> bool:
+    """Tells whether the text of a value is empty, without writing it: that may take long."""
+    return value in (None, "", [""]) or value in ({}, [])
 
 
 def _inner(value: object) -> str:

@@ -81,7 +81,9 @@ def test_a_charset_is_named(data: bytes, charset: str, text: str) -> None:
     assert coded_text.by_charset(data, charset) == text
 
 
-@pytest.mark.parametrize("charset", ["nothing", "base64", "rot13", "", "\x00", "ascii", "x" * 99])
+@pytest.mark.parametrize(
+    "charset", ["nothing", "base64", "rot13", "", "\x00", "ascii", "x" * 99, "punycode"]
+)
 def test_a_charset_is_not_known_or_not_right(charset: str) -> None:
     with pytest.raises(NotText, match="charset"):
         coded_text.by_charset("ü".encode(), charset)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import attrs
 import pytest
+import trio
 
 from phonegate.api.dialect import Dialect, Given, Refusal, Worded
 from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
@@ -216,6 +217,46 @@ async def test_a_repeat_gets_its_first_answer(
     for changed in ({"text": "another"}, {"to": [OTHER]}, {"ttl": 60}, {"called": CALLED}):
         other = await client.send(headers=key, **{**asked, **changed})
         assert (other.status, changed) == (422, changed)
+
+
+async def test_a_list_that_ended_amid_its_messages_goes_on_when_it_is_repeated(
+    web: Web, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a kill, or the deadline of a request: its answer is not kept, its messages are."""
+
+    async def ends(*_: object) -> None:
+        raise trio.TooSlowError
+
+    key = {"idempotency-key": "once"}
+    with monkeypatch.context() as patch:
+        patch.setattr(web.services.idempotency, "keep", ends)
+        first = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
+    assert first.status == 503
+    ids = [message.id for message in await stored(web)]
+    assert len(ids) == len(web.carrier.taken) == 2
+    changed = await client.send(sender=NUMBER, to=[TO, ANOTHER], text="another", headers=key)
+    assert changed.status == 422
+    more = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
+    assert sorted(one["id"] for one in said(more)) == sorted(ids)
+    assert [one["to"] for one in said(more)] == [TO, ANOTHER]
+    assert len(web.carrier.taken) == 2
+
+
+async def test_a_list_is_not_repeated_while_its_first_message_is_being_found_out(
+    web: Web, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = {"idempotency-key": "once"}
+
+    async def dies(*_: object, **__: object) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("phonegate.domain.carrier_sending.hand_over", dies)
+        ended = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
+    assert ended.status == 500
+    again = await client.send(sender=NUMBER, to=[TO, ANOTHER], headers=key)
+    assert (again.status, said(again)["said"]) == (409, "conflict")
+    assert len(await stored(web)) == 1
 
 
 async def test_a_limit_amid_a_carrier_s_list_says_what_was_not_sent(

@@ -133,3 +133,25 @@ def test_long_html_takes_no_longer_than_its_length(piece: str) -> None:
 def test_only_so_much_is_changed() -> None:
     with pytest.raises(TooMuchWork):
         applied(["x" * 64_000] * 100, "upper")
+
+
+def test_whether_there_is_a_default_needs_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To write all of a large object takes long, and nothing would count it."""
+
+    def write(_: object) -> str:
+        pytest.fail("it was written")
+
+    monkeypatch.setattr("phonegate.domain.hooks.values.text_of", write)
+    large = {"k": [{"a": n} for n in range(9_000)]}
+    assert applied([large], "default", "x") == [large]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.sampled_from(["", " ", "x"]),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just(""), inner),
+        max_leaves=4,
+    )
+)
+def test_a_default_stands_where_the_text_is_empty(value: Any) -> None:
+    assert applied([value], "default", "x") == (["x"] if not text_of(value) else [value])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.given import structured
 from phonegate.domain.segmentation import count
 from phonegate.http.login import Login
+from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.callbacks import Callback
 from phonegate.model.refusals import FieldProblem
 
@@ -65,16 +67,39 @@ async def send_secure(call: Call) -> Answer:
 
 async def send_batch(call: Call) -> Answer:
     """Sends messages to many, for the REST API: all of them or none."""
-    now = call.services.now_ms()
-    batch = read_batch(call.request.body, now)
+    services, body = call.services, call.request.body
+    now = services.now_ms()
+    batch, messages = await services.large_bodies.read(
+        partial(_read, body, now), len(body), call.caller.org
+    )
     wanted: list[Wanted] = []
-    for to, given in batch.messages:
-        parameters = structured(JasminSms, folded({**given, "to": to[:1]}))
-        wanted += await _wanted(call, parameters, to, now, at=batch.send_at)
+    for to, asked, text in messages:
+        wanted += await _wanted(call, asked, to, now, at=batch.send_at, text=text)
+        if len(wanted) > MAX_MESSAGES:
+            break  # and so refused: to read all numbers of such a batch may take long
     answer = await send(
         DIALECT, call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS
     )
     return attrs.evolve(answer, media=JSON)
+
+
+def _read(body: bytes, now: int) -> tuple[Batch, list[tuple[Sequence[str], JasminSms, str]]]:
+    """Reads a batch: the recipients, parameters and text of each message.
+
+    Raises:
+        BadInput: Something is wrong in it.
+    """
+    batch = read_batch(body, now)
+    texts: dict[tuple[object, ...], str] = {}
+    messages: list[tuple[Sequence[str], JasminSms, str]] = []
+    for to, given in batch.messages:
+        asked = structured(JasminSms, folded({**given, "to": to[:1]}))
+        # Many have that of `globals`.
+        coded = (asked.coding, asked.content, asked.hex_content)
+        if coded not in texts:
+            texts[coded] = _text(asked)
+        messages.append((to, asked, texts[coded]))
+    return batch, messages
 
 
 def _batch_answer(done: Sequence[Accepted], batch: Batch) -> Answer:
@@ -87,9 +112,23 @@ def _batch_answer(done: Sequence[Accepted], batch: Batch) -> Answer:
 
 
 async def _wanted(
-    call: Call, asked: JasminSms, to: Sequence[str], now: int, *, at: int | None = None
+    call: Call,
+    asked: JasminSms,
+    to: Sequence[str],
+    now: int,
+    *,
+    at: int | None = None,
+    text: str | None = None,
 ) -> list[Wanted]:
     """Returns the messages that parameters ask for, one for each recipient.
+
+    Args:
+        call: The request.
+        asked: Its parameters.
+        to: The recipients.
+        now: The time, in ms.
+        at: When they are to be sent, where the parameters don't say.
+        text: Their text, where it was read already.
 
     Raises:
         BadInput: Some are wrong.
@@ -106,10 +145,11 @@ async def _wanted(
             field="dlr-url",
         )
     minutes = asked.validity_period
+    body = _text(asked) if text is None else text
     return [
         Wanted(
             to=number,
-            body=_text(asked),
+            body=body,
             sender=asked.from_,
             send_at=at,
             ttl_s=None if minutes is None else 60 * minutes,

@@ -40,6 +40,7 @@ from phonegate.api.dialects.smseagle.wording import (
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
 from phonegate.domain.text_limits import text_fault
 from phonegate.http.login import Login
+from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.states import QUEUED
 
@@ -130,6 +131,9 @@ async def _numbers_of(call: Call, names: Sequence[str]) -> tuple[str, ...]:
     """
     if not names:
         raise refusal((FieldProblem("contactname", "is required"),))
+    if len(names) > MAX_MESSAGES:
+        problem = f"has more than {MAX_MESSAGES} names, which is the most"
+        raise refusal((FieldProblem("contactname", problem),))
     found = await call.services.contacts.of_names(call.caller, names)
     numbers = []
     for name in names:

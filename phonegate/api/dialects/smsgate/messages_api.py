@@ -19,6 +19,7 @@ from phonegate.api.endpoint import Answer, Call
 from phonegate.domain.dialect_tokens import random_id
 from phonegate.domain.managed_phones import ManagedPhones
 from phonegate.model.messages import ListQuery
+from phonegate.model.principal import allows
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem, NotFound
 from phonegate.model.states import QUEUED, SENDING
 
@@ -109,7 +110,12 @@ async def cancel(call: Call) -> Answer:
     if not cancelled:
         raise Conflict("Message is not pending.")
     group = await services.client_messages.one(call.caller, client_id)
-    return shown(message(group, content=False))
+    cancelled_one = message(group, content=False)
+    if not allows(call.caller.scopes, "read"):
+        # Who may cancel it by its id need not know whom it was for.
+        bare = [{"phoneNumber": "", "state": one["state"]} for one in cancelled_one["recipients"]]
+        cancelled_one["recipients"] = bare
+    return shown(cancelled_one)
 
 
 def _content(body: SmsgateNewMessage) -> str:

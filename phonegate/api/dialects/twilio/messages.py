@@ -171,20 +171,19 @@ async def update(call: Call) -> Answer:
         raise refusal((FieldProblem("Body", "can be emptied, and nothing else"),))
     if asked.Body:
         require_scope(call.caller, "manage")
-    if asked.Body or asked.Status is None:
-        # Before anything is done: it is answered with the message, which is to be read.
-        require_scope(call.caller, "read")
+    changed: Message | None = None
     if asked.Status is not None:
-        cancelled = await call.services.withdrawal.cancel(call.caller, message_id)
-        if not allows(call.caller.scopes, "read"):
-            return written(_without_secrets(cancelled, org))
+        changed = await call.services.withdrawal.cancel(call.caller, message_id)
     if asked.Body:
-        await call.services.message_erasure.redact(call.caller, message_id)
+        changed = await call.services.message_erasure.redact(call.caller, message_id)
+    if changed is not None and not allows(call.caller.scopes, "read"):
+        return written(_without_secrets(changed, org))
+    require_scope(call.caller, "read")
     return written(await _read(call, org, message_id))
 
 
 def _without_secrets(found: Message, org: int) -> dict[str, Any]:
-    """Returns a message for one who may cancel it, and read none."""
+    """Returns a message for one who may change it, and read none."""
     return {**resources.message(found, org, body=""), "to": "", "from": None}
 
 

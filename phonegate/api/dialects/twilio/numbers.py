@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
+
+import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialects.twilio import resources
@@ -19,6 +21,7 @@ from phonegate.api.endpoint import Answer, Call
 from phonegate.api.errors import FieldsRefused
 from phonegate.domain.own_numbers import OwnNumber, Target, direct
 from phonegate.model.callbacks import Method
+from phonegate.model.principal import allows
 from phonegate.model.refusals import AddressRefused, BadInput, FieldProblem, NotFound
 from phonegate.model.twilio_ids import number_sid
 
@@ -32,7 +35,7 @@ async def numbers(call: Call) -> Answer:
     asked: TwilioNumberList = call.body
     found = [one for one in await call.services.own_numbers.of_org(org) if _fits(one, asked)]
     begin = asked.Page * asked.PageSize
-    shown = [resources.number(one, org) for one in found[begin : begin + asked.PageSize]]
+    shown = [_shown(call, one) for one in found[begin : begin + asked.PageSize]]
     filters = [
         (name, value)
         for name in ("PhoneNumber", "FriendlyName")
@@ -51,7 +54,7 @@ async def numbers(call: Call) -> Answer:
 async def number(call: Call) -> Answer:
     """Shows a number."""
     org = require_account(call)
-    return written(resources.number(await _number(call, org), org))
+    return written(_shown(call, await _number(call, org)))
 
 
 async def update(call: Call) -> Answer:
@@ -77,7 +80,14 @@ async def update(call: Call) -> Answer:
     if reported is not None:
         with _named("StatusCallback"):
             await direct(webhooks, call.caller, own, reported=reported)
-    return written(resources.number(await _number(call, org), org))
+    return written(_shown(call, await _number(call, org)))
+
+
+def _shown(call: Call, own: OwnNumber) -> dict[str, Any]:
+    """Returns a number. Where it leads is for those who may manage: such URLs hold secrets."""
+    if not allows(call.caller.scopes, "manage"):
+        own = attrs.evolve(own, received_to=None, reported_to=None)
+    return resources.number(own, call.caller.org)
 
 
 @contextmanager

@@ -239,3 +239,16 @@ async def test_the_rest_api_sends_one_and_answers_questions(web: Web) -> None:
     reply = await rest(web, "/secure/send", body, "myorg:wrong-secret-1234")
     assert reply.status == 401
     assert list(reply.json) == ["message"]
+
+
+async def test_of_a_batch_no_more_numbers_are_read_than_may_be(web: Web) -> None:
+    many = [{"to": [f"+15551{at:03}{n:03}" for n in range(300)], "content": "x"} for at in (1, 2)]
+    reply = await rest(web, "/secure/sendbatch", {"messages": [*many, {"to": "x", "content": "x"}]})
+    assert reply.status == 400
+    assert "600 recipients" in reply.json["message"]
+
+
+async def test_half_of_a_character_is_refused(web: Web) -> None:
+    reply = await rest(web, "/secure/send", {"to": FRIEND, "content": "\ud800"})
+    assert reply.status == 400
+    assert "surrogate" in reply.json["message"]

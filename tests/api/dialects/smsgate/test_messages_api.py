@@ -9,7 +9,7 @@ from phonegate.model.orgs import KeyLimits
 from phonegate.model.states import Cause
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, Web
-from tests.api.dialects.smsgate.client import Client, basic, online_phone
+from tests.api.dialects.smsgate.client import BASE, Client, basic, online_phone
 
 ONE, TWO = "+15553334444", "+15553335555"
 
@@ -190,9 +190,11 @@ async def test_an_unknown_message(client: Client, id_: str) -> None:
         assert (reply.status, set(reply.json)) == (404, {"message"})
 
 
-async def test_a_received_message_is_none_to_cancel(client: Client) -> None:
-    received = await receive(client.web)
-    assert (await client.call("DELETE", f"/messages/{received}")).status == 409
+@pytest.mark.parametrize("base", [BASE, ""])
+async def test_a_received_message_is_none_to_show_or_to_cancel(web: Web, base: str) -> None:
+    client, received = Client(web, base), await receive(web)
+    assert (await client.call("GET", f"/messages/{received}")).status == 404
+    assert (await client.call("DELETE", f"/messages/{received}")).status == 404
 
 
 async def test_a_limited_key_sees_what_it_may(web: Web) -> None:
@@ -272,3 +274,14 @@ async def test_long_texts_are_sent_in_many_segments(web: Web) -> None:
     assert sent["state"] == "Pending"
     refused = await client.send(ONE, text="x" * (153 * 255 + 1))
     assert (refused.status, list(refused.json["data"])) == (400, ["textMessage.text"])
+
+
+async def test_who_may_only_send_is_shown_no_number_of_what_it_cancels(
+    web: Web, client: Client
+) -> None:
+    made = await client.sent("+15553334444", scheduleAt="2027-06-01T00:00:00Z")
+    limited = await web.call("POST", f"/keys/{ORG}", {"name": "n", "scopes": ["send"]})
+    sender = Client(web, headers=basic("any", limited.json["key"]))
+    reply = await sender.call("DELETE", f"/messages/{made['id']}")
+    assert reply.status == 200
+    assert reply.json["recipients"] == [{"phoneNumber": "", "state": "Cancelled"}]

@@ -139,3 +139,17 @@ async def test_it_needs_a_manager_and_a_number(site: Web) -> None:
     for method in ("GET", "POST"):
         missing = await call(site, method, f"IncomingPhoneNumbers/{number_sid(2, NUMBER)}.json")
         assert (missing.status, missing.json["code"]) == (404, 20404)
+
+
+async def test_addresses_are_shown_to_those_who_may_manage(site: Web) -> None:
+    """They often have a secret in them."""
+    await update(site, SmsUrl=URL, StatusCallback=URL)
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "n", "scopes": ["read"]})
+    reader = made.json["key"]
+    shown = await call(site, "GET", "IncomingPhoneNumbers.json", token=reader)
+    [one] = shown.json["incoming_phone_numbers"]
+    assert (one["sms_url"], one["status_callback"]) == ("", "")
+    alone = await call(site, "GET", one["uri"], token=reader)
+    assert alone.json["sms_url"] == ""
+    own = await call(site, "GET", one["uri"])
+    assert (own.json["sms_url"], own.json["status_callback"]) == (URL, URL)
