@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
+from urllib.parse import quote
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
@@ -55,7 +56,8 @@ async def post(call: Call) -> Answer:
         )
         for number in numbers
     ]
-    location = f"{call.request.prefix}{call.request.path.rstrip('/')}/{client_id}"
+    place = quote(client_id, safe="")
+    location = f"{call.request.prefix}{call.request.path.rstrip('/')}/{place}"
     now = call.services.now_ms()
 
     def render(found: Sequence[Accepted]) -> Answer:
