@@ -32,6 +32,7 @@ def basic(text: str) -> dict[str, str]:
         (basic("myorg:secret"), {}, {}, ShownLogin(org="myorg", credential="secret")),
         (basic("myorg:a:b"), {}, {}, ShownLogin(org="myorg", credential="a:b")),
         (basic(f"{KEY}:"), {}, {}, ShownLogin(credential=KEY)),
+        (basic(f"{KEY}:secret"), {}, {}, ShownLogin(org=KEY, credential="secret")),
         (basic(":"), {}, {}, ShownLogin()),
         ({"x-api-key": KEY}, {}, {}, ShownLogin(credential=KEY)),
         ({"authorization": f"Bearer {KEY}"}, {}, {}, ShownLogin(credential=KEY)),
@@ -46,6 +47,12 @@ def basic(text: str) -> dict[str, str]:
             {"USERNAME": ["myorg"], "Password": ["secret"]},
             {},
             ShownLogin(org="myorg", credential="secret", in_query=True),
+        ),
+        (
+            {},
+            {"Token": ["first"], "token": ["second"]},
+            {},
+            ShownLogin(credential="first", in_query=True),
         ),
         (
             {},
