@@ -71,16 +71,12 @@ def stand_in(settings: Settings) -> StandIn | None:
     if not settings.stand_in.enabled:
         return None
     base = STAND_INS[TWILIO_HOST]
-    detail = (
-        f"Nothing is at this address. This is a phonegate gateway, which stands in for "
-        f"{TWILIO_HOST}: its API is below {base}."
-    )
     return StandIn(
         host=TWILIO_HOST,
         base=base,
         tls=certificate(settings),
         bind=settings.stand_in.bind,
-        missing=refuse(Refusal(status=404, code=NotFound.code, detail=detail)).body,
+        missing=refuse(Refusal(status=404, code=NotFound.code, detail="")).body,
     )
 
 

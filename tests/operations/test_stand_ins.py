@@ -41,7 +41,7 @@ def test_its_files_are_beside_the_database_or_where_the_settings_say(
     assert made.bind == ("127.0.0.1:0",)
     missing = json.loads(made.missing)
     assert (missing["code"], missing["status"]) == (20404, 404)
-    assert "which stands in for api.twilio.com" in missing["message"]
+    assert "This is a phonegate gateway" in missing["message"]
     other = attrs.evolve(settings, stand_in=StandInSettings(enabled=True, folder="/x/y"))
     assert stand_ins.folder(other) == Path("/x/y")
     assert stand_ins.folder(other, tmp_path) == tmp_path

@@ -13,6 +13,7 @@ import attrs
 
 from phonegate.api.dialect import Refusal, Worded
 from phonegate.http.problem import JSON_MEDIA
+from phonegate.model.twilio_ids import API_VERSION
 
 MAX_BODY: Final = 1_600
 """Characters of a text. Twilio's clients split longer ones themselves, or expect 21617."""
@@ -137,7 +138,7 @@ _WRONG: Final[Mapping[str, Callable[[str], int]]] = MappingProxyType(
 
 NO_SUCH_ADDRESS: Final = (
     "Nothing is at this address. This is a phonegate gateway, which has the part of Twilio's API "
-    "that is about messages."
+    f"that is about messages, below /{API_VERSION}."
 )
 """For all that Twilio has beside them. Its clients know nothing of the gateway's own pages."""
 
