@@ -12,12 +12,14 @@ import httpx
 import pytest
 import trio
 from hypothesis import HealthCheck, settings
-from werkzeug.routing import Rule
+from jinja2 import Environment
+from quart import Quart
 
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
+from tests.known_routes import KnownRoutes
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
@@ -35,24 +37,28 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session", autouse=True)
 def _routes_as_compiled_before() -> Iterator[None]:
-    """Has Werkzeug compile each route once in a worker, and not again in every app.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Quart, "url_map_class", KnownRoutes)
+        yield
 
-    What is compiled builds addresses. It is nine tenths of what an app costs, and the suite has
-    hundreds of apps. It depends on the route's parts, and on its defaults, which ours don't have.
-    """
-    compiled: dict[object, Any] = {}
-    afresh: Any = Rule._compile_builder
 
-    def compile_once(rule: Rule, *how: object) -> Any:
-        if rule.defaults:
-            return afresh(rule, *how)
-        key = (*rule._trace, how)
-        if key not in compiled:
-            compiled[key] = afresh(rule, *how)
-        return compiled[key]
+@pytest.fixture(scope="session", autouse=True)
+def _templates_as_compiled_before() -> Iterator[None]:
+    """Has Jinja compile each template once in a worker, and not again in every app."""
+    afresh: Any = Environment.compile
+    kept: dict[object, Any] = {}
+
+    def compile_once(environment: Environment, source: Any, *how: Any, **options: Any) -> Any:
+        if options or not isinstance(source, str):
+            return afresh(environment, source, *how, **options)
+        blanks = (environment.trim_blocks, environment.lstrip_blocks, environment.is_async)
+        key = (source, how, blanks, frozenset(environment.filters), frozenset(environment.tests))
+        if key not in kept:
+            kept[key] = afresh(environment, source, *how)
+        return kept[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "_compile_builder", compile_once)
+        patch.setattr(Environment, "compile", compile_once)
         yield
 
 

@@ -17,6 +17,8 @@ from phonegate.api.query import UNDECODED
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.typed_json.fields import Wrong, fields_of
 
+OTHER_MEDIA: Final = "Send a form or JSON, and say so in the Content-Type."
+
 MAX_PARAMETERS: Final = 1_000
 """Parameters of a form. A list of 500 recipients may come as so many."""
 
@@ -33,13 +35,22 @@ def given_texts(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
         UnsupportedMedia: It declares another form.
         BadInput: It can't be read.
     """
+    require_utf8(query)
     found: dict[str, list[str]] = {name: list(values) for name, values in query.items()}
-    foreign = [name for name, texts in found.items() if any(map(UNDECODED.search, (name, *texts)))]
-    if foreign:
-        raise refusal(tuple(FieldProblem(shown(name), "is not UTF-8") for name in foreign))
     for name, value in _of_body(body, headers):
         found.setdefault(name, []).append(value)
     return found
+
+
+def require_utf8(query: Texts) -> None:
+    """Refuses a query with bytes that are no UTF-8.
+
+    Raises:
+        BadInput: It has some. All parameters that do are named.
+    """
+    foreign = [name for name, texts in query.items() if any(map(UNDECODED.search, (name, *texts)))]
+    if foreign:
+        raise refusal(tuple(FieldProblem(shown(name), "is not UTF-8") for name in foreign))
 
 
 def _of_body(body: bytes, headers: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -55,20 +66,21 @@ def _of_body(body: bytes, headers: Mapping[str, str]) -> Iterable[tuple[str, str
     return json_pairs(read_object(body))
 
 
-OTHER_MEDIA: Final = "Send a form or JSON, and say so in the Content-Type."
-
-
-def form_pairs(body: bytes) -> list[tuple[str, str]]:
+def form_pairs(body: bytes, errors: str = "strict") -> list[tuple[str, str]]:
     """Returns the fields of a form, in their order.
+
+    Args:
+        body: As sent.
+        errors: `surrogateescape` takes bytes that are no UTF-8, as a query has them.
 
     Raises:
         BadInput: It has too many, or is not UTF-8.
     """
     try:
         return parse_qsl(
-            body.decode("utf-8"),
+            body.decode("utf-8", errors),
             keep_blank_values=True,
-            errors="strict",
+            errors=errors,
             max_num_fields=MAX_PARAMETERS,
         )
     except UnicodeDecodeError:

@@ -11,14 +11,15 @@ from phonegate.domain.hooks.mapping import (
     MAX_CONDITIONS,
     MAX_ENTRIES,
     MAX_REPEAT_S,
-    MAX_TEXT,
     SHORTEST_TEXT,
 )
 from phonegate.domain.hooks.ready_mappings import READY_BY_NAME, ReadyMapping
 from phonegate.domain.hooks.template import MAX_TEMPLATE
 from phonegate.domain.hooks.verification import MAX_HEADER, MAX_SECRET
-from phonegate.model.bounds import MAX_NUMBER
+from phonegate.model.bounds import MAX_CHARACTERS, MAX_NUMBER
 from phonegate.model.hooks import (
+    USUAL_CHARACTERS,
+    USUAL_REPEAT_S,
     AnswerForm,
     Hook,
     HookMapping,
@@ -86,13 +87,13 @@ class HookMappingJson:
         example="+15551112222",
         private=True,
     )
-    max_characters: Annotated[int, Whole(SHORTEST_TEXT, MAX_TEXT)] = field(
-        "A longer text is cut.", default=640
+    max_characters: Annotated[int, Whole(SHORTEST_TEXT, MAX_CHARACTERS)] = field(
+        "A longer text is cut.", default=USUAL_CHARACTERS
     )
     repeat_s: Annotated[int, Whole(0, MAX_REPEAT_S)] = field(
         "A call with the same body within so many seconds is a repeat, and sends nothing. "
         "0: none is.",
-        default=10,
+        default=USUAL_REPEAT_S,
     )
     answer: Annotated[AnswerForm, OneOf(ANSWERS)] = field(
         "json: errors have their status. supabase: they have the status 200 and the form that "
@@ -224,7 +225,7 @@ class VerificationState:
 class HookOutcome:
     """What became of a call."""
 
-    kind: Annotated[Literal["sent", "skipped", "repeat", "refused"], OneOf(OUTCOMES)] = field(
+    kind: Annotated[OutcomeKind, OneOf(OUTCOMES)] = field(
         "sent: messages were accepted. skipped: a condition did not hold. repeat: nothing was "
         "sent again. refused: see detail.",
         example="sent",

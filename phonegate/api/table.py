@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -318,6 +318,13 @@ def build_table(*more: Endpoint, dialects: Collection[str] = DIALECTS) -> Table:
         more: What comes beside it.
         dialects: The dialects that are served.
     """
+    known = _known_table(tuple(dialects))
+    return Table([*known.endpoints, *more]) if more else known
+
+
+@cache
+def _known_table(dialects: tuple[str, ...]) -> Table:
+    """Returns a table, which is one and the same for all that ask for it: nothing changes it."""
     from phonegate.api import (  # noqa: PLC0415 - not before something asks for one
         assistants_api,
         callbacks_api,
@@ -348,6 +355,5 @@ def build_table(*more: Endpoint, dialects: Collection[str] = DIALECTS) -> Table:
             *mcp_api.ENDPOINTS,
             *health.ENDPOINTS,
             *endpoints_of(dialects),
-            *more,
         ]
     )

@@ -4,22 +4,18 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import click
 
 from phonegate.cli import options, secrets, terminal
 from phonegate.cli.failure import Failure
 from phonegate.cli.owner import carry_out, target
+from phonegate.model.hooks import MAX_CALL_BYTES, VerificationKind
 
 Json = Mapping[str, Any]
 
-KINDS: Final = ("standard", "zitadel", "hmac", "basic", "header")
-
 STANDARD_INPUT: Final = "-"
-
-MAX_SAMPLE: Final = 1_048_576
-"""Bytes of a sample, as of the body of a call."""
 
 
 def _mapping_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,7 +55,9 @@ def command() -> None:
 @_mapping_options
 @click.option("--name", metavar="NAME", help="What to call it.  [default: the program]")
 @click.option("--key", metavar="ID", help="The API key whose limits bind it.")
-@click.option("--verify", type=click.Choice(KINDS), help="How its calls are verified.")
+@click.option(
+    "--verify", type=click.Choice(get_args(VerificationKind)), help="How its calls are verified."
+)
 @click.option("--header", metavar="NAME", help="The header of hmac or header.")
 @click.option(
     "--secret-from",
@@ -242,10 +240,10 @@ def _sample(source: str) -> Any:
     """
     try:
         if source == STANDARD_INPUT:
-            text = sys.stdin.read(MAX_SAMPLE)
+            text = sys.stdin.read(MAX_CALL_BYTES)
         else:
             with Path(source).open(encoding="utf-8") as file:
-                text = file.read(MAX_SAMPLE)
+                text = file.read(MAX_CALL_BYTES)
         return json.loads(text)
     except OSError as error:
         raise Failure(f"{source} can't be read: {error.strerror}.") from None

@@ -160,6 +160,14 @@ class Webhooks:
         _log.info("webhook_added", org=caller.org_name, webhook=made.webhook.id)
         return made
 
+    def require_url(self, url: str) -> None:
+        """Makes sure that a URL may be called, before anything is changed that comes with it.
+
+        Raises:
+            BadInput, AddressRefused: It may not.
+        """
+        self._check_url(url)
+
     async def put(self, caller: Principal, new: NewWebhook) -> Standing:
         """Makes a webhook, or changes the one with its client id to what the new one would be.
 

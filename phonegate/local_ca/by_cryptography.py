@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,6 +13,9 @@ from phonegate.local_ca.errors import SigningFailed
 from phonegate.local_ca.names import Names
 from phonegate.local_ca.signer import Signed
 from phonegate.local_ca.x509 import Permitted
+
+_SERVERS: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+"""What all certificates are for. Of an authority it says what it may vouch for."""
 
 
 class CryptographySigner:
@@ -32,6 +36,8 @@ class CryptographySigner:
             _builder(name, name, key.public_key(), begins, days)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_usage(signs=True), critical=True)
+            # Names of mail and of URIs are not constrained: no certificate for those is one.
+            .add_extension(_SERVERS, critical=False)
             .add_extension(x509.NameConstraints(trees, none_of or None), critical=True)
             .add_extension(_identifier_of(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
@@ -58,12 +64,11 @@ class CryptographySigner:
         if issuer_key.public_key() != issuer.public_key():
             raise SigningFailed(f"{authority_key} is not the key of {authority}.")
         alternatives = [*map(x509.DNSName, names.dns), *map(x509.IPAddress, names.addresses)]
-        usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         made = (
             _builder(_named(names.shown[0]), issuer.subject, own.public_key(), begins, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs=False), critical=True)
-            .add_extension(usages, critical=False)
+            .add_extension(_SERVERS, critical=False)
             .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(_identifier_of(own.public_key()), critical=False)
             .add_extension(_identifier_of_issuer(issuer_key.public_key()), critical=False)

@@ -110,6 +110,8 @@ def _authority_lines(title: str, permitted: Permitted) -> Iterator[str]:
     yield from _request_lines(title)
     yield "basicConstraints = critical, CA:true, pathlen:0"
     yield "keyUsage = critical, keyCertSign, cRLSign"
+    # Names of mail and of URIs are not constrained: no certificate for those is one.
+    yield "extendedKeyUsage = serverAuth"
     yield "subjectKeyIdentifier = hash"
     yield "nameConstraints = critical, @permitted"
     yield "[permitted]"

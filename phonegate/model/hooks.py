@@ -3,7 +3,7 @@
 Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -13,6 +13,17 @@ AnswerForm = Literal["json", "supabase"]
 VerificationKind = Literal["standard", "zitadel", "hmac", "basic", "header"]
 """How a call shows that it comes from the program: the signature of Standard Webhooks, that of
 ZITADEL, the HMAC of the body in a header, a user with a password, or a fixed header."""
+
+USUAL_CHARACTERS: Final = 640
+"""Where a mapping does not say at what length texts are cut: four to ten SMS."""
+
+USUAL_REPEAT_S: Final = 10
+"""Where a mapping does not say how long the same body is a repeat: programs whose call had no
+answer post it again within seconds."""
+
+MAX_CALL_BYTES: Final = 1_048_576
+"""Bytes of what is posted. Alertmanager and Grafana post all alerts of a group: hundreds of
+kilobytes at worst."""
 
 OutcomeKind = Literal["sent", "skipped", "repeat", "refused"]
 """What became of a call: messages were accepted, its condition did not hold, it was a repeat, or
@@ -31,9 +42,9 @@ class HookMapping:
     """Conditions that must all hold, else nothing is sent."""
     sender: str | None = attrs.field(default=None, repr=False)
     """The number of the org that sends. None: any SIM."""
-    max_characters: int = 640
+    max_characters: int = USUAL_CHARACTERS
     """Longer texts are cut."""
-    repeat_s: int = 10
+    repeat_s: int = USUAL_REPEAT_S
     """A call with the same body within so many seconds is a repeat, and sends nothing."""
     answer: AnswerForm = "json"
 

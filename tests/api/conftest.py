@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -72,6 +72,7 @@ from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.model.webhooks import Attempt, Delivery, Webhook
 from phonegate.pages.app import build_whole_app
+from phonegate.pages.assets import Assets
 from phonegate.phones.admission import Admission
 from phonegate.phones.smsgate.media_source import MediaSource
 from phonegate.phones.smsgate.presence import Presences
@@ -436,8 +437,14 @@ def build_web(
         ),
         HttpSettings(**settings),
     )
-    app = build_whole_app(services, http, build_pipeline(services, http, encrypted=encrypted))
+    pipeline = build_pipeline(services, http, encrypted=encrypted)
+    app = build_whole_app(services, http, pipeline, _assets())
     return Web(app, services, database, phones, carrier, receiver, outgoing)
+
+
+@cache
+def _assets() -> Assets:
+    return Assets()
 
 
 @pytest.fixture

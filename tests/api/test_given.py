@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phonegate.api.given import given_texts, structured
+from phonegate.api.given import form_pairs, given_texts, structured
 from phonegate.http.refusals import UnsupportedMedia
 from phonegate.model.refusals import BadInput, Refused
 from phonegate.typed_json.fields import field
@@ -101,3 +101,16 @@ def test_any_body_is_read_or_refused(body: bytes, media: str) -> None:
     except Refused:
         return
     assert all(isinstance(text, str) for texts in found.values() for text in texts)
+
+
+def test_a_form_keeps_bytes_that_are_no_utf_8() -> None:
+    [(name, value), other] = form_pairs(b"content=%04%1F%FF+&x=", "surrogateescape")
+    assert (name, value) == ("content", "\x04\x1f\udcff ")
+    assert other == ("x", "")
+    with pytest.raises(BadInput, match="UTF-8"):
+        form_pairs(b"content=%FF")
+
+
+def test_a_form_has_few_fields() -> None:
+    with pytest.raises(BadInput, match="1000"):
+        form_pairs(b"a=&" * 1001, "surrogateescape")

@@ -32,6 +32,7 @@ def basic(text: str) -> dict[str, str]:
         (basic("myorg:secret"), {}, {}, ShownLogin(org="myorg", credential="secret")),
         (basic("myorg:a:b"), {}, {}, ShownLogin(org="myorg", credential="a:b")),
         (basic(f"{KEY}:"), {}, {}, ShownLogin(credential=KEY)),
+        (basic(f"{KEY}:secret"), {}, {}, ShownLogin(org=KEY, credential="secret")),
         (basic(":"), {}, {}, ShownLogin()),
         ({"x-api-key": KEY}, {}, {}, ShownLogin(credential=KEY)),
         ({"authorization": f"Bearer {KEY}"}, {}, {}, ShownLogin(credential=KEY)),
@@ -46,6 +47,12 @@ def basic(text: str) -> dict[str, str]:
             {"USERNAME": ["myorg"], "Password": ["secret"]},
             {},
             ShownLogin(org="myorg", credential="secret", in_query=True),
+        ),
+        (
+            {},
+            {"Token": ["first"], "token": ["second"]},
+            {},
+            ShownLogin(credential="first", in_query=True),
         ),
         (
             {},
@@ -107,6 +114,14 @@ def test_what_only_clients_of_dialects_show(value: str, *, does: bool) -> None:
 def test_any_header_is_read_without_failing(value: str) -> None:
     find_login(PLACES, {"authorization": value})
     find_login(PLACES, {"authorization": f"Basic {value}"})
+
+
+def test_one_who_shows_no_credential_learns_where_it_stands() -> None:
+    assert PLACES.needed == (
+        "An API key is needed (pgk_...). Send it as Authorization: Bearer, or as the password of "
+        "Authorization: Basic, or as X-API-Key, or as the parameter password."
+    )
+    assert Login(basic=False).needed.endswith("Send it as Authorization: Bearer.")
 
 
 def test_one_who_shows_a_secret_key_is_a_client_of_the_own_api() -> None:

@@ -170,7 +170,12 @@ def test_they_are_as_phones_want_them(authority: LocalAuthority) -> None:
     for path, parts in (
         (
             authority.authority,
-            ("CA:TRUE, pathlen:0", "Certificate Sign", "Name Constraints: critical"),
+            (
+                "CA:TRUE, pathlen:0",
+                "Certificate Sign",
+                "Name Constraints: critical",
+                "TLS Web Server Authentication",
+            ),
         ),
         (
             authority.certificate,
@@ -181,6 +186,27 @@ def test_they_are_as_phones_want_them(authority: LocalAuthority) -> None:
         text = subprocess.run(words, capture_output=True, check=True, timeout=30).stdout.decode()
         for part in (*parts, "Subject Key Identifier"):
             assert part in text
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+def test_it_vouches_for_no_mail_and_no_programs(authority: LocalAuthority, tmp_path: Path) -> None:
+    """Names of mail are not among its constraints, and systems trust it for all purposes."""
+    authority.ensure(NONE, USUAL)
+    folder = authority.folder
+    extensions = tmp_path / "mail.ext"
+    extensions.write_text("subjectAltName=email:a@example.org\n")
+    steps = (
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x "
+        f"-keyout {tmp_path}/mail.key -out {tmp_path}/mail.csr",
+        f"x509 -req -in {tmp_path}/mail.csr -CA {folder}/ca.crt -CAkey {folder}/ca.key "
+        f"-set_serial 7 -days 5 -extfile {extensions} -out {tmp_path}/mail.crt",
+    )
+    for step in steps:
+        subprocess.run([str(OPENSSL), *step.split()], capture_output=True, check=True, timeout=30)
+    for purpose in ("smimesign", "sslclient"):
+        words = ["verify", "-purpose", purpose, "-CAfile", f"{folder}/ca.crt"]
+        words = [str(OPENSSL), *words, f"{tmp_path}/mail.crt"]
+        assert subprocess.run(words, capture_output=True, check=False, timeout=30).returncode != 0
 
 
 def test_keys_are_for_their_owner_alone(authority: LocalAuthority) -> None:

@@ -6,13 +6,11 @@ bytes that are no UTF-8 as halves of surrogate pairs (`surrogateescape`). `raw` 
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl
 
 import attrs
 
 from phonegate.domain.charsets import decoded
 from phonegate.domain.segmentation import BASIC
-from phonegate.model.refusals import BadInput
 from phonegate.typed_json.rules import Written
 
 ESCAPE: Final = 0x1B
@@ -38,9 +36,6 @@ _ALPHABET: Final = BASIC[:ESCAPE] + "\x1b" + BASIC[ESCAPE:]
 _ESCAPED: Final = re.compile("[\udc80-\udcff]")
 """What stands for a byte that is no part of UTF-8."""
 
-MOST_FIELDS: Final = 1_000
-"""Fields of a form, many times what the gateways of old know."""
-
 
 class NotText(ValueError):
     """Bytes are no text in the coding that they are said to have."""
@@ -58,23 +53,6 @@ class Undecoded(Written):
 def raw(text: str) -> bytes:
     """Returns the bytes that a parameter was given as."""
     return text.encode("utf-8", "surrogateescape")
-
-
-def form_pairs(body: bytes) -> list[tuple[str, str]]:
-    """Returns the fields of a form, with bytes that are no UTF-8 as in a query.
-
-    Raises:
-        BadInput: It has too many.
-    """
-    try:
-        return parse_qsl(
-            body.decode("utf-8", "surrogateescape"),
-            keep_blank_values=True,
-            errors="surrogateescape",
-            max_num_fields=MOST_FIELDS,
-        )
-    except ValueError:
-        raise BadInput(f"The form has more than {MOST_FIELDS} fields.") from None
 
 
 def utf8(text: str) -> str:

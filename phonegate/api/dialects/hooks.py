@@ -32,15 +32,13 @@ from phonegate.domain.hooks.mapping import Found, NotWanted, read_mapping
 from phonegate.domain.hooks.verification import verify
 from phonegate.domain.idempotency import Keep, kept_under
 from phonegate.http.login import Login
+from phonegate.http.problem import JSON_MEDIA
 from phonegate.http.refusals import FIRST_ERROR
-from phonegate.model.hooks import Hook, HookMapping, Outcome
+from phonegate.model.hooks import MAX_CALL_BYTES, Hook, HookMapping, Outcome
 from phonegate.model.orgs import KeptAnswer
 from phonegate.model.refusals import Conflict, RateExceeded, Refused, Unauthorized
 from phonegate.model.states import FAILED
 from phonegate.typed_json.fields import field
-
-MAX_CALL_BYTES: Final = 1_048_576
-"""Alertmanager and Grafana post all alerts of a group: hundreds of kilobytes at worst."""
 
 WEBHOOK_ID: Final = "webhook-id"
 """The header by which Standard Webhooks names a message, the same in each try."""
@@ -264,7 +262,7 @@ def _refuse(refusal: Refusal) -> Worded:
     return Worded(
         status=refusal.status,
         body=json.dumps(content | dict(refusal.limit)).encode(),
-        media="application/json",
+        media=JSON_MEDIA,
     )
 
 

@@ -14,10 +14,9 @@ from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given, Refusal, Texts, Worded
 from phonegate.api.dialects import coded_text
 from phonegate.api.dialects.coded_text import NotText, Undecoded
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
-from phonegate.api.errors import LIMIT_CODES
-from phonegate.api.given import given_texts
+from phonegate.api.given import form_pairs, given_texts
 from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S
 from phonegate.http.login import Login
 from phonegate.model.bounds import MAX_URL
@@ -131,7 +130,7 @@ def read(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
     pairs = [(name, value) for name, values in query.items() for value in values]
     media = headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and media in {"", "application/x-www-form-urlencoded"} and body.lstrip()[:1] != b"{":
-        pairs += coded_text.form_pairs(body)
+        pairs += form_pairs(body, "surrogateescape")
     else:
         more = given_texts(body, headers, {})
         pairs += [(name, value) for name, values in more.items() for value in values]
@@ -275,14 +274,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     "answer": None,
     "media": TEXT,
     "statuses": (HTTPStatus.ACCEPTED.value,),
-    "error_codes": (
-        "unknown_sim",
-        "idempotency_key_reused",
-        "conflict",
-        "provider_failed",
-        "outcome_unknown",
-        *LIMIT_CODES,
-    ),
+    "error_codes": SENDING_CODES,
     "idempotent": True,
     "dialect": DIALECT,
     "given": Given(type=KannelSms, read=read),

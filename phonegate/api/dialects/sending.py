@@ -15,7 +15,7 @@ from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect
 from phonegate.api.dialect_errors import in_dialect
 from phonegate.api.endpoint import Answer, Call
-from phonegate.api.errors import NOT_ALLOWED, FieldsRefused, answer_for
+from phonegate.api.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused, answer_for
 from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
 from phonegate.domain.carrier_answers import Answered, CarrierSent
@@ -51,6 +51,16 @@ ONE_KEPT: Final = 200
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
+
+SENDING_CODES: Final = (
+    "unknown_sim",
+    "idempotency_key_reused",
+    "conflict",
+    "provider_failed",
+    "outcome_unknown",
+    *LIMIT_CODES,
+)
+"""What `send` may refuse, beside what is wrong in a request."""
 
 
 @attrs.frozen(kw_only=True)
@@ -164,7 +174,10 @@ class _Act:
     def asked(self) -> list[object]:
         """Lists what two requests under one Idempotency-Key must have in common."""
         return [
-            [w.to, w.body, w.sender, w.slot, w.send_at, w.ttl_s, w.priority, w.media_urls]
+            [
+                *(w.to, w.body, w.sender, w.slot, w.send_at, w.ttl_s, w.priority, w.media_urls),
+                *(() if w.callback is None else _asked_of(w.callback)),
+            ]
             for w in self.wanted
         ]
 
@@ -467,6 +480,11 @@ def _outgoing(call: Call, one: Wanted) -> Outgoing:
         callback=one.callback,
         client_id=one.client_id,
     )
+
+
+def _asked_of(callback: Callback) -> tuple[object, ...]:
+    """Returns what a request says of a callback: another token of the same client may sign it."""
+    return callback.shape, callback.url, callback.mask, callback.method
 
 
 def _slot(slot: int | None) -> str:

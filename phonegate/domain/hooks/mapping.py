@@ -22,6 +22,7 @@ from phonegate.domain.hooks.template import (
 )
 from phonegate.domain.hooks.values import written
 from phonegate.domain.segmentation import is_gsm
+from phonegate.model.bounds import MAX_CHARACTERS
 from phonegate.model.hooks import HookMapping
 from phonegate.model.numbers import is_e164, is_recipient, recipient_fault
 from phonegate.model.refusals import BadInput, FieldProblem
@@ -45,9 +46,6 @@ MAX_WRITTEN: Final = 1_000
 
 MAX_REPEAT_S: Final = 3_600
 """Longest time in which a call with the same body is a repeat. Programs retry for some minutes."""
-
-MAX_TEXT: Final = 39_015
-"""Most characters of a text: 255 segments of 153."""
 
 FIELD_PREFIX: Final = "mapping."
 """Stands before the names of a mapping's fields in errors."""
@@ -203,8 +201,8 @@ def _bounds(mapping: HookMapping) -> Iterator[FieldProblem]:
         yield FieldProblem("when", f"must hold at most {MAX_CONDITIONS} conditions")
     if mapping.sender is not None and not is_e164(mapping.sender):
         yield FieldProblem("sender", "must be a number of the org like +15551112222 (E.164)")
-    if not SHORTEST_TEXT <= mapping.max_characters <= MAX_TEXT:
-        yield FieldProblem("max_characters", f"must be {SHORTEST_TEXT} to {MAX_TEXT}")
+    if not SHORTEST_TEXT <= mapping.max_characters <= MAX_CHARACTERS:
+        yield FieldProblem("max_characters", f"must be {SHORTEST_TEXT} to {MAX_CHARACTERS}")
     if not 0 <= mapping.repeat_s <= MAX_REPEAT_S:
         yield FieldProblem("repeat_s", f"must be 0 to {MAX_REPEAT_S}")
 

@@ -53,6 +53,10 @@ UNKNOWN_SIZE: Final = 0
 
 NO_REASON: Final = "Unknown"
 
+_LOW: Final = 25
+_EMPTY: Final = 10
+"""Percent of a battery below which the app warns, and below which it says that it fails."""
+
 
 def has_form(event_type: str) -> bool:
     """Tells whether the app has a word for events of a type."""
@@ -185,19 +189,23 @@ def _sent(name: str, message: Mapping[str, Any], at: str) -> dict[str, Any]:
 
 def _of_phone(name: str, phone: Mapping[str, Any]) -> dict[str, Any]:
     if name == "app:started":
-        cards = ((sim["slot"], sim.get("number"), sim.get("carrier")) for sim in phone["sims"])
         return {
             "simCards": [
-                {
-                    "slotIndex": slot,
-                    "simNumber": slot + 1,
-                    **({} if number is None else {"phoneNumber": number}),
-                    **({} if carrier is None else {"carrierName": carrier}),
-                }
-                for slot, number, carrier in cards
+                sim_card(sim["slot"], sim.get("number"), sim.get("carrier"))
+                for sim in phone["sims"]
             ]
         }
     return {"health": {"status": "pass", "checks": checks_of(phone)}}
+
+
+def sim_card(slot: int, number: str | None, carrier: str | None) -> dict[str, Any]:
+    """Returns a SIM of a phone, without what is not known of it."""
+    return {
+        "slotIndex": slot,
+        "simNumber": slot + 1,
+        **({} if number is None else {"phoneNumber": number}),
+        **({} if carrier is None else {"carrierName": carrier}),
+    }
 
 
 def checks_of(phone: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,10 +228,6 @@ def checks_of(phone: Mapping[str, Any]) -> dict[str, Any]:
         checks["battery:charging"] = _check("pass", 3 if phone["charging"] else 0, "flags")
     return checks
 
-
-_EMPTY: Final = 10
-_LOW: Final = 25
-"""Percent of a battery below which the app warns, and below which it says that it fails."""
 
 _DESCRIPTIONS: Final = MappingProxyType(
     {

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from phonegate.api.dialects import coded_text
 from phonegate.api.dialects.coded_text import NotText
 from phonegate.domain.segmentation import BASIC, EXTENDED
-from phonegate.model.refusals import BadInput
 
 CODES = {char: bytes([code + (code >= 0x1B)]) for code, char in enumerate(BASIC)} | {
     char: b"\x1b" + bytes([code])
@@ -95,15 +94,7 @@ def test_raw_gives_back_the_bytes(data: bytes) -> None:
     assert coded_text.raw(data.decode("utf-8", "surrogateescape")) == data
 
 
-def test_a_form_keeps_bytes_that_are_no_utf_8() -> None:
-    [(name, value), other] = coded_text.form_pairs(b"content=%04%1F%FF+&x=")
-    assert (name, coded_text.raw(value)) == ("content", b"\x04\x1f\xff ")
-    assert other == ("x", "")
+def test_a_parameter_that_is_no_utf_8_is_no_text() -> None:
     with pytest.raises(NotText, match="UTF-8"):
-        coded_text.utf8(value)
+        coded_text.utf8("a\udcff")
     assert coded_text.utf8("ü") == "ü"
-
-
-def test_a_form_has_few_fields() -> None:
-    with pytest.raises(BadInput, match="1000"):
-        coded_text.form_pairs(b"a=&" * 1001)

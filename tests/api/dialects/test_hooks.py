@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from phonegate.api.dialects.hooks import MAX_CALL_BYTES, read_posted
+from phonegate.api.dialects.hooks import read_posted
 from phonegate.domain.carrier import CarrierFault, CarrierRefusal
 from phonegate.domain.hooks.ready_mappings import READY_MAPPINGS, ReadyMapping
 from phonegate.domain.rate_limits import Bounds, RateLimits
+from phonegate.model.hooks import MAX_CALL_BYTES
 from phonegate.model.refusals import Refused
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.tables import Tables

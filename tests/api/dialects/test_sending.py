@@ -15,10 +15,11 @@ from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.reply import Reply
 from phonegate.api.table import Table
 from phonegate.config.settings import HttpSettings
-from phonegate.domain.carrier import CarrierFault, CarrierRefusal
+from phonegate.domain.carrier import CarrierFault, CarrierRefusal, OutcomeUnknown
 from phonegate.domain.dispatch import OnlinePhone
 from phonegate.http.login import Login
 from phonegate.model.bounds import MAX_SEGMENTS
+from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Message, PageQuery
 from phonegate.model.phones import MMS, Sim
 from phonegate.typed_json.fields import field
@@ -28,7 +29,8 @@ from tests.api.conftest import CLIENT, NOW, ORG, Web
 SIM, OTHER_SIM = "+15551112222", "+15551112223"
 NUMBER = "+15557778888"
 """That of an assistant with a carrier."""
-TO, ANOTHER = "+15553334444", "+15553334445"
+TO, ANOTHER, OTHER = "+15553334444", "+15553334445", "+15553334446"
+CALLED = "http://192.168.1.5/reports"
 
 
 @attrs.frozen(kw_only=True)
@@ -42,6 +44,7 @@ class Asked:
     ttl: Annotated[int, Whole(0, 10**9)] | None = field("Seconds.", default=None)
     ahead: Annotated[int, Whole(0, 10**12)] | None = field("Milliseconds.", default=None)
     media: tuple[str, ...] = field("URLs.", default=())
+    called: Annotated[str, Text(0, 100)] | None = field("A URL for reports.", default=None)
 
 
 def refuse(refusal: Refusal) -> Worded:
@@ -64,6 +67,7 @@ async def handle(call: Call) -> Answer:
             ttl_s=asked.ttl,
             send_at=None if asked.ahead is None else NOW + asked.ahead,
             media_urls=asked.media,
+            callback=None if asked.called is None else Callback(shape="kannel", url=asked.called),
         )
         for to in (await recipients(call, asked.to) if asked.to else ())
     ]
@@ -193,6 +197,13 @@ async def test_what_a_carrier_refuses_is_said_in_the_dialect_s_words(
     assert message.status == "failed"
 
 
+async def test_what_a_carrier_may_have_taken_is_not_failed(web: Web, client: Client) -> None:
+    web.carrier.answers = [OutcomeUnknown("It broke off.") for _ in range(9)]
+    reply = await client.send(sender=NUMBER)
+    (said_of,) = said(reply)
+    assert said_of["status"] == "uncertain", "a client would send what has failed again"
+
+
 @pytest.mark.parametrize("asked", [{}, {"sender": NUMBER}, {"sender": NUMBER, "to": [TO, ANOTHER]}])
 async def test_a_repeat_gets_its_first_answer(
     web: Web, client: Client, asked: dict[str, Any]
@@ -203,8 +214,9 @@ async def test_a_repeat_gets_its_first_answer(
     assert (first.status, again.status, again.body) == (200, 200, first.body)
     assert ("Idempotent-Replayed", "true") in again.headers
     assert len(await stored(web)) == len(said(first))
-    other = await client.send(headers=key, **{**asked, "text": "another"})
-    assert other.status == 422
+    for changed in ({"text": "another"}, {"to": [OTHER]}, {"ttl": 60}, {"called": CALLED}):
+        other = await client.send(headers=key, **{**asked, **changed})
+        assert (other.status, changed) == (422, changed)
 
 
 async def test_a_list_that_ended_amid_its_messages_goes_on_when_it_is_repeated(

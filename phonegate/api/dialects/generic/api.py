@@ -21,9 +21,15 @@ from phonegate.api.dialects.generic.answers import (
 )
 from phonegate.api.dialects.generic.bodies import read_given
 from phonegate.api.dialects.generic.names import KEY_PARAMETERS, ORG_PARAMETERS
-from phonegate.api.dialects.sending import Accepted, CarrierFailed, Wanted, recipients, send
+from phonegate.api.dialects.sending import (
+    SENDING_CODES,
+    Accepted,
+    CarrierFailed,
+    Wanted,
+    recipients,
+    send,
+)
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
-from phonegate.api.errors import LIMIT_CODES
 from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.presenters import APPROVAL
 from phonegate.api.rules import Moment, SimSelector, WebAddress
@@ -216,15 +222,6 @@ DIALECT: Final = Dialect(
 
 GIVEN: Final = Given(type=GenericSms, read=read_given)
 
-SEND_ERRORS: Final = (
-    "unknown_sim",
-    "idempotency_key_reused",
-    "conflict",
-    "provider_failed",
-    "outcome_unknown",
-    *LIMIT_CODES,
-)
-
 _ANSWER: Final = (
     '{"ok":true,"status":"queued","id":7,"ids":[7],"results":[{"id":7,"to":"+15553334444",'
     '"status":"queued"}],"message":"OK"}'
@@ -237,7 +234,7 @@ def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> E
         "group": f"dialect: {DIALECT.name}",
         "listed": False,
         "answer": SmsAccepted,
-        "error_codes": SEND_ERRORS,
+        "error_codes": SENDING_CODES,
         "idempotent": True,
         "dialect": DIALECT,
         "given": GIVEN,

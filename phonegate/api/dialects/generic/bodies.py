@@ -31,9 +31,8 @@ from phonegate.api.dialects.generic.names import (
 from phonegate.api.field_names import shown
 from phonegate.api.flat_message import FORM, MULTIPART
 from phonegate.api.flat_message import TEXT as PLAIN
-from phonegate.api.given import form_pairs, multipart_pairs
+from phonegate.api.given import form_pairs, multipart_pairs, require_utf8
 from phonegate.api.payload import NotJson, media_type, read_object
-from phonegate.api.query import UNDECODED
 from phonegate.domain.reported_texts import written
 from phonegate.http.refusals import UnsupportedMedia
 from phonegate.model.refusals import BadInput, FieldProblem
@@ -79,9 +78,7 @@ def read_given(
         UnsupportedMedia: The body is none of the forms by its own declaration.
         BadInput: It can't be read.
     """
-    foreign = [name for name, texts in query.items() if any(map(UNDECODED.search, (name, *texts)))]
-    if foreign:
-        raise refusal(tuple(FieldProblem(shown(name), "is not UTF-8") for name in foreign))
+    require_utf8(query)
     asked = _with_plus(given_by_part(query))
     for part in (USER, KEY):
         asked.pop(part, None)

@@ -11,14 +11,14 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Given
-from phonegate.api.dialects.generic.api import DIALECT, SEND_ERRORS
+from phonegate.api.dialects.generic.api import DIALECT
 from phonegate.api.dialects.generic.teltonika_answers import (
     TeltonikaLogin,
     TeltonikaSend,
     logged_in,
     sent,
 )
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.domain.credentials import is_key_like
 from phonegate.http.problem import JSON_MEDIA
@@ -88,7 +88,7 @@ ENDPOINTS: Final = (
         body=TeltonikaSend,
         sends=True,
         idempotent=True,
-        error_codes=SEND_ERRORS,
+        error_codes=SENDING_CODES,
         handler=send_sms,
     ),
 )

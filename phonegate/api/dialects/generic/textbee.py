@@ -9,7 +9,6 @@ from phonegate.api.dialects.generic.answers import reason_of
 from phonegate.api.dialects.generic.api import (
     DIALECT,
     GIVEN,
-    SEND_ERRORS,
     all_failed,
     wanted_of,
 )
@@ -23,7 +22,7 @@ from phonegate.api.dialects.generic.textbee_answers import (
     received,
     refused,
 )
-from phonegate.api.dialects.sending import Accepted, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.http.refusals import FIRST_ERROR
 from phonegate.model.messages import PageQuery
@@ -98,7 +97,7 @@ ENDPOINTS: Final = (
         sends=True,
         answer=TextbeeBatchAnswer,
         statuses=(201,),
-        error_codes=SEND_ERRORS,
+        error_codes=SENDING_CODES,
         idempotent=True,
         examples=(
             Example(

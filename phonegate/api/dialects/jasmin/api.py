@@ -23,9 +23,8 @@ from phonegate.api.dialects.jasmin.parameters import (
 )
 from phonegate.api.dialects.jasmin.wording import JSON, TEXT, refuse, success
 from phonegate.api.dialects.local_times import smpp_ms
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
-from phonegate.api.errors import LIMIT_CODES
 from phonegate.api.given import structured
 from phonegate.domain.segmentation import count
 from phonegate.http.login import Login
@@ -223,15 +222,6 @@ DIALECT: Final = Dialect(
     bases=("/secure",),
 )
 
-_ERRORS: Final = (
-    "unknown_sim",
-    "idempotency_key_reused",
-    "conflict",
-    "provider_failed",
-    "outcome_unknown",
-    *LIMIT_CODES,
-)
-
 
 def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> Endpoint:
     usual: dict[str, Any] = {
@@ -257,7 +247,7 @@ _SENDS: Final[Mapping[str, Any]] = {
     "given": Given(type=JasminSms, read=read_send),
     "sends": True,
     "idempotent": True,
-    "error_codes": _ERRORS,
+    "error_codes": SENDING_CODES,
 }
 
 _SENT: Final = "username=myorg&password=my-secret-key-123&to=15553334444&content=Hello"
@@ -321,7 +311,7 @@ ENDPOINTS: Final = (
         raw_limit=BATCH_BYTES,
         sends=True,
         idempotent=True,
-        error_codes=_ERRORS,
+        error_codes=SENDING_CODES,
         handler=send_batch,
     ),
     _endpoint(

@@ -11,7 +11,8 @@ from phonegate.api.dialect import Texts
 from phonegate.api.dialects import coded_text
 from phonegate.api.dialects.coded_text import NotText, Undecoded
 from phonegate.api.dialects.local_times import local_ms
-from phonegate.api.given import given_texts, json_pairs
+from phonegate.api.given import form_pairs, given_texts, json_pairs
+from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.payload import read_object
 from phonegate.model.bounds import MAX_MESSAGES, MAX_URL
 from phonegate.model.refusals import BadInput
@@ -39,8 +40,7 @@ CODINGS: Final = (GSM, UCS2, *LATIN, *CHARSETS)
 NO_CONTENT: Final = "content or hex-content not present."
 TWO_CONTENTS: Final = "content and hex-content cannot be used both in same request."
 
-MOST_MINUTES: Final = 30 * 24 * 60
-"""As long as the gateway's own `ttl` may be."""
+MOST_MINUTES: Final = MAX_TTL_S // 60
 
 _IN_SECONDS: Final = re.compile(r"([0-9]{1,9})s")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -113,7 +113,7 @@ def read_send(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
         if "content" in found:
             found["coding"] = [GSM]
     elif start and not headers.get("content-type", "").strip().lower().startswith("multipart/"):
-        for name, value in coded_text.form_pairs(body):
+        for name, value in form_pairs(body, "surrogateescape"):
             found.setdefault(_plain(name), []).append(value)
     else:
         for name, values in given_texts(body, headers, {}).items():

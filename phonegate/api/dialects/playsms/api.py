@@ -26,9 +26,8 @@ from phonegate.api.dialects.playsms.wording import (
     shown_sent,
     written,
 )
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
-from phonegate.api.errors import LIMIT_CODES
 from phonegate.http.login import Login
 from phonegate.model import states
 from phonegate.model.messages import Direction, MessageView, PageQuery
@@ -250,15 +249,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     "group": f"dialect: {DIALECT.name}",
     "answer": None,
     "media": JSON,
-    "error_codes": (
-        "not_found",
-        "unknown_sim",
-        "idempotency_key_reused",
-        "conflict",
-        "provider_failed",
-        "outcome_unknown",
-        *LIMIT_CODES,
-    ),
+    "error_codes": ("not_found", *SENDING_CODES),
     "idempotent": True,
     "dialect": DIALECT,
     "given": Given(type=PlaysmsCall),

@@ -8,6 +8,7 @@ import attrs
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
 from phonegate.api.dialects.sending import (
+    SENDING_CODES,
     Accepted,
     Render,
     Wanted,
@@ -19,9 +20,8 @@ from phonegate.api.dialects.smseagle.parameters import (
     SmseagleSms,
     is_yes,
     names_of,
+    read,
     read_rpc,
-    read_v1,
-    read_v2,
     v2_problems,
 )
 from phonegate.api.dialects.smseagle.wording import (
@@ -38,10 +38,9 @@ from phonegate.api.dialects.smseagle.wording import (
     refuse,
 )
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
-from phonegate.api.errors import LIMIT_CODES
-from phonegate.domain.segmentation import count
+from phonegate.domain.text_limits import text_fault
 from phonegate.http.login import Login
-from phonegate.model.bounds import MAX_MESSAGES, MAX_SEGMENTS
+from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.states import QUEUED
 
@@ -104,8 +103,8 @@ async def _sent(call: Call, numbers: Sequence[str], render: Render) -> Answer:
     asked: SmseagleSms | SmseagleMessage = call.body
     name, text, priority = asked.content
     if is_yes(asked.test):
-        if count(text) > MAX_SEGMENTS:
-            raise refusal((FieldProblem(name, f"takes more than {MAX_SEGMENTS} segments"),))
+        if fault := text_fault(text):
+            raise refusal((FieldProblem(name, fault),))
         answer = render([Accepted(id=0, to=to, status=QUEUED, segments=0) for to in numbers])
     else:
         send_at = asked.send_at(call.services.now_ms())
@@ -168,15 +167,6 @@ DIALECT: Final = Dialect(
     ),
 )
 
-_ERRORS: Final = (
-    "unknown_sim",
-    "idempotency_key_reused",
-    "conflict",
-    "provider_failed",
-    "outcome_unknown",
-    *LIMIT_CODES,
-)
-
 
 def _endpoint(
     name: str, method: str, path: str, summary: str, handler: Handler, **more: Any
@@ -186,10 +176,10 @@ def _endpoint(
         "group": f"dialect: {DIALECT.name}",
         "answer": None,
         "media": TEXT,
-        "error_codes": _ERRORS,
+        "error_codes": SENDING_CODES,
         "idempotent": True,
         "dialect": DIALECT,
-        "given": Given(type=SmseagleSms, read=read_v1),
+        "given": Given(type=SmseagleSms, read=read),
         "sends": True,
         "fast_path": True,
         "listed": False,
@@ -255,6 +245,6 @@ ENDPOINTS: Final = (
         "Send an SMS by APIv2",
         send_message,
         media=JSON,
-        given=Given(type=SmseagleMessage, read=read_v2),
+        given=Given(type=SmseagleMessage, read=read),
     ),
 )

@@ -157,8 +157,8 @@ class SmseagleMessage(SmseagleOptions):
         return "text", self.text, self.priority
 
 
-def read_v1(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
-    """Reads the parameters of APIv1.
+def read(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
+    """Reads the parameters of APIv1 and APIv2.
 
     Zabbix declares a form of parts for a GET, which has none.
 
@@ -187,17 +187,8 @@ def read_rpc(body: bytes, _: Mapping[str, str], query: Texts) -> Texts:
     return _set(found)
 
 
-def read_v2(body: bytes, headers: Mapping[str, str], query: Texts) -> Texts:
-    """Reads the parameters of APIv2.
-
-    Raises:
-        BadInput, UnsupportedMedia: The body can't be read.
-    """
-    return _set(given_texts(body, headers, query))
-
-
 _TEXTS: Final = frozenset({"message", "text", "to", "contactname", "groupname", "contacts"})
-"""SmseagleSms of which any word is meant."""
+"""Parameters of which any word is meant."""
 
 
 def _set(found: Texts) -> Texts:

@@ -62,7 +62,7 @@ async def change_settings(call: Call) -> Answer:
     body: SmsgateNewSettings = call.body
     key = None if body.webhooks is None else body.webhooks.signing_key
     if key is None:
-        return await not_here(
+        return not_here(
             "Only webhooks.signing_key can be set here. Pacing, SIMs and retries are settings of "
             "the gateway."
         )
@@ -72,7 +72,7 @@ async def change_settings(call: Call) -> Answer:
 
 async def logs(_: Call) -> Answer:
     """Answers that there are none."""
-    return await not_here(NO_LOGS)
+    return not_here(NO_LOGS)
 
 
 async def _phones(call: Call) -> Sequence[ManagedPhone]:

@@ -81,7 +81,7 @@ def shown(value: object, *, status: int = 200, headers: tuple[tuple[str, str], .
     return Answer(status=status, content=encoded(value), media=JSON_MEDIA, headers=headers)
 
 
-async def not_here(sentence: str) -> Answer:
+def not_here(sentence: str) -> Answer:
     """Answers that the gateway has no such thing."""
     return shown({"message": sentence}, status=NOT_HERE)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import attrs
 
+from phonegate.api.dialects.smsgate.wording import STATE_WORDS
 from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.rules import Moment
 from phonegate.api.webhooks_types import CalledUrl
@@ -28,7 +29,8 @@ MAX_TEXT: Final = 65_535
 MAX_OFFSET: Final = 100_000
 """As far as a list reaches."""
 
-STATES: Final = ("Pending", "Processed", "Sent", "Delivered", "Failed", "Cancelling", "Cancelled")
+STATES: Final = (*dict.fromkeys(STATE_WORDS.values()), "Cancelling")
+"""What clients may ask for. No message is ever in the last."""
 
 SORTS: Final = ("created_at", "-created_at")
 

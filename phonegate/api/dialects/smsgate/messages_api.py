@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
+from urllib.parse import quote
 
 from phonegate.api.convert import refusal
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
 from phonegate.api.dialects.smsgate.dialect import (
     DIALECT,
     endpoints,
@@ -16,7 +17,6 @@ from phonegate.api.dialects.smsgate.dialect import (
 from phonegate.api.dialects.smsgate.forms import SmsgateListMessages, SmsgateNewMessage
 from phonegate.api.dialects.smsgate.wording import accepted, message, statuses_of
 from phonegate.api.endpoint import Answer, Call
-from phonegate.api.errors import LIMIT_CODES
 from phonegate.domain.dialect_tokens import random_id
 from phonegate.domain.managed_phones import ManagedPhones
 from phonegate.model.messages import ListQuery
@@ -55,7 +55,8 @@ async def post(call: Call) -> Answer:
         )
         for number in numbers
     ]
-    location = f"{call.request.prefix}{call.request.path.rstrip('/')}/{client_id}"
+    place = quote(client_id, safe="")
+    location = f"{call.request.prefix}{call.request.path.rstrip('/')}/{place}"
     now = call.services.now_ms()
 
     def render(found: Sequence[Accepted]) -> Answer:
@@ -217,7 +218,7 @@ ENDPOINTS: Final = (
         grant="messages:send",
         body=SmsgateNewMessage,
         statuses=(ACCEPTED,),
-        error_codes=("unknown_sim", "conflict", "idempotency_key_reused", *LIMIT_CODES),
+        error_codes=SENDING_CODES,
         idempotent=True,
         sends=True,
     ),

@@ -13,7 +13,7 @@ from phonegate.domain.client_messages import Outline
 from phonegate.domain.dialect_tokens import MadeToken
 from phonegate.domain.managed_phones import ManagedPhone
 from phonegate.domain.media import UNKNOWN
-from phonegate.events.webhooks.smsgate_shape import EVENTS, checks_of
+from phonegate.events.webhooks.smsgate_shape import EVENTS, checks_of, sim_card
 from phonegate.model.messages import MessageView
 from phonegate.model.states import (
     CANCELLED,
@@ -185,15 +185,7 @@ def device(phone: ManagedPhone) -> dict[str, Any]:
         "createdAt": iso(row.first_seen),
         "updatedAt": last_seen,
         "lastSeen": last_seen,
-        "simCards": [
-            {
-                "slotIndex": sim.slot,
-                "simNumber": sim.slot + 1,
-                **({} if sim.number is None else {"phoneNumber": sim.number}),
-                **({} if sim.carrier is None else {"carrierName": sim.carrier}),
-            }
-            for sim in phone.sims
-        ],
+        "simCards": [sim_card(sim.slot, sim.number, sim.carrier) for sim in phone.sims],
     }
 
 

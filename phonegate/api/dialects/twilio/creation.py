@@ -17,14 +17,12 @@ from phonegate.api.endpoint import Answer, Call
 from phonegate.api.messages_types import MAX_AHEAD_MS
 from phonegate.api.rules import WebAddress
 from phonegate.http.refusals import FIRST_ERROR
+from phonegate.model.bounds import MAX_MEDIA
 from phonegate.model.callbacks import Callback
 from phonegate.model.messages import Message
 from phonegate.model.refusals import FieldProblem
 from phonegate.model.twilio_ids import SERVICE
 from phonegate.typed_json.fields import Wrong
-
-MAX_MEDIA: Final = 10
-"""Media of a message, as Twilio has it."""
 
 NO_CHANNEL: Final = "names a channel other than SMS, and there is none here"
 

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from phonegate.api.dialect import Given
+from phonegate.api.dialects.sending import SENDING_CODES
 from phonegate.api.dialects.twilio import accounts, creation, media, messages, numbers
 from phonegate.api.dialects.twilio.account import SUFFIX, TWILIO
 from phonegate.api.dialects.twilio.errors import DELETE, UPDATE
@@ -18,7 +19,7 @@ from phonegate.api.dialects.twilio.fields import (
 )
 from phonegate.api.dialects.twilio.resources import BASE
 from phonegate.api.endpoint import Call, Endpoint, a_list
-from phonegate.api.errors import LIMIT_CODES
+from phonegate.http.problem import JSON_MEDIA
 
 _ACCOUNT: Final = f"{BASE}/{{account}}"
 _MESSAGE: Final = f"{_ACCOUNT}/Messages/{{sid}}"
@@ -29,7 +30,7 @@ _endpoint: Final = partial(
     group=f"dialect: {TWILIO.name}",
     listed=False,
     answer=None,
-    media="application/json",
+    media=JSON_MEDIA,
 )
 
 
@@ -55,7 +56,7 @@ ENDPOINTS: Final = (
         "From that begins with MG. Its answer is Twilio's Message.",
         given=Given(type=TwilioMessage),
         statuses=(201,),
-        error_codes=("unknown_sim", "conflict", "idempotency_key_reused", *LIMIT_CODES),
+        error_codes=SENDING_CODES,
         idempotent=True,
         fast_path=True,
         handler=creation.create,

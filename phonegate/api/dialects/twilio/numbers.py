@@ -1,6 +1,7 @@
 """Twilio's IncomingPhoneNumbers: the numbers of an org, and what is called for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -65,25 +66,20 @@ async def update(call: Call) -> Answer:
     asked: TwilioNumberChange = call.body
     own = await _number(call, org)
     signs = signing_state(call)
-    for field, urls, method, is_received in (
-        ("SmsUrl", asked.SmsUrl, asked.SmsMethod, True),
-        ("StatusCallback", asked.StatusCallback, asked.StatusCallbackMethod, False),
-    ):
-        target = _target(field, urls, method, signs)
-        if target is None:
-            continue
-        try:
-            await direct(
-                call.services.webhooks,
-                call.caller,
-                own,
-                received=target if is_received else None,
-                reported=None if is_received else target,
-            )
-        except (BadInput, AddressRefused) as error:
-            # What a webhook calls its URL, its number's client calls otherwise.
-            problems = [FieldProblem(field, one.problem) for one in error.problems]
-            raise FieldsRefused(error, problems) from None
+    webhooks = call.services.webhooks
+    received = _target("SmsUrl", asked.SmsUrl, asked.SmsMethod, signs)
+    reported = _target("StatusCallback", asked.StatusCallback, asked.StatusCallbackMethod, signs)
+    for field, target in (("SmsUrl", received), ("StatusCallback", reported)):
+        # Both before either is set, so that nothing is half done.
+        if target is not None and target.url:
+            with _named(field):
+                webhooks.require_url(target.url)
+    if received is not None:
+        with _named("SmsUrl"):
+            await direct(webhooks, call.caller, own, received=received)
+    if reported is not None:
+        with _named("StatusCallback"):
+            await direct(webhooks, call.caller, own, reported=reported)
     return written(_shown(call, await _number(call, org)))
 
 
@@ -92,6 +88,16 @@ def _shown(call: Call, own: OwnNumber) -> dict[str, Any]:
     if not allows(call.caller.scopes, "manage"):
         own = attrs.evolve(own, received_to=None, reported_to=None)
     return resources.number(own, call.caller.org)
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    """Has a refusal name a field as the client does: a webhook calls its URL otherwise."""
+    try:
+        yield
+    except (BadInput, AddressRefused) as error:
+        problems = [FieldProblem(field, one.problem) for one in error.problems]
+        raise FieldsRefused(error, problems) from None
 
 
 def _target(

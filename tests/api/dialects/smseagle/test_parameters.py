@@ -12,8 +12,8 @@ from phonegate.api.dialects.smseagle.parameters import (
     SmseagleSms,
     is_yes,
     names_of,
+    read,
     read_rpc,
-    read_v1,
 )
 from phonegate.api.given import structured
 from phonegate.model.refusals import BadInput, Refused
@@ -27,9 +27,9 @@ ANY_JSON = st.recursive(
 
 def test_what_is_not_set_is_left_out() -> None:
     given = {"duration": ["undefined"], "modem_no": ["default"], "date": [""], "oid": ["null"]}
-    assert read_v1(b"", {}, given) == {}
+    assert read(b"", {}, given) == {}
     texts = {"message": ["undefined"], "to": ["default"]}
-    assert read_v1(b"", {}, texts) == texts, "a text may be any word"
+    assert read(b"", {}, texts) == texts, "a text may be any word"
 
 
 def test_a_call_of_json_rpc_is_flat() -> None:
@@ -56,7 +56,7 @@ def test_any_call_is_read_or_refused(method: Any, parameters: Any) -> None:
 def test_any_options_are_read_or_refused(options: dict[str, str]) -> None:
     given = {name: [text] for name, text in options.items()} | {"message": ["x"]}
     try:
-        asked = structured(SmseagleSms, read_v1(b"", {}, given))
+        asked = structured(SmseagleSms, read(b"", {}, given))
     except BadInput:
         return
     at = asked.send_at(1_800_000_000_000)

@@ -285,3 +285,12 @@ async def test_who_may_only_send_is_shown_no_number_of_what_it_cancels(
     reply = await sender.call("DELETE", f"/messages/{made['id']}")
     assert reply.status == 200
     assert reply.json["recipients"] == [{"phoneNumber": "", "state": "Cancelled"}]
+
+
+async def test_any_id_leads_to_its_message(client: Client) -> None:
+    reply = await client.send("+15553334444", id="ä/../?#%2f")
+    assert reply.headers["location"] == f"{client.base}/messages/%C3%A4%2F..%2F%3F%23%252f"
+    found = await client.web.call(
+        "GET", reply.headers["location"], secret=None, headers=client.headers
+    )
+    assert found.json["id"] == "ä/../?#%2f"

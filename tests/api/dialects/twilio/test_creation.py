@@ -106,6 +106,7 @@ async def test_one_for_later_is_scheduled(site: Web) -> None:
         ({"ValidityPeriod": "0"}, 21624),
         ({"ScheduleType": "fixed"}, 35111),
         ({"ScheduleType": "fixed", "SendAt": "2020-01-01T00:00:00Z"}, 35114),
+        ({"ScheduleType": "fixed", "SendAt": "2027-01-15T08:00:00Z"}, 35114),
         ({"ContentSid": "HX" + "0" * 32}, 21655),
     ],
 )
@@ -118,6 +119,16 @@ async def test_what_is_wrong_has_twilios_number(site: Web, form: dict[str, Any],
         "status": 400,
     }
     assert reply.status == 400
+    assert not site.phones.pushed
+
+
+async def test_what_waits_for_approval_is_accepted(site: Web) -> None:
+    body = {"name": "x", "scopes": ["send", "read"], "limits": {"hold": True}}
+    key = (await site.call("POST", f"/keys/{ORG}", body)).json["key"]
+    reply = await create(site, token=key)
+    assert (reply.status, reply.json["status"]) == (201, "accepted")
+    found = await call(site, "GET", f"Messages/{reply.json['sid']}.json")
+    assert found.json["status"] == "accepted"
     assert not site.phones.pushed
 
 
@@ -141,6 +152,13 @@ async def test_who_is_not_known_is_told_so(site: Web) -> None:
     assert reply.headers["www-authenticate"].startswith("Basic")
     nobody = await site.call("GET", "/2010-04-01/Accounts.json", secret=None)
     assert (nobody.status, nobody.json["code"]) == (401, 20003)
+
+
+async def test_what_the_gateway_lacks_of_twilio_says_so(site: Web) -> None:
+    reply = await call(site, "POST", "Calls.json", {"To": "+15553334444"})
+    assert (reply.status, reply.json["code"]) == (404, 20404)
+    assert "This is a phonegate gateway" in reply.json["message"]
+    assert "/docs" not in reply.json["message"]
 
 
 async def test_an_account_of_another_is_not_there(site: Web) -> None:

@@ -166,6 +166,18 @@ async def test_old_ones_are_looked_for_page_by_page(
     assert parse_qs(urlsplit(following).query)["DateSent>"] == ["2027-01-10"]
 
 
+async def test_what_was_held_for_long_is_found_behind_the_first_of_its_kind(site: Web) -> None:
+    held = await store(site, *(outbound(1, f"{n}", created_at=NOW - 20 * DAY_MS) for n in range(2)))
+
+    def send(tx: Tables) -> None:
+        for one in held:
+            bring(tx, one, "sent", sent_at=NOW)
+
+    await site.database.write(send)
+    pages = await every_page(site, PageSize=1, DateSent="2027-01-15")
+    assert [body for page in pages for body in page] == ["1", "0"]
+
+
 async def test_what_long_texts_make_of_a_page_loses_none(site: Web) -> None:
     long = "x" * 300_000
     await store(
@@ -284,6 +296,16 @@ async def test_a_key_that_may_only_send_learns_nothing_by_cancelling(site: Web) 
     for form in ({"Body": ""}, {}):
         refused = await call(site, "POST", f"Messages/{sid}", form, token=key)
         assert (refused.status, refused.json["code"]) == (403, 20006)
+
+
+async def test_one_who_may_not_manage_redacts_nothing(site: Web) -> None:
+    made = await site.call("POST", f"/keys/{ORG}", {"name": "x", "scopes": ["send", "read"]})
+    (id_,) = await store(site, outbound(1, "kept"))
+    await site.database.write(lambda tx: bring(tx, id_, "sent"))
+    path = f"Messages/{message_sid(id_)}.json"
+    reply = await call(site, "POST", path, {"Body": ""}, token=made.json["key"])
+    assert (reply.status, reply.json["code"]) == (403, 20006)
+    assert (await call(site, "GET", path)).json["body"] == "kept"
 
 
 async def test_a_text_is_redacted(site: Web) -> None:

@@ -122,6 +122,7 @@ async def test_one_that_was_made_otherwise_is_shown(site: Web) -> None:
         ({"SmsUrl": URL, "SmsMethod": "PUT"}, 21403),
         ({"StatusCallback": "nonsense"}, 21609),
         ({"SmsUrl": f"http://a/{'x' * 4000}"}, 21402),
+        ({"SmsUrl": URL, "StatusCallback": "http://127.0.0.1/x"}, 21609),
     ],
 )
 async def test_a_wrong_address_is_refused(site: Web, form: dict[str, str], code: int) -> None:
