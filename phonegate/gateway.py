@@ -317,6 +317,7 @@ class _Gateway:
                     port for _, port in (*bound, *self.server.stand_in_bound)
                 )
                 self.core.own_urls[:] = self.urls.for_others()
+                self.core.services.reached_at[:] = self.urls.every()
                 for host, port in bound:
                     _log.info("listening", host=host, port=port)
                 services.start_soon(_note_stand_in, self.core.settings, self.server)

@@ -20,6 +20,9 @@ _ELSEWHERE: Final = (
 )
 """Where the kernel is asked for the way to. The first is the likeliest one."""
 
+SOCKET_HOST: Final = "gateway.invalid"
+"""What the gateway is called over its control socket, where no host leads to it (RFC 2606, 2)."""
+
 _DISCARD: Final = 9
 """A port for datagrams, none of which is sent (RFC 863)."""
 
@@ -112,6 +115,10 @@ class OwnUrls:
             local_url(host, port, scheme=self.scheme, prefix=self.prefix)
             for host, port in self.bound
         ]
+
+    def every(self) -> Sequence[str]:
+        """Finds all of them, the best for other devices first."""
+        return [*self.for_others(), *self.for_this_machine()]
 
 
 def _is_unspecified(host: str) -> bool:

@@ -48,7 +48,9 @@ NEEDS_ORG: Final = (
 
 SEND_ALONE: Final = (
     "By GET, or with a secret in the address, only an API key may send that can do nothing else, "
-    "since addresses end in logs. Make one whose only scope is send, or use POST and a header."
+    "since addresses end in logs. This credential is none. Make one whose only scope is send "
+    "(phonegate key add ORG NAME --scope send, or API keys in the console), or use POST and a "
+    "header."
 )
 
 KEPT_NAMES: Final = 1_000
@@ -197,6 +199,8 @@ class Callers:
             org = await self._org_of_login(exchange.login())
             if org is None and credential is not None and not names_org(credential):
                 raise Unauthorized(NEEDS_ORG)
+            if credential is None:
+                raise Unauthorized(endpoint.dialect.login.needed)
         else:
             org = _named_org(exchange, credential)
         # What was right in the head may have been changed while the body came.

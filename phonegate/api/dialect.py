@@ -78,7 +78,7 @@ class Dialect:
     title: str
     """What people call it."""
     text: str
-    """What it serves and for whom, in Markdown."""
+    """What it serves and for whom, in Markdown, of which it has `code` and *emphasis*."""
     addresses: tuple[str, ...] = ()
     """The paths that are entered in the settings of programs, without the gateway's address. An
     empty one is that address itself."""
@@ -91,3 +91,8 @@ class Dialect:
     bases: tuple[str, ...] = ()
     """Beginnings of paths that are its alone: errors at other addresses below them are worded by it
     too."""
+
+    @property
+    def plain_text(self) -> str:
+        """Its text without the signs of Markdown."""
+        return self.text.replace("`", "").replace("*", "")

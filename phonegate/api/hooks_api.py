@@ -30,6 +30,7 @@ from phonegate.domain.hooks.mapping import NotWanted, read_mapping
 from phonegate.domain.hooks.ready_mappings import READY_BY_NAME, READY_MAPPINGS
 from phonegate.domain.segmentation import count
 from phonegate.model.refusals import OrgFull
+from phonegate.own_addresses import SOCKET_HOST
 
 CALLED: Final = "/hooks/{token}"
 """What a program calls."""
@@ -132,7 +133,10 @@ def _id(call: Call) -> int:
 def _with_url(call: Call, made: MadeHook) -> NewHookAnswer:
     request = call.request
     scheme, host = "https" if request.secure else "http", request.headers.get("host", "")
-    address = own_address(call.services.public_url, scheme, host, request.prefix)
+    known = "" if host == SOCKET_HOST else host
+    address = own_address(call.services.public_url, scheme, known, request.prefix)
+    if "://" not in address:
+        address = next(iter(call.services.reached_at), address)
     url = address + CALLED.replace("{token}", made.token)
     return NewHookAnswer(url=url, hook=hook_json(made.hook))
 

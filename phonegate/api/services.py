@@ -97,6 +97,8 @@ class Services:
     """How often something was put right in what phones and carriers reported, since the start."""
     public_url: str = ""
     """The address by which others reach this gateway, where its owner has set one."""
+    reached_at: list[str] = attrs.field(factory=list)
+    """The beginnings of its URLs, the best for others first, once it listens."""
     simulation: Simulation = attrs.field(factory=NoSimulation)
     read_marks: ReadMarks = attrs.field(factory=ReadMarks)
     shares: FairShare = attrs.field(factory=FairShare)

@@ -36,6 +36,10 @@ _BETWEEN: Final = re.compile(
 _SERVICE_DIGITS: Final = 6
 """A number with no more digits is a service number of the country that its SIM is in."""
 
+OR_SET_COUNTRY: Final = (
+    "or set the org's default country (Organisation in the console, or phonegate org set)"
+)
+"""What else helps where a number has no country code, at the end of what is wrong with it."""
 
 _DIGITS: Final = re.compile(r"[0-9]{3,20}")
 """Digits that may be a number: 15 with what is dialled before them."""
@@ -153,7 +157,7 @@ def _read_digits(digits: str, country: str | None) -> tuple[str, str]:
     number, problem = numbering_plans.read_international(digits)
     if number or problem:
         return number, problem
-    return "", f"{recipient_fault(digits)}, or set the org's default country"
+    return "", f"{recipient_fault(digits)}, {OR_SET_COUNTRY}"
 
 
 def _without_trunk(bare: str, plain: str) -> str:

@@ -32,7 +32,17 @@ class Login:
     org_names: tuple[str, ...] = ()
     """Parameters that name the org."""
     secret_names: tuple[str, ...] = ()
-    """Parameters that hold its secret or an API key."""
+    """Parameters that hold its secret or an API key, the usual one first."""
+
+    @property
+    def needed(self) -> str:
+        """A sentence for a request that shows no credential: where one may stand."""
+        places = ["as Authorization: Bearer"]
+        if self.basic:
+            places.append("as the password of Authorization: Basic")
+        places += [f"as {name.title().replace('Api', 'API')}" for name in self.headers]
+        places += [f"as the parameter {name}" for name in self.secret_names[:1]]
+        return f"An API key is needed (pgk_...). Send it {', or '.join(places)}."
 
 
 @attrs.frozen(kw_only=True)

@@ -12,6 +12,7 @@ import attrs
 
 from phonegate.model.refusals import FieldProblem
 from phonegate.operations.control_path import address, foreign_listener, socket_path
+from phonegate.own_addresses import SOCKET_HOST
 
 ANSWER_S: Final = 60.0
 """Seconds to wait for the next piece of an answer from a gateway under heavy load."""
@@ -132,7 +133,7 @@ def ask(
 def _exchange(
     client: socket.socket, request: OwnerRequest, progress: Progress | None
 ) -> dict[str, Any]:
-    connection = http.client.HTTPConnection("gateway")
+    connection = http.client.HTTPConnection(SOCKET_HOST)
     connection.sock = client
     headers = {} if request.body is None else {"Content-Type": "application/json"}
     connection.request(request.method, request.target, request.content or None, headers)

@@ -9,7 +9,8 @@ import trio
 from phonegate.api.endpoint import Request
 from phonegate.api.pipeline import Pipeline
 from phonegate.assembly import Core
-from phonegate.config.settings import Settings
+from phonegate.bind_address import parse_bind
+from phonegate.config.settings import HttpSettings, Settings, TlsSettings
 from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
 from phonegate.operations.control_client import (
@@ -20,6 +21,7 @@ from phonegate.operations.control_client import (
 )
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
+from phonegate.own_addresses import OwnUrls
 from phonegate.store import data_file
 from phonegate.store.database import Database
 from phonegate.store.offline_view import look
@@ -78,6 +80,7 @@ def carry_out(
                 await store.start(database.run_writer)
                 services = Core.assemble(settings, database, bus).services
                 await services.accounts.load()
+                services.reached_at[:] = _urls(settings.http, settings.tls).every()
                 owner = owner_pipeline(services, OwnerEndpoints(database).endpoints())
                 replies.append(await _answer_owner(owner, request, progress))
                 database.stop_writing()
@@ -87,6 +90,16 @@ def carry_out(
     trio.run(answer)
     ((status, content),) = replies
     return read_answer(status, content)
+
+
+def _urls(http: HttpSettings, tls: TlsSettings) -> OwnUrls:
+    """Returns the URLs that the gateway will have once it serves."""
+    return OwnUrls(
+        scheme="https" if tls.certificate else "http",
+        public_url=http.public_url,
+        prefix=http.prefix,
+        bound=[(host, port) for host, port in map(parse_bind, http.bind) if port],
+    )
 
 
 async def _answer_owner(

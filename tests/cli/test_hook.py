@@ -3,11 +3,13 @@
 import io
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kit.gateway import GatewayProcess
 from phonegate.cli import main
 
 Output = pytest.CaptureFixture[str]
@@ -49,7 +51,7 @@ def test_a_hook_is_added_listed_rotated_and_removed(
     added = shown(capsys, "add", "myorg", "grafana", "--to", "+15553334444", *verified)
     id_, url = added.splitlines()
     assert id_ == "id   1"
-    assert url.startswith("url  /hooks/pgh_")
+    assert re.fullmatch(r"url  http://[0-9.]+:8080/hooks/pgh_\w+", url)
     listed = shown(capsys, "list", "myorg")
     for text in ("Grafana", "hmac", "not called yet"):
         assert text in listed
@@ -98,3 +100,9 @@ def test_what_is_wrong_is_said(capsys: Output, tmp_path: Path) -> None:
     words = ("try", "myorg", "json", "--sample")
     assert "no JSON" in refused(capsys, *words, "sample.json")
     assert "can't be read" in refused(capsys, *words, "nowhere.json")
+
+
+def test_the_url_of_a_gateway_that_serves_leads_to_it(capsys: Output, tmp_path: Path) -> None:
+    with GatewayProcess(tmp_path / "phonegate.db") as gateway:
+        added = as_json(capsys, "add", "myorg", "grafana", "--to", "+15553334444")
+        assert added["url"].startswith(f"{gateway.url}/hooks/pgh_")

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import attrs
 import pytest
@@ -161,3 +162,38 @@ async def test_the_messages_of_others_are_none(scene: Scene) -> None:
     for erase in (scene.erasure.redact, scene.erasure.delete):
         with pytest.raises(NotFound):
             await erase(owner(other.id), id_)
+
+
+@pytest.mark.parametrize("delete", [False, True])
+async def test_no_byte_of_a_text_stays_in_the_file(
+    scene: Scene, tmp_path: Path, *, delete: bool
+) -> None:
+    """Also where SQLite was built to leave what is deleted, and of texts of several pages."""
+    long = "quixotic words, " * 500
+
+    def store(tx: Tables) -> int:
+        tx.messages._connection.execute("PRAGMA secure_delete = OFF")
+        return tx.messages.insert(outbound(scene.org, long))
+
+    id_ = await scene.database.write(store)
+    await scene.database.write(lambda tx: bring(tx, id_, "delivered"))
+    await scene.database.write(lambda tx: tx.word_index.add_missing(100))
+    await scene.erasure.redact(owner(scene.org), id_)
+    if delete:
+        await scene.erasure.delete(owner(scene.org), id_)
+
+    def kept(tx: Tables) -> bytes:
+        connection: sqlite3.Connection = tx.messages._connection
+        copy = tmp_path / "copy.db"
+        with closing(sqlite3.connect(copy)) as other:
+            # A copy page by page, with those that are free.
+            connection.backup(other)
+        return copy.read_bytes()
+
+    assert b"quixotic" not in await scene.database.read(kept)
+    assert await scene.database.write(_mode) == 0, "it is set back"
+
+
+def _mode(tx: Tables) -> int:
+    connection: sqlite3.Connection = tx.messages._connection
+    return int(connection.execute("PRAGMA secure_delete").fetchone()[0])

@@ -149,6 +149,20 @@ def test_an_assistant_is_made(browser: Browser, gateway: GatewayProcess) -> None
     look_over(browser, name="assistant")
 
 
+def test_the_addresses_for_other_programs_fit_every_screen(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    enter(browser, gateway, "/dialects")
+    look_over(browser, name="dialects")
+    browser.resize(360)
+    wide = browser.run("return document.querySelector('dl.facts dd').clientWidth")
+    assert wide > 250, "the words have room"
+    assert "the machine that this browser is on" in browser.find(".note-box").text
+    browser.click("li.thing p a[href$='/hooks']")
+    browser.until(lambda driver: driver.current_url.endswith("/console/hooks"))
+    browser.resize(1280)
+
+
 def test_a_hook_is_tried_made_and_called(browser: Browser, gateway: GatewayProcess) -> None:
     browser.allow_clipboard(gateway.url)
     enter(browser, gateway, "/hooks")

@@ -116,6 +116,14 @@ def test_any_header_is_read_without_failing(value: str) -> None:
     find_login(PLACES, {"authorization": f"Basic {value}"})
 
 
+def test_one_who_shows_no_credential_learns_where_it_stands() -> None:
+    assert PLACES.needed == (
+        "An API key is needed (pgk_...). Send it as Authorization: Bearer, or as the password of "
+        "Authorization: Basic, or as X-API-Key, or as the parameter password."
+    )
+    assert Login(basic=False).needed.endswith("Send it as Authorization: Bearer.")
+
+
 def test_one_who_shows_a_secret_key_is_a_client_of_the_own_api() -> None:
     """A proxy may add Basic for itself."""
     assert not speaks_dialect({**basic("proxy:password"), "x-secret-key": KEY})

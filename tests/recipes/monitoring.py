@@ -208,11 +208,11 @@ APPRISE = Program(
             title="Twilio",
             dialect="twilio",
             stand_in=True,
-            where="The URL of the notification:",
+            where="The URL of the notification. Leave out the two `_` of the key, since Apprise "
+            "takes letters and digits alone there:",
             settings={"URL": f"twilio://{ACCOUNT}:{KEY}@{SIM[1:]}/{TO[1:]}"},
             build=_apprise_twilio,
             succeeds=has_sid,
-            note="Apprise takes letters and digits alone there: leave out the two `_` of the key.",
         ),
     ),
 )

@@ -135,13 +135,21 @@ _WRONG: Final[Mapping[str, Callable[[str], int]]] = MappingProxyType(
 """A field that is wrong, by its text."""
 
 
+NO_SUCH_ADDRESS: Final = (
+    "Nothing is at this address. This is a phonegate gateway, which has the part of Twilio's API "
+    "that is about messages."
+)
+"""For all that Twilio has beside them. Its clients know nothing of the gateway's own pages."""
+
+
 def refuse(refusal: Refusal) -> Worded:
     """Words an error. Its message is the gateway's own sentence, which says what to do here."""
     number = _number_of(refusal)
+    is_unknown = refusal.code == "not_found" and refusal.endpoint is None
     status = number.status or refusal.status
     content = {
         "code": number.code,
-        "message": refusal.detail,
+        "message": NO_SUCH_ADDRESS if is_unknown else refusal.detail,
         "more_info": f"{MORE}/{number.code}",
         "status": status,
     }

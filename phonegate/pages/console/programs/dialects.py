@@ -4,6 +4,7 @@ from typing import Final
 
 from quart import Response
 
+from phonegate.bind_address import leads_to_loopback
 from phonegate.model.twilio_ids import account_sid
 from phonegate.pages.console.programs.gateway_address import gateway_address
 from phonegate.pages.console.visit import Route, Visit
@@ -15,6 +16,9 @@ async def show(visit: Visit) -> Response:
     return await visit.page(
         "console/dialects.html",
         account_sid=account_sid(visit.principal.org),
+        base=base,
+        country=visit.services.org_options.of(visit.principal.org).default_country,
+        is_local=leads_to_loopback(base),
         org=visit.principal.org_name,
         dialects=[
             (one, [f"{base}{path}" for path in one.addresses]) for one in visit.calls.dialects

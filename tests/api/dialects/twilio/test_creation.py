@@ -154,6 +154,13 @@ async def test_who_is_not_known_is_told_so(site: Web) -> None:
     assert (nobody.status, nobody.json["code"]) == (401, 20003)
 
 
+async def test_what_the_gateway_lacks_of_twilio_says_so(site: Web) -> None:
+    reply = await call(site, "POST", "Calls.json", {"To": "+15553334444"})
+    assert (reply.status, reply.json["code"]) == (404, 20404)
+    assert "This is a phonegate gateway" in reply.json["message"]
+    assert "/docs" not in reply.json["message"]
+
+
 async def test_an_account_of_another_is_not_there(site: Web) -> None:
     await site.make_org("other", "other-secret-123")
     for account in (account_sid(2), account_sid(99), "nonsense", "other"):

@@ -25,7 +25,7 @@ def test_every_code_has_a_number() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_error_has_twilios_form_and_the_gateways_sentence(code: str) -> None:
-    content = refused(code)
+    content = refused(code, endpoint="twilio_list_messages")
     number = NUMBERS[code].code
     assert content == {
         "code": number,
