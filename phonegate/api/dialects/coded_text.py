@@ -51,8 +51,15 @@ class Undecoded(Written):
 
 
 def raw(text: str) -> bytes:
-    """Returns the bytes that a parameter was given as."""
-    return text.encode("utf-8", "surrogateescape")
+    """Returns the bytes that a parameter was given as.
+
+    Raises:
+        NotText: It stands for no bytes, as half of a surrogate pair in JSON.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise NotText("holds half of a surrogate pair") from None
 
 
 def utf8(text: str) -> str:

@@ -98,3 +98,9 @@ def test_a_parameter_that_is_no_utf_8_is_no_text() -> None:
     with pytest.raises(NotText, match="UTF-8"):
         coded_text.utf8("a\udcff")
     assert coded_text.utf8("ü") == "ü"
+
+
+def test_half_of_a_surrogate_pair_stands_for_no_bytes() -> None:
+    """JSON can hold one."""
+    with pytest.raises(NotText, match="surrogate"):
+        coded_text.raw("\ud800")
