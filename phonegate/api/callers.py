@@ -48,7 +48,7 @@ NEEDS_ORG: Final = (
 
 SEND_ALONE: Final = (
     "By GET, or with a secret in the address, only an API key may send that can do nothing else, "
-    "since addresses end in logs. This credential is none. Make one whose only scope is send "
+    "since addresses end in logs. This one can do more. Make one whose only scope is send "
     "(phonegate key add ORG NAME --scope send, or API keys in the console), or use POST and a "
     "header."
 )
