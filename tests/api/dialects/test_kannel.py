@@ -83,6 +83,8 @@ def test_any_body_is_read_or_refused(body: bytes, media: str) -> None:
         (["+15553334444 +15559990000"], ["+15553334444", "+15559990000"]),
         (["15553334444,15559990000", "1"], ["15553334444", "15559990000", "1"]),
         (["+1 555 333 4444"], ["+1 555 333 4444"]),
+        (["1234567 7654321"], ["1234567", "7654321"]),
+        (["0171 123456"], ["0171 123456"]),
         ([""], []),
     ],
 )
@@ -199,7 +201,7 @@ async def test_options_reach_the_message(web: Web) -> None:
     assert (await asker.get(path)).data == QUEUED
     [one] = await sent(web)
     assert (one.priority, one.held_until) == (3, NOW + 600_000)
-    assert one.expires_at is not None
+    assert one.expires_at == NOW + 600_000 + 60 * 60_000, "it counts minutes"
     assert one.status_callback is None
 
 

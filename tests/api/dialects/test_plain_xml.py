@@ -16,6 +16,10 @@ def test_mappings_and_lists() -> None:
     )
 
 
+def test_quotes_stay() -> None:
+    assert plain_xml("xml", 'it\'s "so"') == '<xml>it\'s "so"</xml>'
+
+
 @given(st.text())
 def test_every_text_can_be_read(text: str) -> None:
     ET.fromstring(plain_xml("xml", {"text": text}))

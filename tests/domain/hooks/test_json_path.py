@@ -51,6 +51,7 @@ def found(path: str, value: Any = POSTED) -> list[Any]:
         ("status.more", []),
         ("alerts[0].labels.name", ["one"]),
         ("alerts[-2].labels.name", ["two"]),
+        ("alerts[-3].labels.name", ["one"]),
         ("alerts[9].labels", []),
         ("alerts[*].labels.name", ["one", "two"]),
         ("alerts[0].labels.x-y_z", [1]),

@@ -61,6 +61,11 @@ def test_a_cut_never_takes_more_segments(text: str) -> None:
         assert count(cut(text, most)) <= count(text)
 
 
+def test_as_many_numbers_are_found_as_there_may_be() -> None:
+    numbers = [str(n) for n in range(MAX_RECIPIENTS)]
+    assert found({"to": numbers, "text": "x"}).to == tuple(numbers)
+
+
 def test_nothing_is_wanted_where_a_condition_does_not_hold() -> None:
     mapping = attrs.evolve(MAPPING, when=("a", "status == firing"))
     result = read_mapping(mapping).apply({"a": 1, "status": "resolved"})

@@ -53,6 +53,7 @@ def written(template: str, value: Any = POSTED, most: int = 1_000) -> str:
         ("{alerts[*].name}", "cpu, disk"),
         ("{#alerts}{name};{/}", "cpu;disk;"),
         ("{#alerts[*].hosts}{@}.{/}", "x.y."),
+        ("{#alerts[*].name}{@}.{/}", "cpu.disk."),
         ("{#tags}<{@}>{/tags}", "<a><b>"),
         ("{#alerts}{name}{#hosts} {@}{/}, {/}", "cpu x y, disk, "),
         ("{#alerts}{$.status}{/}", "firingfiring"),

@@ -336,7 +336,8 @@ async def test_receivers_that_hang_take_nothing_from_one_that_works(
         await site.happen(1, org=name)
     # A fourth of all calls is for new webhooks, and another one for those that take long.
     await receiver.count(1 + 8)
-    with trio.fail_after(3):
+    # Less than the 30 seconds that a call which hangs takes, on a busy machine too.
+    with trio.fail_after(20):
         await site.happen(*range(2, 102), org="good")
         await site.settled(good, 101)
     assert 8 <= sum(call.path == "/hang" for call in receiver.calls) <= 8 + 8

@@ -98,7 +98,7 @@ async def test_options_reach_the_message(web: Web) -> None:
     assert (await asker.get(path)).data == SUCCESS
     [one] = await sent(web)
     assert (one.priority, one.held_until) == (3, NOW + 86_400_000)
-    assert one.expires_at is not None
+    assert one.expires_at == NOW + 86_400_000 + 90 * 60_000, "it counts minutes"
 
 
 @pytest.mark.parametrize(

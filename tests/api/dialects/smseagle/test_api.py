@@ -190,6 +190,9 @@ async def test_contacts_are_those_of_the_console(web: Web) -> None:
         assert reply.status == 400
         assert reply.data.startswith(b"Invalid contact name")
         assert b"OK" not in reply.data
+    await web.services.contacts.put(owner, Contact(number="+15550002222", name="Anna"))
+    reply = await asker.get(v1(asker.key, "send_tocontact", contactname="Anna", message="x"))
+    assert (reply.status, reply.data) == (400, b"Invalid contact name - Anna"), "there are two"
     reply = await asker.get(v1(asker.key, "send_togroup", groupname="staff", message="x"))
     assert (reply.status, reply.data) == (400, b"Invalid group name - staff")
 

@@ -110,8 +110,11 @@ async def test_an_address_for_states_is_another(site: Web) -> None:
 async def test_one_that_was_made_otherwise_is_shown(site: Web) -> None:
     body = {"url": URL, "events": ["message.received"], "sim": NUMBER, "shape": "twilio"}
     assert (await site.call("POST", f"/webhooks/{ORG}", body)).status == 201
+    body |= {"url": f"{URL}/states", "events": ["message.delivered"]}
+    assert (await site.call("POST", f"/webhooks/{ORG}", body)).status == 201
     reply = await call(site, "GET", "IncomingPhoneNumbers.json")
-    assert reply.json["incoming_phone_numbers"][0]["sms_url"] == URL
+    (shown,) = reply.json["incoming_phone_numbers"]
+    assert (shown["sms_url"], shown["status_callback"]) == (URL, f"{URL}/states")
 
 
 @pytest.mark.parametrize(
