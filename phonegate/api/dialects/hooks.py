@@ -18,7 +18,8 @@ from phonegate import log
 from phonegate.api.convert import CONVERTER
 from phonegate.api.dialect import Dialect, Refusal, Worded
 from phonegate.api.dialect_errors import in_dialect
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.errors import LIMIT_CODES, answer_for
 from phonegate.api.flat_message import FORM, MULTIPART
@@ -70,6 +71,11 @@ async def take(call: Call) -> Answer:
     services, request = call.services, call.request
     known = await services.hooks.by_token(call.path["token"])
     hook = known.hook
+    try:
+        services.rate_limits.request(hook.org, perf_counter())
+    except RateExceeded as error:
+        # It is not noted: there are too many of them.
+        return _for_program(hook, _worded(error, call))
     if hook.verification is not None:
         try:
             verify(hook.verification, request.headers, request.body, services.now_ms())
@@ -77,11 +83,7 @@ async def take(call: Call) -> Answer:
             await services.hooks.note(hook, Outcome(kind="refused", detail=error.detail))
             raise
     try:
-        services.rate_limits.request(hook.org, perf_counter())
         answer, outcome = await _answered(call, known)
-    except RateExceeded as error:
-        # It is not noted: there are too many of them.
-        return _for_program(hook, _worded(error, call))
     except Refused as error:
         answer, outcome = _worded(error, call), Outcome(kind="refused", detail=error.detail)
     await services.hooks.note(hook, outcome)

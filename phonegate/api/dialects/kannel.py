@@ -14,7 +14,8 @@ from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given, Refusal, Texts, Worded
 from phonegate.api.dialects import coded_text
 from phonegate.api.dialects.coded_text import NotText, Undecoded
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.given import form_pairs, given_texts
 from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S

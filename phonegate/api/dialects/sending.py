@@ -4,22 +4,18 @@ What a dialect's client asks for goes the way of `POST /send`, or of `POST /sms/
 sender's number is an assistant's at a carrier: with the same limits, pacing and states.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect
-from phonegate.api.dialect_errors import in_dialect
+from phonegate.api.dialects.by_carrier import send_list, send_one
+from phonegate.api.dialects.wanted import Accepted, Act, Render, Wanted
 from phonegate.api.endpoint import Answer, Call
-from phonegate.api.errors import LIMIT_CODES, NOT_ALLOWED, FieldsRefused, answer_for
 from phonegate.api.idempotency_key import once
 from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S, TOO_FAR_AHEAD
-from phonegate.domain.carrier_answers import Answered, CarrierSent
-from phonegate.domain.carrier_sending import Draft
 from phonegate.domain.idempotency import Keep
 from phonegate.domain.recipients import (
     MAX_WRITINGS,
@@ -29,93 +25,21 @@ from phonegate.domain.recipients import (
     read_recipients,
     written_form,
 )
-from phonegate.domain.segmentation import count
 from phonegate.domain.sending import Outgoing, SendOutcome
 from phonegate.domain.text_limits import carrier_text_fault, text_fault
 from phonegate.model.bounds import MAX_MESSAGES
-from phonegate.model.callbacks import Callback
 from phonegate.model.numbers import is_recipient
 from phonegate.model.phones import ANY_SIM
 from phonegate.model.refusals import (
     FieldProblem,
     NotFound,
     RecipientNotAllowed,
-    Refused,
     UnknownSim,
 )
-from phonegate.model.states import FAILED, UNCERTAIN
 from phonegate.typed_json.rules import NEVER_STORED
-
-ONE_KEPT: Final = 200
-"""The status that what became of one of several messages is kept with. No client gets it."""
 
 MOST_DIGITS: Final = 3
 """A sender's text with fewer digits is a name."""
-
-SENDING_CODES: Final = (
-    "unknown_sim",
-    "idempotency_key_reused",
-    "conflict",
-    "provider_failed",
-    "outcome_unknown",
-    *LIMIT_CODES,
-)
-"""What `send` may refuse, beside what is wrong in a request."""
-
-
-@attrs.frozen(kw_only=True)
-class Wanted:
-    """A message that a dialect's client asks for."""
-
-    to: str = attrs.field(repr=False)
-    """An E.164 number or a short code, as `recipients` gives it."""
-    body: str = attrs.field(repr=False)
-    sender: str | None = attrs.field(default=None, repr=False)
-    """A number of the org: a SIM's or an assistant's. What is no number, as a name, leaves the
-    choice to the gateway."""
-    slot: int | None = None
-    """The slot of a phone's SIM, counted from 0, where no `sender` is given."""
-    send_at: int | None = None
-    """In ms. A past one means now."""
-    ttl_s: int | None = None
-    priority: int = 0
-    media_urls: tuple[str, ...] = attrs.field(default=(), repr=False)
-    callback: Callback | None = attrs.field(default=None, repr=False)
-    """Where its client wants to hear what becomes of it."""
-    client_id: str | None = None
-    """What its client calls it."""
-
-
-@attrs.frozen(kw_only=True)
-class Accepted:
-    """What became of one of them."""
-
-    id: int
-    to: str = attrs.field(repr=False)
-    status: str
-    segments: int
-    held: bool = False
-    """Whether it waits for a person's approval."""
-    sender: str | None = attrs.field(default=None, repr=False)
-    """The number that was asked for, where it was one of the org's."""
-    error: str | None = None
-    """Why it failed at once, as a carrier may say."""
-
-
-class CarrierFailed(Refused):
-    """A carrier did not take the only message of a request. It is stored as failed."""
-
-    code = "provider_failed"
-
-    def __init__(self, accepted: Accepted) -> None:
-        self.accepted = accepted
-        super().__init__(accepted.error or "The carrier did not take the message.")
-
-
-_KeepOne = Keep[Answered]
-
-Render = Callable[[Sequence[Accepted]], Answer]
-"""Makes the answer, whose content is bytes, of what became of the messages of a request."""
 
 
 async def send(
@@ -149,44 +73,13 @@ async def send(
         owners[sender] = await _owner(call, sender)
     _require_short(wanted, owners, text)
     wanted = [_from(one, owners[one.sender]) for one in wanted]
-    act = _Act(dialect=dialect, call=call, wanted=wanted, render=render, to=to)
+    act = Act(dialect=dialect, call=call, wanted=wanted, render=render, to=to)
     if not any(owner is not None and owner.by_carrier for owner in owners.values()):
         return await _by_phones(act)
-    return await (_by_carrier(act) if len(wanted) == 1 else _one_by_one(act))
+    return await (send_one(act) if len(wanted) == 1 else send_list(act))
 
 
-@attrs.frozen(kw_only=True)
-class _Act:
-    """A request that is understood."""
-
-    dialect: Dialect
-    call: Call
-    wanted: Sequence[Wanted]
-    render: Render
-    to: str
-    """What the dialect calls the recipient."""
-
-    @property
-    def route(self) -> str:
-        """Under it the answers to an Idempotency-Key are kept."""
-        return f"dialect {self.call.request.path}"
-
-    def asked(self) -> list[object]:
-        """Lists what two requests under one Idempotency-Key must have in common."""
-        return [
-            [
-                *(w.to, w.body, w.sender, w.slot, w.send_at, w.ttl_s, w.priority, w.media_urls),
-                *(() if w.callback is None else _asked_of(w.callback)),
-            ]
-            for w in self.wanted
-        ]
-
-    def not_allowed(self, error: RecipientNotAllowed) -> FieldsRefused:
-        """Returns the refusal of a recipient, with the field."""
-        return FieldsRefused(error, [FieldProblem(self.to, NOT_ALLOWED)])
-
-
-async def _by_phones(act: _Act) -> Answer:
+async def _by_phones(act: Act) -> Answer:
     """Sends messages by the org's own phones."""
     call = act.call
     items = [_outgoing(call, one) for one in act.wanted]
@@ -335,128 +228,6 @@ async def _owner(call: Call, sender: str | None) -> Owner | None:
     raise UnknownSim(digits, known)
 
 
-async def _by_carrier(act: _Act) -> Answer:
-    """Sends a single message by the carrier that has its sender's number."""
-    call, (one,) = act.call, act.wanted
-    service = call.services.carrier_sending
-
-    def rendered(answered: Answered) -> Answer:
-        accepted = _of_carrier(answered, one)
-        if accepted.status == FAILED:
-            # No error that is raised: the answer is kept in the transaction that stores it.
-            refused = _with_carrier(answer_for(CarrierFailed(accepted)), answered)
-            return in_dialect(refused, act.dialect, call.request)
-        return act.render([accepted])
-
-    async def accept(keep: Keep[Answered] | None) -> Answered:
-        try:
-            return await service.send(call.caller, _draft(one), keep=keep)
-        except RecipientNotAllowed as error:
-            raise act.not_allowed(error) from None
-
-    recall = partial(service.recall, call.caller.org)
-    return await once(call, act.route, act.asked, accept, rendered, recall=recall)
-
-
-async def _one_by_one(act: _Act) -> Answer:
-    """Sends several messages of which a carrier has some. Its answer is kept after the last."""
-    call, services = act.call, act.call.services
-
-    async def accept(keep: Keep[Sequence[Accepted]] | None) -> Sequence[Accepted]:
-        found: list[Accepted] = []
-        for place, one in enumerate(act.wanted):
-            keep_one = _keep_one(keep, place, one)
-            if before := await _before(call, keep_one):
-                found.append(before)
-                continue
-            try:
-                answered = await services.carrier_sending.send(
-                    call.caller, _draft(one), keep=keep_one
-                )
-            except Refused as error:
-                if not found:
-                    if isinstance(error, RecipientNotAllowed):
-                        raise act.not_allowed(error) from None
-                    raise
-                found.append(
-                    Accepted(id=0, to=one.to, status=FAILED, segments=0, error=error.detail)
-                )
-            else:
-                found.append(_of_carrier(answered, one))
-        if keep is not None:
-            org, now = call.caller.org, services.now_ms()
-            await services.idempotency.keep(org, keep, found, now)
-        return found
-
-    return await once(call, act.route, act.asked, accept, act.render)
-
-
-def _keep_one(keep: Keep[Sequence[Accepted]] | None, place: int, one: Wanted) -> _KeepOne | None:
-    """Asks for the answer to one of several messages to be kept with it.
-
-    So a request that ended amid its messages, with the gateway or with its time, goes on where it
-    stopped when its client repeats it under the same Idempotency-Key.
-    """
-    if keep is None:
-        return None
-
-    def render(answered: Answered) -> tuple[int, bytes]:
-        return ONE_KEPT, json.dumps(attrs.asdict(_of_carrier(answered, one))).encode()
-
-    return attrs.evolve(keep.rendered(render), route=f"{keep.route} {place}")
-
-
-async def _before(call: Call, keep: _KeepOne | None) -> Accepted | None:
-    """Returns what became of a message at an earlier try of its request, if that sent it.
-
-    Raises:
-        KeyReused: As `Idempotency.kept_of`.
-        Conflict, NotFound: As `CarrierSending.recall`.
-    """
-    org = call.caller.org
-    kept = None if keep is None else await call.services.idempotency.kept_of(org, keep)
-    if keep is None or kept is None:
-        return None
-    known = await call.services.carrier_sending.recall(org, kept, keep)
-    return Accepted(**json.loads(known.body))
-
-
-def _draft(one: Wanted) -> Draft:
-    return Draft(
-        sender=one.sender or "",
-        to=one.to,
-        body=one.body,
-        media_urls=one.media_urls,
-        ttl_s=one.ttl_s,
-        send_at=one.send_at,
-        callback=one.callback,
-        client_id=one.client_id,
-    )
-
-
-def _with_carrier(refused: Answer, answered: Answered) -> Answer:
-    """Returns a refusal with the carrier's name and its own code, for dialects that know it."""
-    code = getattr(answered, "code", None)
-    beside = {"provider": answered.provider, "provider_code": code}
-    return attrs.evolve(refused, content={**refused.content, **beside})
-
-
-def _of_carrier(answered: Answered, one: Wanted) -> Accepted:
-    if isinstance(answered, CarrierSent):
-        status, error = answered.status, None
-    else:
-        status, error = (UNCERTAIN if answered.uncertain else FAILED), answered.reason
-    return Accepted(
-        id=answered.id,
-        to=one.to,
-        status=status,
-        segments=count(one.body),
-        held=isinstance(answered, CarrierSent) and answered.held,
-        sender=one.sender,
-        error=error,
-    )
-
-
 def _from(one: Wanted, owner: Owner | None) -> Wanted:
     """Returns a message with the number that sends it, as the org's own lists have it."""
     return attrs.evolve(one, sender=None if owner is None else owner.number)
@@ -480,11 +251,6 @@ def _outgoing(call: Call, one: Wanted) -> Outgoing:
         callback=one.callback,
         client_id=one.client_id,
     )
-
-
-def _asked_of(callback: Callback) -> tuple[object, ...]:
-    """Returns what a request says of a callback: another token of the same client may sign it."""
-    return callback.shape, callback.url, callback.mask, callback.method
 
 
 def _slot(slot: int | None) -> str:

@@ -418,6 +418,15 @@ async def test_guesses_count_as_those_of_unknown_callers(web: Web) -> None:
     assert (await post(bounded, path)).status == 200
 
 
+async def test_calls_that_are_not_the_program_s_count_as_those_of_its_org(web: Web) -> None:
+    limits = RateLimits(Bounds(org_requests_per_s=2))
+    path = await make(web, verification={"kind": "header", "header": "X-Mine", "secret": "s" * 20})
+    bounded = build_web(web.database, rate_limits=limits)
+    statuses = [(await post(bounded, path)).status for _ in range(30)]
+    # What is refused so is not written down.
+    assert set(statuses) == {401, 429}
+
+
 async def test_neither_token_nor_text_reaches_the_log(web: Web) -> None:
     with capture_logs() as lines:
         path = await make(web)

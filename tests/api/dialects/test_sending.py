@@ -9,7 +9,8 @@ import pytest
 import trio
 
 from phonegate.api.dialect import Dialect, Given, Refusal, Worded
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Request
 from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.reply import Reply

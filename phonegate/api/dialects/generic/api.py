@@ -21,14 +21,8 @@ from phonegate.api.dialects.generic.answers import (
 )
 from phonegate.api.dialects.generic.bodies import read_given
 from phonegate.api.dialects.generic.names import KEY_PARAMETERS, ORG_PARAMETERS
-from phonegate.api.dialects.sending import (
-    SENDING_CODES,
-    Accepted,
-    CarrierFailed,
-    Wanted,
-    recipients,
-    send,
-)
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, CarrierFailed, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.messages_types import MAX_TTL_S
 from phonegate.api.presenters import APPROVAL

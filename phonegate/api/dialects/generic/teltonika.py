@@ -18,7 +18,8 @@ from phonegate.api.dialects.generic.teltonika_answers import (
     logged_in,
     sent,
 )
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.domain.credentials import is_key_like
 from phonegate.http.problem import JSON_MEDIA

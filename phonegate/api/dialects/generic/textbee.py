@@ -22,7 +22,8 @@ from phonegate.api.dialects.generic.textbee_answers import (
     received,
     refused,
 )
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, send
+from phonegate.api.dialects.sending import send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.http.refusals import FIRST_ERROR
 from phonegate.model.messages import PageQuery

@@ -23,7 +23,8 @@ from phonegate.api.dialects.jasmin.parameters import (
 )
 from phonegate.api.dialects.jasmin.wording import JSON, TEXT, refuse, success
 from phonegate.api.dialects.local_times import smpp_ms
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.given import structured
 from phonegate.domain.segmentation import count

@@ -26,7 +26,8 @@ from phonegate.api.dialects.playsms.wording import (
     shown_sent,
     written,
 )
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.http.login import Login
 from phonegate.model import states

@@ -7,14 +7,7 @@ import attrs
 
 from phonegate.api.convert import refusal
 from phonegate.api.dialect import Dialect, Given
-from phonegate.api.dialects.sending import (
-    SENDING_CODES,
-    Accepted,
-    Render,
-    Wanted,
-    recipients,
-    send,
-)
+from phonegate.api.dialects.sending import recipients, send
 from phonegate.api.dialects.smseagle.parameters import (
     SmseagleMessage,
     SmseagleSms,
@@ -37,6 +30,7 @@ from phonegate.api.dialects.smseagle.wording import (
     queued,
     refuse,
 )
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Render, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
 from phonegate.domain.text_limits import text_fault
 from phonegate.http.login import Login

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from phonegate.api.dialect import Refusal, Texts, Worded
 from phonegate.api.dialects.plain_xml import plain_xml
-from phonegate.api.dialects.sending import Accepted
+from phonegate.api.dialects.wanted import Accepted
 from phonegate.model.states import FAILED
 
 TEXT: Final = "text/plain; charset=utf-8"

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from phonegate.api.convert import refusal
-from phonegate.api.dialects.sending import SENDING_CODES, Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
 from phonegate.api.dialects.smsgate.dialect import (
     DIALECT,
     endpoints,
@@ -16,6 +16,7 @@ from phonegate.api.dialects.smsgate.dialect import (
 )
 from phonegate.api.dialects.smsgate.forms import SmsgateListMessages, SmsgateNewMessage
 from phonegate.api.dialects.smsgate.wording import accepted, message, statuses_of
+from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call
 from phonegate.domain.dialect_tokens import random_id
 from phonegate.domain.managed_phones import ManagedPhones

@@ -8,11 +8,12 @@ from typing import Any, Final
 import attrs
 
 from phonegate.api.convert import refusal
-from phonegate.api.dialects.sending import Accepted, Wanted, recipients, send
+from phonegate.api.dialects.sending import recipients, send
 from phonegate.api.dialects.twilio import resources
 from phonegate.api.dialects.twilio.account import TWILIO, require_account, signing_state, written
 from phonegate.api.dialects.twilio.errors import CHANNELS
 from phonegate.api.dialects.twilio.fields import TwilioMessage
+from phonegate.api.dialects.wanted import Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call
 from phonegate.api.messages_types import MAX_AHEAD_MS
 from phonegate.api.rules import WebAddress

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Final
 
 from phonegate.api.dialect import Given
-from phonegate.api.dialects.sending import SENDING_CODES
 from phonegate.api.dialects.twilio import accounts, creation, media, messages, numbers
 from phonegate.api.dialects.twilio.account import SUFFIX, TWILIO
 from phonegate.api.dialects.twilio.errors import DELETE, UPDATE
@@ -18,6 +17,7 @@ from phonegate.api.dialects.twilio.fields import (
     list_texts,
 )
 from phonegate.api.dialects.twilio.resources import BASE
+from phonegate.api.dialects.wanted import SENDING_CODES
 from phonegate.api.endpoint import Call, Endpoint, a_list
 from phonegate.http.problem import JSON_MEDIA
 

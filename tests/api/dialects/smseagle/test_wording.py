@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonegate.api.dialect import Refusal
-from phonegate.api.dialects.sending import Accepted
 from phonegate.api.dialects.smseagle.parameters import FORMS
 from phonegate.api.dialects.smseagle.wording import RPC, V2, accepted, media_of, queued, refuse
+from phonegate.api.dialects.wanted import Accepted
 from phonegate.http.refusals import CODES
 
 FRIEND, OTHER = "+15553334444", "+15559990000"

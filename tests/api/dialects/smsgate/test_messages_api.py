@@ -8,7 +8,7 @@ from phonegate.model.messages import NewInbound
 from phonegate.model.orgs import KeyLimits
 from phonegate.model.states import Cause
 from phonegate.store.tables import Tables
-from tests.api.conftest import NOW, ORG, Web
+from tests.api.conftest import NOW, ORG, Web, known_phone
 from tests.api.dialects.smsgate.client import BASE, Client, basic, online_phone
 
 ONE, TWO = "+15553334444", "+15553335555"
@@ -77,6 +77,14 @@ async def test_the_sim_of_a_phone_without_a_number(client: Client) -> None:
     await client.sent(simNumber=1, deviceId=str(phone))
     (pushed,) = client.web.phones.pushed
     assert (pushed.phone, pushed.sim_slot) == (phone, 0)
+
+
+async def test_a_phone_without_a_number_can_t_be_chosen_among_several(client: Client) -> None:
+    await known_phone(client.web.database, "another")
+    phone = await online_phone(client.web, number=None)
+    reply = await client.send(ONE, simNumber=1, deviceId=str(phone))
+    assert (reply.status, "deviceId" in reply.json["message"]) == (400, True)
+    assert await stored(client.web) == []
 
 
 @pytest.mark.parametrize(
