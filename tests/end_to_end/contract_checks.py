@@ -93,6 +93,29 @@ _sent = requests.Session.send
 requests.Session.send = _send  # type: ignore[assignment,method-assign]
 
 
+LONG = 3_000
+"""Characters. Longer texts take the tool minutes to write; how long one may be is tested where its
+words are."""
+
+
+@schemathesis.hook
+def before_load_schema(_: Any, raw_schema: dict[str, Any]) -> None:
+    """Leaves the greatest lengths of long texts out of the document."""
+    _shorten(raw_schema)
+
+
+def _shorten(value: Any) -> None:
+    if isinstance(value, dict):
+        longest = value.get("maxLength")
+        if isinstance(longest, int) and longest > LONG:
+            del value["maxLength"]
+        for inner in value.values():
+            _shorten(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _shorten(inner)
+
+
 @schemathesis.check
 def valid_data_is_accepted(context: Any, response: Any, case: Any) -> Any:
     """The tool's own check of that name, but for what no schema can say."""
