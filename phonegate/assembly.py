@@ -73,6 +73,7 @@ from phonegate.events.webhooks.service import WebhookService, WebhookTimings
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.http.webhook_url import ALLOW, PRIVATE_NETWORKS, WebhookUrls
+from phonegate.model.dialects import TWILIO
 from phonegate.model.times import now_ms
 from phonegate.phones.admission import Admission
 from phonegate.phones.attendance_book import AttendanceBook
@@ -217,7 +218,7 @@ class Core:
             webhook_guard,
             WebhookRendering(
                 lambda: own_urls[0].rstrip("/") if own_urls else "",
-                has_twilio="twilio" in settings.dialects.enabled,
+                has_twilio=TWILIO in settings.dialects.enabled,
             ),
             WebhookReplies(database, sending, carrier_sending, now_ms=now_ms),
             settings.webhooks,

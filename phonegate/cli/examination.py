@@ -192,8 +192,7 @@ def _stand_in(settings: Settings) -> Iterator[Finding]:
         yield Finding("fine", about, f"{text}gateway for {TWILIO_HOST}")
         yield from _end(about, files)
     if problem := stand_ins.loop_problem(settings):
-        by_twilio = any(one.provider == "twilio" for one in settings.assistants)
-        yield Finding("fault" if by_twilio else "note", about, problem)
+        yield Finding("fault" if stand_ins.harms(settings) else "note", about, problem)
 
 
 def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from phonegate.config.faults import (
 )
 from phonegate.config.rules import RULES
 from phonegate.config.settings import Settings
+from phonegate.model.dialects import TWILIO
 
 __all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "example", "load"]
 
@@ -323,8 +324,8 @@ def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         problem = "is needed as well, because stand_in.enabled is true and [tls] is empty"
         source = given["stand_in.enabled"].source
         yield Fault(key="stand_in.bind", source=source, problem=problem)
-    if stand_in.enabled and "twilio" not in settings.dialects.enabled:
-        problem = "must have twilio, which is what stand_in.enabled serves"
+    if stand_in.enabled and TWILIO not in settings.dialects.enabled:
+        problem = f"must have {TWILIO}, which is what stand_in.enabled serves"
         source = given["dialects.enabled"].source
         yield Fault(key="dialects.enabled", source=source, problem=problem)
     for key, binds, others in (

@@ -17,7 +17,7 @@ from phonegate.model.assistants import PHONE
 from phonegate.model.callbacks import Method
 from phonegate.model.phones import MMS, number_form
 from phonegate.model.principal import Principal
-from phonegate.model.webhooks import Webhook
+from phonegate.model.webhooks import TWILIO, Webhook
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
@@ -133,7 +133,7 @@ async def _direct(
                 url=target.url,
                 events=wanted.events,
                 sim=wanted.own.number,
-                shape="twilio",
+                shape=TWILIO,
                 name=wanted.name,
             )
             await webhooks.add(
@@ -181,7 +181,7 @@ def _with_hooks(own: OwnNumber, hooks: Sequence[Webhook]) -> OwnNumber:
     mine = [
         hook
         for hook in hooks
-        if hook.shape == "twilio"
+        if hook.shape == TWILIO
         and hook.sim == own.number
         and hook.address is None
         and hook.phone is None

@@ -8,3 +8,6 @@ DialectName = Literal[
 """What a dialect is called in the settings, in documents and in metrics."""
 
 DIALECTS: Final[tuple[DialectName, ...]] = get_args(DialectName)
+
+TWILIO: Final[DialectName] = "twilio"
+"""The one that a stand-in serves (`phonegate.model.stand_ins`)."""

@@ -3,7 +3,7 @@
 Every time is an integer: milliseconds since 1970-01-01 UTC.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -11,6 +11,9 @@ from phonegate.model.callbacks import CallbackShape, Method
 
 Shape = Literal["standard", "flat", "twilio", "smsgate"]
 """The form in which a receiver gets events."""
+
+TWILIO: Final[Shape] = "twilio"
+"""The form of one of the carriers, which is the form of a dialect too."""
 
 AnyShape = Shape | CallbackShape
 """The same, or that in which it gets status callbacks."""

@@ -17,6 +17,7 @@ from phonegate.http.outgoing_address import is_this_machine
 from phonegate.http.outgoing_guard import Address
 from phonegate.local_ca.authority import SERVER, SERVER_KEY
 from phonegate.local_ca.stand_in import FOLDER, StandInAuthority
+from phonegate.model.dialects import TWILIO
 from phonegate.model.refusals import NotFound
 from phonegate.model.stand_ins import STAND_INS, TWILIO_HOST
 from phonegate.server import StandIn
@@ -83,6 +84,11 @@ def stand_in(settings: Settings) -> StandIn | None:
 def _look_up(host: str) -> Sequence[Address]:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+
+
+def harms(settings: Settings) -> bool:
+    """Tells whether an assistant of the settings sends through the carrier that is stood in for."""
+    return any(one.provider == TWILIO for one in settings.assistants)
 
 
 def loop_problem(settings: Settings, look_up: LookUp = _look_up) -> str | None:

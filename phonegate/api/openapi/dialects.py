@@ -32,27 +32,24 @@ _ANY: Final[Schema] = {"type": "object", "additionalProperties": True}
 def dialect_operations(
     endpoint: Endpoint, dialect: Dialect, components: Components
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields each path template of a dialect's endpoint with its operation.
+    """Yields the path template of a dialect's endpoint with its operation, which names others.
 
     What shares its address with another endpoint is left out: a document can have but one there.
     """
-    if endpoint.by_basic:
-        return
-    for number, template in enumerate(endpoint.paths):
-        name = endpoint.name if number == 0 else f"{endpoint.name}_{number + 1}"
-        yield template, _operation(endpoint, dialect, template, name, components)
+    if not endpoint.by_basic:
+        yield endpoint.paths[0], _operation(endpoint, dialect, components)
 
 
-def _operation(
-    endpoint: Endpoint, dialect: Dialect, template: str, name: str, components: Components
-) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, dialect: Dialect, components: Components) -> dict[str, Any]:
+    template, *others = endpoint.paths
     operation: dict[str, Any] = {
-        "operationId": name,
+        "operationId": endpoint.name,
         "tags": [endpoint.group],
         "summary": endpoint.summary,
     }
-    if endpoint.description:
-        operation["description"] = endpoint.description
+    also = f"Also at {', '.join(f'`{path}`' for path in others)}." if others else ""
+    if description := f"{endpoint.description} {also}".strip():
+        operation["description"] = description
     operation["security"] = [] if endpoint.scope is None else [{}, {BASIC: []}]
     if parameters := list(_parameters(endpoint, template, components)):
         operation["parameters"] = parameters

@@ -56,7 +56,7 @@ MENU: Final[tuple[MenuEntry, ...]] = (
     MenuEntry(title="Templates", path="/templates", icon="templates", scope="send", key="t"),
     MenuEntry(title="Figures", path="/figures", icon="figures", scope="read", key="f"),
     MenuEntry(title="API keys", path="/keys", icon="keys", scope="manage", key="k"),
-    MenuEntry(title="Other programs", path="/dialects", icon="plug", scope=None, key="d"),
+    MenuEntry(title="Other programs", path="/dialects", icon="plug", scope="send", key="d"),
     MenuEntry(title="Webhooks", path="/webhooks", icon="webhooks", scope="manage", key="w"),
     MenuEntry(title="Hooks", path="/hooks", icon="hooks", scope="manage", key="h"),
     MenuEntry(title="Assistants", path="/assistants", icon="assistants", scope="manage", key="i"),

@@ -26,4 +26,4 @@ async def show(visit: Visit) -> Response:
     )
 
 
-ROUTES: Final = (Route(path="/dialects", scope=None, view=show),)
+ROUTES: Final = (Route(path="/dialects", scope="send", view=show),)
