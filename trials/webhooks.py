@@ -309,7 +309,8 @@ class Trial(KillTrial):
         try:
             rows = connection.execute(
                 "SELECT orgs.name, events.id, messages.status_callback IS NOT NULL"
-                " AND events.type NOT IN ('message.held', 'message.uncertain') FROM events"
+                " AND events.type NOT IN ('message.held', 'message.uncertain', 'message.sending')"
+                " FROM events"
                 " JOIN orgs ON orgs.id = events.org JOIN messages ON messages.id = events.message"
             ).fetchall()
         finally:
