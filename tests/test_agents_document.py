@@ -20,12 +20,12 @@ from phonegate.api.mcp.protocol import HANDSHAKE, MAX_BATCH, MODERN
 from phonegate.api.mcp.tool_types import MAX_WAIT_S
 from phonegate.api.mcp.tools import TOOLS
 from phonegate.domain.waits import PER_HOLDER, PER_ORG
+from tests.patience import PATIENCE_S
 from tests.test_documents import SECRET, blocks, run_curls, run_owner
 
 TEXT = (Path(__file__).parent.parent / "docs" / "agents.md").read_text()
 ADDRESS = "http://127.0.0.1:8080"
 NAMES = [tool.name for tool in TOOLS]
-PATIENCE_S = 30
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,7 @@ from phonegate.events.webhooks import caller, schedule
 from phonegate.http import outgoing_address, outgoing_call
 from phonegate.model.events import EVENT_TYPES
 from phonegate.model.webhooks import Shape
+from tests.patience import PATIENCE_S
 from tests.test_documents import SECRET, run_owner
 
 T = TypeVar("T")
@@ -38,7 +39,6 @@ DOCUMENT = (Path(__file__).parent.parent / "docs" / "events.md").read_text()
 GATEWAY = "http://127.0.0.1:8080"
 RECEIVER = "http://127.0.0.1:5000"
 SENDER, SIM = "+15553334444", "+15551112222"
-PATIENCE_S = 30
 
 
 def printed(section: str, language: str) -> list[str]:

@@ -25,6 +25,7 @@ from tests.api.conftest import (
     build_web,
 )
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 LIMIT = 50_000
@@ -52,7 +53,7 @@ async def raw(port: int, data: bytes) -> tuple[int, dict[str, str], bytes]:
     """Sends bytes and reads the first answer, to the end that its length tells."""
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     async with stream:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await stream.send_all(data)
             got = b""
             while b"\r\n\r\n" not in got:
@@ -179,7 +180,7 @@ async def test_a_send_whose_client_hangs_up_is_committed_and_pushed(
     web.phones.on_push = pushed.set
     body = json.dumps({"secret_key": SECRET, "to": "+15553334444", "body": "x"}).encode()
     stream = await trio.open_tcp_stream("127.0.0.1", port)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await stream.send_all(POST % (b"Content-Length: %d" % len(body), body))
         await writing.wait()
         await stream.aclose()

@@ -17,9 +17,9 @@ from phonegate.events.feed import Feed, View
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
+from tests.patience import PATIENCE_S
 from tests.store.conftest import inbound
 
-LIMIT_S = 20
 KEPT_MS = 72 * 3_600_000
 
 
@@ -78,7 +78,7 @@ class Client:
         nursery.start_soon(stream.produce, self._send.send)
 
     async def take(self) -> StreamEvent:
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             while not self._events:
                 self._events += self._reader.feed(await self._receive.receive())
         return self._events.pop(0)

@@ -19,8 +19,8 @@ from phonegate.api.large_bodies import (
 )
 from phonegate.api.messages_types import Webhook
 from phonegate.model.refusals import BadInput, Throttled
+from tests.patience import PATIENCE_S
 
-PATIENCE_S = 15
 LARGE = READ_AT_ONCE_BYTES + 1
 
 

@@ -27,6 +27,7 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
 SMS = {"address": "+15551112222", "body": "hello", "date": 1700000000000, "sim_slot": 0}
@@ -676,7 +677,7 @@ async def test_full_calls_of_one_org_take_turns_and_keep_no_other_waiting(
     reply = await web.call("POST", "/send/other", full)
     assert (reply.status, len(begun)) == (200, 3)
     go_on.set()
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while len(statuses) < 4:
             await trio.testing.wait_all_tasks_blocked()
     assert statuses == [200] * 4

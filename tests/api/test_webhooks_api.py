@@ -23,6 +23,7 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.api.conftest import NOW, ORG, PUBLIC_URL, Reply, Web, build_web, known_phone
 from tests.domain.callers import owner
+from tests.patience import PATIENCE_S
 
 URL = "https://example.org/sms"
 NEW: dict[str, Any] = {"url": URL, "events": ["message.received"]}
@@ -396,7 +397,7 @@ async def test_one_test_of_a_webhook_runs_at_a_time(web: Web) -> None:
         replies.append((await call(web, "POST", f"/{id_}/test")).status)
         web.receiver.waiting.set()  # type: ignore[union-attr]
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             nursery.start_soon(ask)
@@ -419,7 +420,7 @@ async def test_an_org_tests_few_at_a_time_and_holds_up_no_other(web: Web) -> Non
         path = f"/webhooks/other-org/{theirs.json['webhook']['id']}/test"
         replies.append((await web.call("POST", path, secret=secret)).status)
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask, ids[0])
             nursery.start_soon(ask, ids[1])

@@ -12,9 +12,10 @@ from phonegate.builtin_phone.connector import InnerConnector
 from phonegate.phone.connector import OpenLink
 from phonegate.phone.link import End, LinkLost
 from phonegate.store.database import Database
+from tests.patience import PATIENCE_S
 from tests.phones.conftest import Start
 from tests.phones.contract import PhoneEnd, PhoneKind, Promise, Push, promises
-from tests.phones.site import DEADLINE_S, ORG, OTHER, PATIENT, SECRET, Site
+from tests.phones.site import ORG, OTHER, PATIENT, SECRET, Site
 
 
 @attrs.frozen
@@ -24,7 +25,7 @@ class InnerEnd:
     link: OpenLink
 
     async def get(self) -> dict[str, Any]:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             return await self.link.receive()
 
     async def say(self, kind: str, **fields: Any) -> None:
@@ -60,7 +61,7 @@ class InnerEnd:
         assert (await self.get())["type"] == "pong"
 
     async def closed(self) -> int:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 try:
                     await self.link.receive()
@@ -152,7 +153,7 @@ async def test_a_gateway_that_closes_the_link_ends_it_with_its_code(start: Start
     async def hold() -> None:
         ends.append(await connector(site).hold(session, device_id="modem", name=None, known=False))
 
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(hold)
             await connected.wait()

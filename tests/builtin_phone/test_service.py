@@ -18,6 +18,7 @@ from phonegate.config.settings import ModemSettings
 from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.link import End
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.phone.radios.modem.machine import WHERE_INSTALLED, Machine
 
 pytestmark = WHERE_INSTALLED
@@ -152,7 +153,7 @@ async def test_its_problem_is_known_while_it_lasts(
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'no-bus'}")
     assert phone.problem is None
     nursery.start_soon(phone.run)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while "message bus" not in (phone.problem or ""):
             await trio.lowlevel.checkpoint()
         monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", machine.bus.address)

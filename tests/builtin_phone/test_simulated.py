@@ -16,7 +16,8 @@ from phonegate.model.states import DELIVERED, RECEIVED
 from phonegate.store.database import Database
 from tests.buses import subscribe
 from tests.domain.callers import owner
-from tests.phones.site import DEADLINE_S, ORG, OTHER, PATIENT, SECRET, Site
+from tests.patience import PATIENCE_S
+from tests.phones.site import ORG, OTHER, PATIENT, SECRET, Site
 
 
 @attrs.frozen
@@ -28,7 +29,7 @@ class House:
     org: int
 
     async def start(self) -> None:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await self.phones.start(self.org, ORG)
 
     def online(self) -> list[str | None]:
@@ -66,7 +67,7 @@ async def test_it_sends_and_people_answer(house: House) -> None:
     seen: set[str | None] = set()
     subscribe(house.site.database, note)
     await house.site.sending.send(owner(house.org), [Outgoing(to=OTHER, body="Are you there?")])
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await news.wait()
     (answer,) = await house.site.messages(direction="in", limit=10)
     assert (answer.address, answer.sim) == (OTHER, NUMBER)
@@ -78,7 +79,7 @@ async def test_an_org_has_one_and_it_ends_when_it_is_stopped(house: House) -> No
         both.start_soon(house.start)
         both.start_soon(house.start)
     assert house.online() == ["simulated-phone"]
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await house.phones.stop(house.org)
     assert not house.phones.runs(house.org)
     await house.phones.stop(house.org)
@@ -93,7 +94,7 @@ async def test_one_that_is_forgotten_does_not_come_back(house: House) -> None:
     management = PhoneManagement(
         site.database, site.accounts.authentication, site.switchboard, now_ms=lambda: 0
     )
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         running = house.phones._phones[house.org]
         await management.forget(house.org, online.phone)
         await running.ended.wait()

@@ -5,6 +5,7 @@ import trio
 from phonegate.carriers import api_client
 from phonegate.carriers.api_client import ApiClient, Response
 from phonegate.domain.carrier import NotTaken, OutcomeUnknown
+from tests.patience import PATIENCE_S
 
 from .samples import NOW
 from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
@@ -268,7 +269,7 @@ async def test_closing_ends_what_is_under_way_and_what_waits_for_a_connection() 
 
     async with stub(hang_once_all_asked) as served:
         to = ApiClient(served.url)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as asking:
                 for _ in range(api_client.MAX_CONNECTIONS + 3):
                     asking.start_soon(one, to)

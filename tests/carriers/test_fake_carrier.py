@@ -27,6 +27,7 @@ from kit.fake_carrier import (
 )
 from kit.fake_carrier.exchange import Settings
 from kit.fake_carrier.faults import COMMON, Trouble
+from tests.patience import PATIENCE_S
 
 from . import telnyx_library as telnyx
 
@@ -61,7 +62,7 @@ MESSAGE_KEYS = {
 
 async def outside(work: Callable[[], T]) -> T:
     """Runs a blocking SDK beside the fake, within a deadline."""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         return await trio.to_thread.run_sync(work)
 
 
@@ -706,7 +707,7 @@ class TestFaults:
     ) -> None:
         still.fault(Fault(kind="slow", delay_s=3600))
         nursery.start_soon(post, http, still)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await still.wait_until(lambda: bool(still.ledger.accepted))
         nursery.cancel_scope.cancel()
 
@@ -714,7 +715,7 @@ class TestFaults:
         self, still: FakeCarrier, http: httpx.AsyncClient, post: Post
     ) -> None:
         still.fault(Fault(kind="late_accept", delay_s=0.05))
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as client:
                 client.start_soon(post, http, still)
                 await still.wait_until(lambda: not still.trouble.waiting)
@@ -762,7 +763,7 @@ async def test_requests_are_kept_byte_for_byte(still: FakeCarrier) -> None:
     host, port = urlsplit(still.base_url).netloc.split(":")
     async with await trio.open_tcp_stream(host, int(port)) as stream:
         await stream.send_all(first + second)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             answers = b"".join([bytes(chunk) async for chunk in stream])
     assert answers.count(b"HTTP/1.1 401") == 2
     assert [seen.raw for seen in still.ledger.requests] == [first, second]
@@ -800,7 +801,7 @@ async def test_a_broken_peer_ends_nothing_else(still: FakeCarrier, http: httpx.A
         async with await trio.open_tcp_stream(host, int(port)) as stream:
             await stream.send_all(noise)
             await stream.send_eof()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await stream.receive_some()
     assert (await post_twilio(http, still)).is_success
 

@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-DEADLINE_S = 60
+from tests.patience import PATIENCE_S
+
 COLUMNS = 80
 
 _ON_ITS_TERMINAL = """
@@ -51,17 +52,17 @@ class Terminal:
 
     def until(self, pattern: str) -> str:
         """Waits until what is shown has the pattern."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := re.search(pattern, self.shown)):
             assert self._read(deadline), self.shown
         return found[0]
 
     def rest(self) -> tuple[int, str]:
         """The exit code, and all that was shown."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while self._read(deadline):
             pass
-        return self.process.wait(DEADLINE_S), self.shown
+        return self.process.wait(PATIENCE_S), self.shown
 
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
@@ -81,7 +82,7 @@ class Terminal:
         """Closes the terminal's window; returns how the program ended."""
         os.close(self._master)
         self._master = -1
-        return self.process.wait(DEADLINE_S)
+        return self.process.wait(PATIENCE_S)
 
     def close(self) -> None:
         self.process.kill()

@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 SECRET = "my-secret-key-123"
-DEADLINE_S = 60
 COMMANDS = {
     "sims": ("sims",),
     "phones": ("phones",),
@@ -61,7 +61,7 @@ def run(url: str, *words: str, **environ: str) -> tuple[int, str]:
         capture_output=True,
         text=True,
         env={**kept, **named, **environ},
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.returncode, done.stdout + done.stderr

@@ -22,8 +22,7 @@ from phonegate.cli.serve import where_to_look
 from phonegate.config.settings import Settings
 from phonegate.operations import offline
 from phonegate.operations.control_client import OwnerRequest
-
-DEADLINE_S = 60
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +100,7 @@ class Program:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(DEADLINE_S)
+        return self.process.wait(PATIENCE_S)
 
 
 @pytest.fixture
@@ -119,7 +118,7 @@ def test_serve_needs_no_configuration_and_is_administered_while_it_serves(
     program = Program("serve", "--bind", "127.0.0.1:0")
     programs.append(program)
     url = program.until(r"http://127\.0\.0\.1:\d+")
-    with urllib.request.urlopen(f"{url}/health", timeout=DEADLINE_S) as answer:
+    with urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_S) as answer:
         assert answer.status == 200
     assert main(["org", "add", "myorg"]) == 0
     assert main(["backup", "copy.db"]) == 0
@@ -128,7 +127,7 @@ def test_serve_needs_no_configuration_and_is_administered_while_it_serves(
     assert "is served by phonegate" in capsys.readouterr().out
     second = Program("serve", "--bind", "127.0.0.1:0")
     programs.append(second)
-    assert second.process.wait(DEADLINE_S) == 1
+    assert second.process.wait(PATIENCE_S) == 1
     assert program.stop() == 0
     assert not Path("phonegate.db.sock").exists()
     assert main(["org", "list"]) == 0
@@ -143,7 +142,7 @@ def test_an_empty_gateway_prints_a_set_up_link_once_and_shows_it_again(
     program = Program("serve", "--bind", "127.0.0.1:0")
     programs.append(program)
     link = program.until(r"Set up +http://\S+").split()[-1]
-    with urllib.request.urlopen(link, timeout=DEADLINE_S) as answer:
+    with urllib.request.urlopen(link, timeout=PATIENCE_S) as answer:
         assert "Set up this gateway" in answer.read().decode()
     assert main(["setup"]) == 0
     assert capsys.readouterr().out == f"{link}\n"
@@ -168,7 +167,7 @@ def test_demo_once_shows_a_round_trip_each_way() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done
     assert '"stored": 1' in done.stdout or '"stored":1' in done.stdout
@@ -185,7 +184,7 @@ def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
     url = program.until(r"^Open http://127\.0\.0\.1:\d+/console in a browser").split()[1]
     org = program.until(r"^  Org  .*").split()[1]
     secret = program.until(r"^  Secret  .*").split()[1]
-    with httpx.Client(timeout=DEADLINE_S, follow_redirects=True, trust_env=False) as client:
+    with httpx.Client(timeout=PATIENCE_S, follow_redirects=True, trust_env=False) as client:
         token = re.findall(r'name="csrf" value="([^"]+)"', client.get(url).text)[0]
         form = {"org": org, "secret": secret, "csrf": token}
         origin = {"Origin": url.removesuffix("/console")}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-DEADLINE_S = 60
+from tests.patience import PATIENCE_S
+
 PROGRAM = f"exec {sys.executable} -m phonegate"
 
 
@@ -42,7 +43,7 @@ def started(command: str, **more: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def until_it_serves(process: subprocess.Popen[bytes]) -> None:
     """Waits for its control socket, which is made once it listens."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     asked = [sys.executable, "-m", "phonegate", "status", "--database", "x.db"]
     while subprocess.run(asked, capture_output=True, check=False).returncode:
         assert process.poll() is None, process.returncode
@@ -60,7 +61,7 @@ def test_it_serves_whatever_becomes_of_what_it_prints(streams: str) -> None:
             for number in range(3):
                 assert "x.db" not in str((numbers / str(number)).readlink())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_it_serves_a_database_whose_path_the_terminal_cannot_show() -> None:
@@ -73,7 +74,7 @@ def test_it_serves_a_database_whose_path_the_terminal_cannot_show() -> None:
             assert line
         assert rb"\u65e5\u672c.db" in line
         process.send_signal(signal.SIGTERM)
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_command_that_can_say_nothing_still_says_whether_it_worked() -> None:
@@ -88,7 +89,7 @@ def test_a_command_that_can_say_nothing_still_says_whether_it_worked() -> None:
             ["bash", "-c", f"{PROGRAM} {words}"],
             capture_output=True,
             env=environment(),
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == code, words

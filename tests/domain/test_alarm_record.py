@@ -10,6 +10,7 @@ from phonegate.model.alarms import StandingAlarm
 from phonegate.model.events import Event
 from phonegate.store.database import Database
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 NOW = 1_800_000_000_000
 AWAY = News(
@@ -42,7 +43,7 @@ async def test_its_beginning_and_its_end_are_recorded(
     await nursery.start(alarms.run)
     for news in (DISK, AWAY, OVER):
         alarms.take(news)
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while len(found := await events(database, orgs["club"])) < 2:  # noqa: ASYNC110 - it waits
             await trio.sleep(0.01)
     assert [one.type for one in found] == ["alarm.raised", "alarm.cleared"]
@@ -78,7 +79,7 @@ async def test_those_of_thousands_of_orgs_at_once_are_all_recorded(
             alarms.take(news)
             alarms.reported(news.key)
         await nursery.start(alarms.run)
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             while sum(reported for _, reported in await alarms.load()) < len(orgs):  # noqa: ASYNC110 - it waits
                 await trio.sleep(0.01)
     assert {news.org for news, _ in await alarms.load()} == set(orgs)

@@ -17,6 +17,7 @@ from phonegate.domain.carrier_pool import (
 from phonegate.model.assistants import Assistant
 from phonegate.model.refusals import BadInput, Throttled
 from tests.domain.carrier import Played, account_mark, as_account
+from tests.patience import PATIENCE_S
 
 ASSISTANT = Assistant(
     id=1,
@@ -30,7 +31,6 @@ ASSISTANT = Assistant(
     from_file=False,
     created_at=0,
 )
-PATIENCE_S = 5.0
 
 
 @attrs.define

@@ -17,6 +17,7 @@ from phonegate.domain.hash_queue import (
     Order,
 )
 from phonegate.model.refusals import Throttled
+from tests.patience import PATIENCE_S
 
 
 async def hold(
@@ -64,7 +65,7 @@ async def test_who_leaves_gives_up_the_place() -> None:
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert turns.waiting == 0
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         async with turns.bounded("192.0.2.1", "myorg"), turns.unbounded():
             assert turns.waiting == 0
 

@@ -20,6 +20,7 @@ from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests import new_database
 from tests.domain.account_site import Clock
+from tests.patience import PATIENCE_S
 
 HOUR = 3_600_000
 
@@ -132,7 +133,7 @@ async def test_it_works_by_itself(
     )
     await say(database, clock, phones[:1], 60)
     await nursery.start(book.run)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         while not await kept(database, phones[0]):
             await trio.lowlevel.checkpoint()
     assert await database.read(lambda tx: tx.counters.alive()) == clock.now

@@ -25,6 +25,7 @@ from tests.domain.carrier_site import (
     build_pipeline,
     draft,
 )
+from tests.patience import PATIENCE_S
 
 LOST = OutcomeUnknown("no answer")
 AWAY = NotTaken("it is closed")
@@ -378,7 +379,7 @@ async def test_a_carrier_that_hangs_delays_no_other(
     told.clear()
     await nursery.start(site.reconciler.run)
     quick = site.carriers[other.id]
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await quick.has_sent(1)
         await site.carrier.has_sent(EACH_AT_ONCE)
     assert len(site.carrier.sent) == EACH_AT_ONCE
@@ -418,7 +419,7 @@ async def test_what_is_to_be_sent_does_not_wait_for_what_is_asked_about(site: Ca
 async def test_it_notices_what_is_released(site: CarrierSite, nursery: trio.Nursery) -> None:
     await nursery.start(site.reconciler.run)
     await schedule(site)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await site.carrier.has_sent(1)
 
 

@@ -15,13 +15,12 @@ from phonegate.model.states import Cause
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.callers import limited
+from tests.patience import PATIENCE_S
 from tests.store.conftest import inbound, outbound
 
 T = TypeVar("T")
 R = TypeVar("R")
 ADDRESS = "+15553334444"
-LIMIT_S = 20
-"""No test waits longer, whatever breaks."""
 
 
 async def nothing() -> None:
@@ -61,14 +60,14 @@ class Bench:
 
     async def wait(self, **more: Any) -> MessageView | None:
         reader = limited(self.org, more.pop("holder", "key"), **more.pop("limits", {}))
-        wanted = {"address": ADDRESS, "since_id": 0, "seconds": LIMIT_S, **more}
-        with trio.fail_after(LIMIT_S):
+        wanted = {"address": ADDRESS, "since_id": 0, "seconds": PATIENCE_S, **more}
+        with trio.fail_after(PATIENCE_S):
             return await self.waits.reply(reader, **wanted)
 
     async def outcome(self, id_: int, **more: Any) -> bool:
         reader = limited(self.org, more.pop("holder", "key"), **more.pop("limits", {}))
-        wanted = {"until": "sent", "seconds": LIMIT_S, **more}
-        with trio.fail_after(LIMIT_S):
+        wanted = {"until": "sent", "seconds": PATIENCE_S, **more}
+        with trio.fail_after(PATIENCE_S):
             return await self.waits.outcome(reader, id_, **wanted)
 
     async def send(self) -> int:
@@ -324,7 +323,7 @@ async def test_who_sees_some_alone_is_woken_by_these_alone(
     assert len(bench.waits) == 1
     assert bench.watched.ended is looked
     id_ = await bench.receive(ADDRESS)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         found = await wait.receive()
     assert found is not None
     assert found.id == id_

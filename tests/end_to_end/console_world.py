@@ -34,6 +34,7 @@ from phonegate.phone.simulated_faults import Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
 from phonegate.store import database as store_database
 from phonegate.store.database import Database
+from tests.patience import PATIENCE_S
 
 ORG: Final = "home"
 SECRET: Final = "a-secret-of-a-small-house"
@@ -180,7 +181,7 @@ class Past:
         self._wanted, self._news = set(states), trio.Event()
 
     async def _seen(self) -> None:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             await self._news.wait()
 
     async def say(self, number: str, text: str, sim: str) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import attrs
 
-DEADLINE_S = 50
-"""Less than a test may hang."""
+from tests.patience import PATIENCE_S
 
 TRUST = (
     "AWS_CA_BUNDLE",
@@ -41,7 +40,7 @@ def hindrance() -> str | None:
     if shutil.which("unshare") is None:
         return "unshare is not installed"
     words = ["unshare", "-m", "sh", "-c", _MOUNT, "sh", "/etc/hosts", "true"]
-    if subprocess.run(words, capture_output=True, check=False, timeout=DEADLINE_S).returncode:
+    if subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S).returncode:
         return "this user may not mount in a namespace of its own, as root outside a container may"
     try:
         with socket.create_server((own_loopback(), 443)):
@@ -74,6 +73,6 @@ class Redirected:
             capture_output=True,
             text=True,
             check=False,
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
             env={**kept, "NO_COLOR": "1", "NO_PROXY": "*", **(environment or {})},
         )

@@ -16,11 +16,10 @@ from kit.program import child_environment
 from kit.receiver import receiving
 from kit.simulated_phone import SimulatedPhone
 from phonegate.operations.control_client import OwnerRequest, ask
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "club", "club-secret-key-1"
 LOST, OTHER, PERSON = "+15551110001", "+15551110002", "+15559990000"
-
-PATIENCE_S = 50.0
 
 
 def eventually(found: Callable[[], Any]) -> Any:

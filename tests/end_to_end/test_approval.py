@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "myorg", "my-secret-key-123"
-PATIENCE_S = 30
 
 
 def run(url: str, *words: str) -> None:

@@ -18,6 +18,7 @@ from httpx_sse import ServerSentEvent, connect_sse
 
 from kit.gateway import GatewayProcess
 from phonegate.config.settings import TlsSettings
+from tests.patience import PATIENCE_S
 from tests.server.conftest import tls, trust
 from tests.server.test_proxies import proxy
 
@@ -25,7 +26,6 @@ __all__ = ["tls", "trust"]
 
 ORG, SECRET = "myorg", "my-secret-key-123"
 HEADERS: Mapping[str, str] = {"X-Secret-Key": SECRET}
-DEADLINE_S = 20
 FRIEND = "https://app.example.com"
 
 _dates = itertools.count(1_700_000_000_000)
@@ -36,13 +36,13 @@ def push(gateway: GatewayProcess, *bodies: str, address: str = "AMAZON", org: st
     for body in bodies:
         sms = {"address": address, "body": body, "date": next(_dates)}
         call = {"org_id": org, "secret_key": SECRET, "messages": [sms]}
-        answer = httpx.post(f"{gateway.url}/webhook", json=call, timeout=DEADLINE_S)
+        answer = httpx.post(f"{gateway.url}/webhook", json=call, timeout=PATIENCE_S)
         assert answer.json()["stored"] == 1
 
 
 def page(gateway: GatewayProcess, headers: Mapping[str, str] = HEADERS, **query: Any) -> Any:
     answer = httpx.get(
-        f"{gateway.url}/events/{ORG}", params=query, headers=headers, timeout=DEADLINE_S
+        f"{gateway.url}/events/{ORG}", params=query, headers=headers, timeout=PATIENCE_S
     )
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -75,7 +75,7 @@ class Stream(threading.Thread):
     def run(self) -> None:
         try:
             with (
-                httpx.Client(timeout=httpx.Timeout(DEADLINE_S, read=60), verify=self._verify) as c,
+                httpx.Client(timeout=httpx.Timeout(PATIENCE_S, read=60), verify=self._verify) as c,
                 connect_sse(
                     c, "GET", f"{self._url}/events/{ORG}", headers=self._headers, params=self._query
                 ) as source,
@@ -92,14 +92,14 @@ class Stream(threading.Thread):
 
     def __enter__(self) -> Self:
         self.start()
-        assert self.opened.wait(DEADLINE_S)
+        assert self.opened.wait(PATIENCE_S)
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
     def take(self) -> ServerSentEvent:
-        found = self.found.get(timeout=DEADLINE_S)
+        found = self.found.get(timeout=PATIENCE_S)
         assert found is not None, self.broken
         return found
 
@@ -107,7 +107,7 @@ class Stream(threading.Thread):
         return bodies([json.loads(self.take().data) for _ in range(count)])
 
     def ends(self) -> None:
-        assert self.found.get(timeout=DEADLINE_S) is None
+        assert self.found.get(timeout=PATIENCE_S) is None
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_a_poll_waits_for_what_happens(
         while gateway.status()["event_followers"] == 0:
             pass
         push(gateway, "new")
-        waiting.join(DEADLINE_S)
+        waiting.join(PATIENCE_S)
         found = got.pop()
         assert bodies(found["events"]) == ["new"]
         assert found["last_id"] == found["events"][0]["id"]
@@ -388,7 +388,7 @@ def test_a_gateway_that_stops_ends_streams_and_polls(
         assert gateway.stop() == 0
         stream.ends()
         assert stream.broken is None
-    waiting.join(DEADLINE_S)
+    waiting.join(PATIENCE_S)
     assert got[0]["events"] == []
 
 
@@ -461,5 +461,5 @@ async def test_events_pass_a_proxy_at_once(
                 gateway.stop()
                 stream.ends()
 
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await trio.to_thread.run_sync(follow)

@@ -22,10 +22,10 @@ from phonegate.event_stream import StreamReader
 from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.simulated_faults import Plan
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
-PATIENCE_S = 40
 SMS = "caf\u00e9 \U0001f600\x1b[31m"
 MOST = 1_000
 

@@ -14,11 +14,11 @@ import pytest
 from kit.gateway import GatewayProcess
 from kit.receiver import Receiver, receiving
 from kit.simulated_phone import SimulatedPhone
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "old-clients", "a-secret-of-this-test"
 SIM, FRIEND, OTHER = "+15551112222", "+15553334444", "+15559990000"
 RUN_DEADLINE_S = 20
-PATIENCE_S = 20
 TEXT = "Grüße ☺ Привет"
 
 

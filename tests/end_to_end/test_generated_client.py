@@ -14,6 +14,7 @@ import trio
 from kit.gateway import GatewayProcess
 from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_phone import run_phone
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -89,7 +90,7 @@ async def test_it_sends_and_reads_a_message_through_a_simulated_phone(
     radio = RadioMemory()
     async with client, trio.open_nursery() as nursery:
         await nursery.start(partial(run_phone, gateway.url, ORG, SECRET, radio=radio))
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             online = await eventually(
                 partial(sims, ORG, client=client), lambda answer: bool(answer.live_sims)
             )

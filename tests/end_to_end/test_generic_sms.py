@@ -15,12 +15,12 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from tests.end_to_end.programs import axios_folder
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "myorg", "a-secret-of-its-own-1"
 TOKEN = "operator-token-of-the-test"
 TO = "+15553334444"
 TEXT = 'Host "db-1" is down & out: 100 % ü 🎉'
-PATIENCE_S = 30
 
 
 @attrs.frozen

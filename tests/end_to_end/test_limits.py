@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 SECRET = "my-secret-key-123"
 TOKEN = "operator-token-of-the-test"
@@ -28,7 +29,6 @@ SETTINGS = {
     "OPERATOR_TOKEN": TOKEN,
 }
 BURST_S = 5
-PATIENCE_S = 15
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ from kit.gateway import GatewayProcess
 from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.simulated_faults import Plan
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -40,7 +41,6 @@ TOOLS = [
     "wait_for_outcome",
     "wait_for_reply",
 ]
-PATIENCE_S = 30
 DRAIN_S = 8
 
 WAYS = pytest.mark.parametrize("way", ["http", "stdio"])

@@ -12,11 +12,9 @@ from phonegate.server import Server
 from tests.api.conftest import ORG
 from tests.api.test_plain_send import OWN, TEXT, World, world
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.server.site import until
 from tests.server.test_fast_path import Client
-
-PATIENCE_S = 30
-"""No test waits longer, whatever breaks."""
 
 
 @asynccontextmanager

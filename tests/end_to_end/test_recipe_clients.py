@@ -14,11 +14,11 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from phonegate.api.table import build_table
+from tests.patience import PATIENCE_S
 from tests.recipes import monitoring, page
 from tests.recipes.recipe import GATEWAY, HOST, KEY, ORG, TO, Way
 
 TEXT = 'Host "db-1" is down & out: 100 % ü 🎉'
-DEADLINE_S = 50
 
 
 @attrs.frozen
@@ -43,7 +43,7 @@ class World:
             text=True,
             capture_output=True,
             check=True,
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
         ).stdout
 
     def newest(self) -> tuple[str, str]:
@@ -55,7 +55,7 @@ class World:
             ],
             capture_output=True,
             check=True,
-            timeout=DEADLINE_S,
+            timeout=PATIENCE_S,
         ).stdout
         messages: list[dict[str, Any]] = json.loads(answer)["messages"]
         newest = max(messages, key=lambda one: int(one["id"]))
@@ -77,7 +77,7 @@ def apprise(url: str, text: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         check=False,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
         env={**os.environ, "NO_PROXY": "127.0.0.1"},
     )
 
@@ -105,7 +105,7 @@ def test_a_hook_is_made_as_printed(world: World) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     url = json.loads(done.stdout)["url"]
     assert url.startswith(f"{world.gateway.url}/hooks/")
@@ -114,7 +114,7 @@ def test_a_hook_is_made_as_printed(world: World) -> None:
         ["curl", "-sS", "--fail", url, "-H", "Content-Type: application/json", "-d", alerts],
         capture_output=True,
         check=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     assert world.newest() == (TO, f"FIRING: Backup\n{TEXT}")
 
@@ -126,6 +126,6 @@ def test_the_commands_about_twilio_work_as_printed(world: World) -> None:
         ["bash", "-c", command.replace("curl", "curl -sS")],
         capture_output=True,
         check=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     assert re.fullmatch(r"AC[0-9a-f]{32}", json.loads(done.stdout)["account_sid"])

@@ -21,11 +21,11 @@ from kit.fake_carrier import FakeCarrierProcess
 from kit.fake_carrier.journeys import MAGIC
 from kit.gateway import GatewayProcess
 from tests.end_to_end.programs import FROM, PROGRAMS, TEXT, TO, Call, Program
+from tests.patience import PATIENCE_S
 
 SECRET = "sms-send-secret-key-1"
 CARRIERS = ("twilio", "telnyx")
 PROVIDERS = (*CARRIERS, "phone")
-PATIENCE_S = 30
 PICTURES = (
     "https://yourdomain.com/documents/contract.pdf",
     "https://yourdomain.com/images/diagram.png",

@@ -19,12 +19,12 @@ import attrs
 import httpx
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 ORG = "home"
 SECRET = "a-long-secret-of-home"
 TO = "+15553334444"
 AGENT = "me.capcom.smsgateway/1.68.0"
-DEADLINE_S = 30
 CARD = {"slotIndex": 0, "simNumber": 1, "phoneNumber": "*******4567", "iccid": "******1234"}
 
 
@@ -78,7 +78,7 @@ class Phone:
             name, path = "", "/api/mobile/v1/events"
             with (
                 suppress(httpx.HTTPError),
-                httpx.Client(base_url=self.client.base_url, timeout=DEADLINE_S) as client,
+                httpx.Client(base_url=self.client.base_url, timeout=PATIENCE_S) as client,
                 client.stream("GET", path, headers=self.bearer) as answer,
             ):
                 opened.set()
@@ -90,7 +90,7 @@ class Phone:
 
         reader = threading.Thread(target=read, daemon=True)
         reader.start()
-        assert opened.wait(DEADLINE_S)
+        assert opened.wait(PATIENCE_S)
         yield events
 
     def half(self, request: str, body: bytes = b"") -> socket.socket:
@@ -106,7 +106,7 @@ class Phone:
 
 def until(events: "Queue[tuple[str, Any]]", name: str) -> Any:
     while True:
-        found, data = events.get(timeout=DEADLINE_S)
+        found, data = events.get(timeout=PATIENCE_S)
         if found == name:
             return data
 
@@ -135,7 +135,7 @@ class Owner:
         return message
 
     def until(self, number: int, status: str) -> None:
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while self.message(number)["status"] != status:
             assert time.monotonic() < deadline, self.message(number)
             time.sleep(0.05)
@@ -143,7 +143,7 @@ class Owner:
 
 def test_a_phone_with_the_app_sends_and_receives(tmp_path: Path) -> None:
     database = tmp_path / "g.db"
-    with GatewayProcess(database) as gateway, httpx.Client(timeout=DEADLINE_S) as client:
+    with GatewayProcess(database) as gateway, httpx.Client(timeout=PATIENCE_S) as client:
         client.base_url, client.headers["User-Agent"] = httpx.URL(gateway.url), AGENT
         owner, phone = Owner(client), registered(client, gateway.port)
         # Of two streams the newer one counts, however long the old one seems to live.
@@ -192,7 +192,7 @@ def test_a_phone_with_the_app_sends_and_receives(tmp_path: Path) -> None:
 
 def test_nothing_is_sent_twice_and_nothing_lost_over_a_kill(tmp_path: Path) -> None:
     database = tmp_path / "g.db"
-    with httpx.Client(timeout=DEADLINE_S, headers={"User-Agent": AGENT}) as client:
+    with httpx.Client(timeout=PATIENCE_S, headers={"User-Agent": AGENT}) as client:
         with GatewayProcess(database) as gateway:
             client.base_url = httpx.URL(gateway.url)
             owner, phone = Owner(client), registered(client, gateway.port)

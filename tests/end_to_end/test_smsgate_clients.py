@@ -30,10 +30,10 @@ from kit.gateway import GatewayProcess
 from kit.receiver import Receiver, Taken, receiving
 from kit.simulated_phone import SimulatedPhone
 from tests.end_to_end.node_packages import package_folder
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "smsgate-clients", "a-secret-of-this-test"
 SIM, FRIEND, OTHER = "+15551112222", "+15553334444", "+15559990000"
-PATIENCE_S = 30
 RUN_DEADLINE_S = 40
 CLIENT = "android-sms-gateway@3.0.0"
 

@@ -16,6 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 from tests.recipes import monitoring
 from tests.recipes.recipe import ACCOUNT, KEY, ORG, SIM, TO
 
@@ -24,7 +25,6 @@ from .redirected import Redirected, hindrance, own_loopback
 
 HOST = "api.twilio.com"
 TEXT = 'Host "db-1" is down & out: 100 % ü 🎉'
-DEADLINE_S = 50
 NODE_TWILIO = "twilio@6.3.1"
 
 _HINDRANCE = hindrance()
@@ -71,7 +71,7 @@ def _phonegate(folder: Path, *words: str) -> Any:
         env={**os.environ, "PHONEGATE_DATABASE_PATH": "x.db"},
         capture_output=True,
         check=True,
-        timeout=DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     return json.loads(done.stdout)
 

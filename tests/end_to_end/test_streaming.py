@@ -27,9 +27,9 @@ from phonegate.server.app_call import ANSWER_GRACE_S
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.server.site import echo_phone, read_all, reset, until
 
-DEADLINE_S = 20
 PIECE = b"~" * LARGE_BYTES
 FLOOD = 1_200
 """Pieces, more than the kernel's buffers hold."""
@@ -178,7 +178,7 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
 
 
 async def in_thread(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         return await trio.to_thread.run_sync(partial(work, *args, **named))
 
 
@@ -188,7 +188,7 @@ def lines_of(logs: list[Any]) -> list[tuple[str, int]]:
 
 async def test_httpx_gets_each_event_when_it_happens(start: Open, path: str) -> None:
     gateway = await start(request_timeout_s=1.0, answer_grace_s=0.1)
-    with capture_logs() as logs, trio.fail_after(DEADLINE_S):
+    with capture_logs() as logs, trio.fail_after(PATIENCE_S):
         async with (
             httpx.AsyncClient() as client,
             client.stream("GET", f"{gateway.url}/{path}") as answer,
@@ -237,7 +237,7 @@ async def test_requests_gets_them_over_tls(start: Open, path: str, tmp_path: Pat
     await in_thread(talk)
     gateway.producer.produce = gateway.producer.silent  # type: ignore[method-assign]
     await in_thread(leave)
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await gateway.producer.cancelled.wait()
 
 
@@ -245,7 +245,7 @@ async def test_requests_gets_them_over_tls(start: Open, path: str, tmp_path: Pat
 async def test_curl_gets_them_in_either_version(start: Open, path: str, version: str) -> None:
     gateway = await start()
     gateway.producer.go_on.set()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         done = await trio.run_process(
             ["curl", "-sSN", "-m", "10", "-D", "-", f"--http{version}", f"{gateway.url}/{path}"],
             capture_stdout=True,
@@ -258,7 +258,7 @@ async def test_curl_gets_them_in_either_version(start: Open, path: str, version:
 
 async def test_head_is_answered_without_a_body(start: Open, path: str) -> None:
     gateway = await start()
-    with trio.fail_after(DEADLINE_S), capture_logs() as logs:
+    with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         done = await trio.run_process(
             ["curl", "-sS", "-m", "10", "-I", f"{gateway.url}/{path}"], capture_stdout=True
         )
@@ -273,7 +273,7 @@ async def test_head_is_answered_without_a_body(start: Open, path: str) -> None:
 async def test_a_client_that_reads_late_holds_back_the_producer(start: Open, path: str) -> None:
     gateway = await start()
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()
             await trio.testing.wait_all_tasks_blocked(0.05)  # the kernel's buffers are full now
@@ -292,7 +292,7 @@ async def test_one_that_reads_nothing_is_let_go(
     monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)  # by which the kernel does it
     gateway = await start(peer_timeout_s=0.3)
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S), capture_logs() as logs:
+    with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         stream = await gateway.connect(path)
         await gateway.producer.cancelled.wait()
         await gateway.gone()
@@ -304,7 +304,7 @@ async def test_one_that_makes_room_for_others_is_cut_short(start: Open, path: st
     budget = AnswerBudget(1, patience_s=0.0)
     gateway = await start(budget=budget)
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S), capture_logs():
+    with trio.fail_after(PATIENCE_S), capture_logs():
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()
             await until(lambda: budget.bytes > 0)
@@ -322,7 +322,7 @@ async def test_a_client_that_leaves_ends_the_producer(
 ) -> None:
     gateway = await start()
     gateway.producer.produce = gateway.producer.silent  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S), capture_logs() as logs:
+    with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         stream = await gateway.connect(path)
         await gateway.producer.begun.wait()
         leave(stream)
@@ -333,7 +333,7 @@ async def test_a_client_that_leaves_ends_the_producer(
 
 async def test_what_a_client_sends_meanwhile_does_no_harm(start: Open, path: str) -> None:
     gateway = await start()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()
             for _ in range(20):
@@ -348,7 +348,7 @@ async def test_what_a_client_sends_meanwhile_does_no_harm(start: Open, path: str
 async def test_draining_ends_it_cleanly(start: Open, path: str) -> None:
     gateway = await start()
     gateway.producer.produce = gateway.producer.silent  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S), capture_logs() as logs:
+    with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         async with (
             httpx.AsyncClient() as client,
             client.stream("GET", f"{gateway.url}/{path}") as answer,
@@ -366,7 +366,7 @@ async def test_draining_ends_it_cleanly(start: Open, path: str) -> None:
 async def test_draining_amid_a_piece_ends_it_cleanly_too(start: Open, path: str) -> None:
     gateway = await start()
     gateway.producer.produce = gateway.producer.flood  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         async with await gateway.connect(path) as stream:
             await gateway.producer.begun.wait()
             await trio.testing.wait_all_tasks_blocked(0.05)
@@ -380,7 +380,7 @@ async def test_draining_amid_a_piece_ends_it_cleanly_too(start: Open, path: str)
 async def test_a_producer_that_fails_cuts_it_short(start: Open, path: str) -> None:
     gateway = await start()
     gateway.producer.produce = gateway.producer.failing  # type: ignore[method-assign]
-    with trio.fail_after(DEADLINE_S), capture_logs() as logs:
+    with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         async with httpx.AsyncClient() as client:
             with pytest.raises(httpx.RemoteProtocolError):
                 await client.get(f"{gateway.url}/{path}")

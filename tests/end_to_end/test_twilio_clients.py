@@ -22,13 +22,13 @@ from kit.receiver import Receiver, Taken, receiving
 from kit.simulated_phone import SimulatedPhone
 from phonegate.model.twilio_ids import account_sid
 from tests.end_to_end.node_packages import package_folder
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
 SIM = "+15550000001"
 SERVICE = "MG" + "0" * 32
 TO = "+15553334444"
-PATIENCE_S = 30
 TWILIO = "twilio@6.3.1"
 TWIML = b"<Response><Message>thanks</Message></Response>"
 

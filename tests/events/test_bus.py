@@ -13,6 +13,7 @@ from phonegate.model.facts import Changed, Fact, OrgChanged, Repeated, Reschedul
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.store.conftest import bring, inbound, outbound
 
 ONE, TWO = OrgChanged(1), OrgChanged(2)
@@ -133,7 +134,7 @@ async def test_what_chores_delete_is_published_as_well(
     org = (await database.write(lambda tx: tx.orgs.add("myorg", "hash", 1))).id
     await database.write(lambda tx: tx.messages.insert_all([outbound(org)] * 3))
     await database.write(lambda tx: tx.orgs.remove("myorg"))
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while flow.counts["queued", None] < 3:
             await trio.lowlevel.checkpoint()
     assert await database.read(lambda tx: tx.message_counts.by_status()) == {}

@@ -22,13 +22,12 @@ from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.domain.callers import limited, owner
+from tests.patience import PATIENCE_S
 from tests.store.conftest import inbound
 
 T = TypeVar("T")
 AS_THEY_ARE: Final[View[Event]] = View(None, lambda event: event)
 ADDRESS = "+15553334444"
-LIMIT_S = 20
-"""No test waits longer, whatever breaks."""
 
 KEPT_MS = 72 * 3_600_000
 
@@ -86,13 +85,13 @@ def follow(
 
 
 async def take(follower: Follower[Event]) -> list[int]:
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         return [id_ for id_, _ in await follower.take()]
 
 
 async def until(check: Callable[[], bool]) -> None:
     """Returns once something is so."""
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         while not check():  # noqa: ASYNC110 - what it waits for is no event of a test
             await trio.sleep(0.001)
 
@@ -204,7 +203,7 @@ async def test_a_call_that_is_cancelled_loses_nothing(site: Site) -> None:
     with follow(site, owner(site.org), since_id=begun) as follower:
         ids = [await site.receive() for _ in range(3)]
         got: list[int] = []
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             while len(got) < 6:
                 with trio.CancelScope() as scope:
                     scope.cancel()
@@ -246,7 +245,7 @@ async def test_an_erased_text_comes_from_no_tail(site: Site) -> None:
         channel = site.feed._channels[site.org]
         await until(lambda: channel.tail is not None and channel.tail.upto >= second)
         await site.watched.write(lambda tx: tx.events.redact(site.org, 2, [], 0))
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             ((id_, event),) = await follower.take()
         assert event.message is not None
         assert (id_, event.message.body) == (second, "")
@@ -323,13 +322,13 @@ async def test_what_was_deleted_before_it_was_read_is_said_to_who_waits(
         gone, kept = await site.receive(), await site.receive()
         await site.watched.database.write(lambda tx: tx.events.erase([gone]))
         site.watched.failing = None
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             assert [id_ for id_, _ in await found.receive()] == [kept]
         assert follower.missed == gone
         follower.missed = None
         later = await waits(nursery, follower)
         last = await site.receive()
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             assert [id_ for id_, _ in await later.receive()] == [last]
         assert follower.missed is None
 
@@ -367,7 +366,7 @@ async def test_codes_are_hidden_from_a_key_in_the_tail_too(site: Site) -> None:
         for _ in range(2):
             await receive("Your code is 123456")
             for one, hidden in ((follower, True), (whole, False)):
-                with trio.fail_after(LIMIT_S):
+                with trio.fail_after(PATIENCE_S):
                     ((_, event),) = await one.take()
                 assert event.message is not None
                 assert ("123456" not in event.message.body) is hidden

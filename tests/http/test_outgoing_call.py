@@ -13,6 +13,7 @@ from phonegate.http.outgoing_address import CallFailed, CallRefused, Guard
 from phonegate.http.outgoing_call import opened, read_while
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.http.media_server import PNG, MediaServer
+from tests.patience import PATIENCE_S
 
 LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
 
@@ -40,7 +41,7 @@ class Names:
 
 
 async def got(guard: Guard, url: str, most: int = 1_000_000) -> bytes | None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         async with opened(guard, url) as answer:
             assert answer.status_code == 200
             return await read_while(answer, lambda size: size <= most)

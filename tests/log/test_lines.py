@@ -11,6 +11,7 @@ import trio
 
 from phonegate import log
 from phonegate.log import lines as module
+from tests.patience import PATIENCE_S
 
 
 def test_a_reader_that_stalls_stalls_nobody_and_misses_no_line() -> None:
@@ -162,7 +163,7 @@ async def test_a_turn_of_many_lines_stalls_nobody_where_the_reader_does() -> Non
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as out, os.fdopen(reading) as reader:
         log.configure("json", stream=out)
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             for _ in range(30):
                 tell_many(100)
                 await trio.lowlevel.checkpoint()

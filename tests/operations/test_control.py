@@ -29,6 +29,7 @@ from phonegate.operations.control_client import (
 )
 from phonegate.operations.control_path import socket_path
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 PROBLEMS = (FieldProblem("to", "is short"), FieldProblem("zone", "is on no map"))
 
@@ -201,7 +202,7 @@ async def test_a_bad_request_is_answered_and_hurts_nobody(
 ) -> None:
     database = tmp_path / "x.db"
     await nursery.start(Control(database, App).serve)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         stream = await trio.open_unix_socket(socket_path(database))
         async with stream:
             with contextlib.suppress(trio.BrokenResourceError):
@@ -259,7 +260,7 @@ async def test_a_client_that_leaves_during_a_long_command_is_no_fault(
         await stream.send_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
         await stream.receive_some(1)
         await stream.aclose()
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await ended.wait()
     assert await in_thread(database, echo("alive")) == {"word": "alive"}
     assert [line for line in logged if line["log_level"] in {"warning", "error"}] == []

@@ -27,8 +27,7 @@ from phonegate.config.settings import (
 from phonegate.operations.reload import TAKEN_UP, Reload
 from phonegate.server import CertificateUnusable
 from tests.captured_logs import capture_logs
-
-DEADLINE_S = 60
+from tests.patience import PATIENCE_S
 
 
 def changed(**sections: Any) -> Settings:
@@ -140,7 +139,7 @@ async def test_it_reloads_once_each_time_it_is_asked() -> None:
     async def take_up(settings: Settings) -> None:
         times.append(settings)
 
-    with trio.fail_after(DEADLINE_S), capture_logs():
+    with trio.fail_after(PATIENCE_S), capture_logs():
         async with trio.open_nursery() as nursery, ask:
             nursery.start_soon(Reload(Settings(), Settings, take_up).run, asked)
             for number in range(1, 4):
@@ -183,7 +182,7 @@ def test_a_hang_up_changes_what_is_logged_and_ends_nothing(tmp_path: Path) -> No
         url = "http:" + until("  Here ").rpartition("http:")[2].strip()
 
         def ask() -> None:
-            with urllib.request.urlopen(f"{url}/health", timeout=DEADLINE_S) as answer:
+            with urllib.request.urlopen(f"{url}/health", timeout=PATIENCE_S) as answer:
                 assert answer.status == 200
 
         ask()
@@ -199,7 +198,7 @@ def test_a_hang_up_changes_what_is_logged_and_ends_nothing(tmp_path: Path) -> No
         until('"reload_refused"')
         ask()
         process.terminate()
-        assert process.wait(DEADLINE_S) == 0
+        assert process.wait(PATIENCE_S) == 0
         rest = process.stdout.read()
         assert '"request"' not in rest + "".join(seen[seen.index(line) :])
     finally:
@@ -210,5 +209,5 @@ def test_a_hang_up_changes_what_is_logged_and_ends_nothing(tmp_path: Path) -> No
 def test_a_gateway_without_a_configuration_outlives_a_hang_up(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path / "phonegate.db") as gateway:
         gateway.process.send_signal(signal.SIGHUP)
-        with urllib.request.urlopen(f"{gateway.url}/health", timeout=DEADLINE_S) as answer:
+        with urllib.request.urlopen(f"{gateway.url}/health", timeout=PATIENCE_S) as answer:
             assert answer.status == 200

@@ -22,6 +22,7 @@ from tests.api.conftest import (
 )
 from tests.captured_logs import capture_logs
 from tests.pages.printed import blocks_of_html, blocks_of_markdown
+from tests.patience import PATIENCE_S
 
 PATHS = sorted(PAGES)
 
@@ -234,7 +235,7 @@ async def test_the_pages_need_no_storage_and_tell_of_no_org(
     monkeypatch.setattr(web.database, "write", StuckDatabase().write)
     app = attrs.evolve(web, app=build_whole_app(web.services, HttpSettings()))
     for path in PATHS:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             page = await app.call("GET", path, secret=SECRET)
         assert page.status == 200
         assert page.data == (await get(app, path)).data

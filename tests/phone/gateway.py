@@ -10,6 +10,8 @@ import attrs
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, WebSocketServer
 
+from tests.patience import PATIENCE_S
+
 SECRET = "my-secret-key-123"
 
 
@@ -94,7 +96,7 @@ class Gateway:
         ]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while not condition():
                 await self._changed.wait()
 

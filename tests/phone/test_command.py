@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from phonegate.cli import main
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway, Order
 
 PROGRAM = [sys.executable, "-c", "import sys; from phonegate.cli import main; sys.exit(main())"]
@@ -30,7 +31,7 @@ async def phone(gateway: Gateway, *options: str) -> AsyncIterator[trio.Process]:
         stderr=subprocess.PIPE,
     )
     try:
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             yield process
     finally:
         if process.returncode is None:

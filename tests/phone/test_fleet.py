@@ -11,6 +11,7 @@ from phonegate.phone.program import State
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.radios.simulated import RadioMemory
 from phonegate.phone.simulated_faults import Plan
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway, Order
 
 QUICK = Plan(reconnect_s=(0, 0.01), confirm_every_s=0.01)
@@ -41,7 +42,7 @@ async def test_phones_send_side_by_side(gateway: Gateway, nursery: trio.Nursery)
     radio = RadioMemory()
     fleet = make(gateway, 40, radio=radio)
     orders = [gateway.order(Order(n, "+1555", f"text {n}"), f"sim-{n:04d}") for n in range(1, 41)]
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(fleet.run)
     assert all(simulated_phone.state is State.ONLINE for simulated_phone in fleet.simulated_phones)
     await gateway.settled(orders)
@@ -69,7 +70,7 @@ async def test_a_refused_phone_leaves_the_others_alone(
 ) -> None:
     gateway.refuse.append((404, b"", {}))
     fleet = make(gateway, 3)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(fleet.run)
     states = sorted(simulated_phone.state.value for simulated_phone in fleet.simulated_phones)
     assert states == ["online", "online", "stopped"]
@@ -78,7 +79,7 @@ async def test_a_refused_phone_leaves_the_others_alone(
 
 async def test_it_ends_when_every_phone_was_replaced(gateway: Gateway) -> None:
     fleet = make(gateway, 2)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as phones:
             await phones.start(fleet.run)
             for peer in list(gateway.peers):
@@ -87,7 +88,7 @@ async def test_it_ends_when_every_phone_was_replaced(gateway: Gateway) -> None:
 
 
 async def test_no_phones_are_ready_at_once(gateway: Gateway) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await make(gateway, 0).run()
 
 

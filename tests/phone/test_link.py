@@ -21,6 +21,7 @@ from phonegate.phone.link import (
     LinkTimings,
     hold_link,
 )
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway
 
 
@@ -166,7 +167,7 @@ async def test_a_hang_up_during_the_upgrade_is_an_end_at_once(nursery: trio.Nurs
         await stream.receive_some(10_000)
         await stream.aclose()
 
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         end = await hold_link(await serve(nursery, hang_up), do_nothing)
     assert "before the upgrade" in end.why
 
@@ -204,7 +205,7 @@ async def test_a_cut_ends_the_session_and_tells_the_gateway_nothing(
         await one.receive()
 
     assert (await hold_link(address_of(gateway), session)).code == ABNORMAL
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while gateway.peers[0].websocket.closed is None:
             await trio.lowlevel.checkpoint()
     assert gateway.peers[0].websocket.closed.code == ABNORMAL
@@ -282,7 +283,7 @@ async def test_cancelling_closes_politely(gateway: Gateway, nursery: trio.Nurser
     assert scope.cancelled_caught
     # The gateway's answer was heard, not waited out.
     assert trio.current_time() - begun < TIMINGS.close_s
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while gateway.peers[0].websocket.closed is None:
             await trio.lowlevel.checkpoint()
     assert gateway.peers[0].websocket.closed.code == 1000

@@ -11,6 +11,7 @@ from phonegate.phone.errors import CredentialsRefused, LinkRefused
 from phonegate.phone.link import Link, LinkLost
 from phonegate.phone.radios.radio import SimCard
 from phonegate.phone.script import ScriptBridge, read_lines
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway, Order
 
 QUICK_S = (0, 0.01)
@@ -37,13 +38,13 @@ class Script:
         trio.from_thread.run_sync(self._news.send_nowait, None)
 
     async def sees(self, *kinds: str) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while len(self.shown) < len(kinds):
                 await self._more.receive()
         assert [frame["type"] for frame in self.shown] == list(kinds)
 
     async def run(self, *, stay: bool = False) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             await self.bridge.run(self.lines, stay=stay)
 
 
@@ -150,7 +151,7 @@ async def test_replaced_refused_and_sent_away(gateway: Gateway) -> None:
 
 async def read_all(descriptor: int) -> list[bytes]:
     send, receive = trio.open_memory_channel[bytes](0)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as own:
             own.start_soon(read_lines, descriptor, send)
             return [line async for line in receive]

@@ -18,6 +18,7 @@ from phonegate.phone.radios.simulated import Identity, RadioMemory
 from phonegate.phone.records import Handed, Taken
 from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.simulated_phone import SimulatedPhone, run_phone
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway, Order
 
 SIMS = (
@@ -34,7 +35,7 @@ def make(gateway: Gateway, plan: Plan = QUICK, **more: Any) -> SimulatedPhone:
 
 
 async def start(nursery: trio.Nursery, simulated_phone: SimulatedPhone) -> RadioMemory:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(simulated_phone.run)
     radio = simulated_phone.radio
     assert isinstance(radio, RadioMemory)
@@ -42,7 +43,7 @@ async def start(nursery: trio.Nursery, simulated_phone: SimulatedPhone) -> Radio
 
 
 async def until(simulated_phone: SimulatedPhone, condition: Any) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await simulated_phone.until(condition)
 
 

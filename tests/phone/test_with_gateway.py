@@ -29,6 +29,7 @@ from phonegate.phone.program import PhoneProgram, State
 from phonegate.phone.radios.simulated import RadioMemory, SimulatedRadio
 from phonegate.phone.simulated_faults import Dice, Plan
 from phonegate.phone.simulated_phone import SimulatedPhone
+from tests.patience import PATIENCE_S
 
 SECRET = "my-secret-key-123"
 FINAL = {"sent", "delivered", "failed", "uncertain"}
@@ -54,7 +55,7 @@ def client(url: str) -> httpx.AsyncClient:
 
 async def poll(condition: Callable[[], Awaitable[bool]]) -> None:
     """Asks over HTTP, where nothing calls back, until it is so."""
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110 (the other side is a server)
             await trio.sleep(0.02)
 
@@ -132,7 +133,7 @@ async def test_whatever_the_phones_do_each_sms_goes_out_once_and_ends(url: str) 
         )
 
     async with client(url) as api, trio.open_nursery() as phones:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             await phones.start(fleet.run)
             await send_through(fleet, api)
             await poll(all_answers_arrived)
@@ -154,7 +155,7 @@ async def test_phones_of_the_basic_protocol_too(url: str) -> None:
     plan = attrs.evolve(TROUBLE, protocol="basic", crash=0, lose_links=0.003)
     fleet = Fleet(address, identities(3, Random(1)), plan=plan, rng=Random(2), radio=radio)
     async with client(url) as api, trio.open_nursery() as phones:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_S):
             await phones.start(fleet.run)
             await send_through(fleet, api)
         out = await messages(api, "out")
@@ -223,7 +224,7 @@ async def test_a_second_connection_of_a_device_replaces_the_first(
     address = Address.parse(url, "myorg", SECRET)
     me = identities(1, Random(1))[0]
     first, second = (SimulatedPhone(address, identity=me) for _ in range(2))
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(first.run)
         await nursery.start(second.run)
         await first.until(lambda phone: phone.state is State.REPLACED)
@@ -232,7 +233,7 @@ async def test_a_second_connection_of_a_device_replaces_the_first(
 
 async def test_a_wrong_secret_is_refused(url: str, nursery: trio.Nursery) -> None:
     me = identities(1, Random(1))[0]
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(SimulatedPhone(Address.parse(url, "myorg", SECRET), identity=me).run)
         with pytest.raises(CredentialsRefused):
             await SimulatedPhone(Address.parse(url, "myorg", SECRET + "x"), identity=me).run()

@@ -14,9 +14,10 @@ from phonegate.phones.frames import GatewayFrame, PhoneFrame
 from phonegate.phones.session import Session
 from phonegate.phones.transport import Heard, Incoming, LinkLost
 from phonegate.server.forwarded import Peer
+from tests.patience import PATIENCE_S
 
 from .contract import PhoneEnd, Push
-from .site import DEADLINE_S, ORG, OTHER, SECRET, Site
+from .site import ORG, OTHER, SECRET, Site
 
 
 class MemoryTransport:
@@ -71,7 +72,7 @@ class MemoryEnd:
     transport: MemoryTransport
 
     async def get(self) -> GatewayFrame:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             return await self.transport.given.receive()
 
     async def pushed(self) -> Push:
@@ -106,7 +107,7 @@ class MemoryEnd:
         assert isinstance(await self.get(), frames.Pong)
 
     async def closed(self) -> int:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             async for _ in self.transport.given:
                 pass
         self.transport.said.close()

@@ -52,6 +52,7 @@ from phonegate.server.streams import LINGER_S, Connection, Replay
 from phonegate.store.database import Database
 from tests.buses import bus_of, subscribe
 from tests.domain.callers import owner
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = "my-secret-key-123"
@@ -68,7 +69,6 @@ PATIENT = Settings(
 HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0))
 """Open messages are pushed again at once."""
 
-DEADLINE_S = 10
 
 LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
 """Where media of tests are."""
@@ -205,7 +205,7 @@ class Site:
     ) -> AsyncIterator["Phone"]:
         """A connected phone that has had its `connected` frame."""
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 link = await connect_websocket_url(
                     nursery,
                     self.url(**query),
@@ -251,7 +251,7 @@ class Site:
 
     async def until_status(self, message_id: int, status: str) -> Message:
         """Waits for a message to get there; only for what has no frame of its own."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while (message := await self.message(message_id)).status != status:  # noqa: ASYNC110 - the store tells nobody
                 await trio.sleep(0.005)
         return message
@@ -261,7 +261,7 @@ class Site:
 
         A phone that leaves meanwhile pulls no more.
         """
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             for station in self.stations():
                 while station.order.behind and not station.state.parting:  # noqa: ASYNC110 - it tells nobody
                     await trio.sleep(0.001)
@@ -291,7 +291,7 @@ class Site:
 
     async def until_events(self, count: int, *types: str) -> list[Event]:
         """Waits until so many were recorded, and no more by then."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while len(found := await self.events(*types)) < count:  # noqa: ASYNC110 - they are stored
                 await trio.sleep(0.005)
         assert len(found) == count, [event.type for event in found]
@@ -299,7 +299,7 @@ class Site:
 
     async def until_online(self, count: int) -> None:
         org = await self.org()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while len(self.switchboard.online(org)) != count:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
 
@@ -315,11 +315,11 @@ class Phone:
         await self.raw(json.dumps({"type": kind, **fields}))
 
     async def raw(self, data: str | bytes) -> None:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await self.socket.send_message(data)
 
     async def get(self) -> dict[str, Any]:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             frame = json.loads(await self.socket.get_message())
         assert isinstance(frame, dict)
         return frame
@@ -334,7 +334,7 @@ class Phone:
 
     async def closed(self) -> int:
         """The close code, once the gateway has closed."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 try:
                     await self.socket.get_message()

@@ -23,9 +23,10 @@ from phonegate.api.services import Services
 from phonegate.api.table import Table
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import Server
+from tests.patience import PATIENCE_S
 
 from .contract import PhoneEnd, Push
-from .site import DEADLINE_S, ORG, OTHER, SECRET, Site
+from .site import ORG, OTHER, SECRET, Site
 
 AGENT = "me.capcom.smsgateway/1.68.0"
 
@@ -80,10 +81,10 @@ class AppSite:
             large_bodies=LargeBodyReader(),
             answer_budget=AnswerBudget(),
             # Asked each second, though there are no such requests here.
-            sending=SimpleNamespace(immediate=SimpleNamespace(commit_deadline_s=DEADLINE_S)),
+            sending=SimpleNamespace(immediate=SimpleNamespace(commit_deadline_s=PATIENCE_S)),
         )
         services, http = cast(Services, parts), HttpSettings(bind=("127.0.0.1:0",))
-        pipeline = Pipeline(services, Table(smsgate_api.ENDPOINTS), request_timeout_s=DEADLINE_S)
+        pipeline = Pipeline(services, Table(smsgate_api.ENDPOINTS), request_timeout_s=PATIENCE_S)
         server = Server(
             http,
             TlsSettings(),
@@ -147,7 +148,7 @@ class AppEnd:
 
     async def event(self, name: str) -> Any:
         """The data of the next event of a name."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             async for found, data in self.events:
                 if found == name:
                     return data
@@ -209,7 +210,7 @@ class AppEnd:
         assert self._news == []
 
     async def closed(self) -> int:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             async for name, _ in self.events:
                 if name.startswith(":") and name[1:] in CODES:
                     return CODES[name[1:]]
@@ -237,7 +238,7 @@ async def streaming(client: httpx.AsyncClient, app: App) -> AsyncIterator[AppEnd
                         await put.send((line, None))
 
     async with trio.open_nursery() as nursery:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await nursery.start(listen)
         yield AppEnd(client, app, events)
         nursery.cancel_scope.cancel()
@@ -261,7 +262,7 @@ class AppKind:
         async with trio.open_nursery() as nursery:
             await nursery.start(served.serve)
             async with httpx.AsyncClient(
-                base_url=served.url, headers={"User-Agent": AGENT}, timeout=DEADLINE_S
+                base_url=served.url, headers={"User-Agent": AGENT}, timeout=PATIENCE_S
             ) as client:
                 app = await served.app(client, device_id)
                 # It was told another port when it registered.
@@ -271,7 +272,7 @@ class AppKind:
                     assert here is not None
                     mine = here.transport.stream
                     yield end
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 # Unless another stream of the phone keeps it there.
                 while not here.gone.is_set() and here.transport.stream in (None, mine):  # noqa: ASYNC110 - it tells nobody
                     await trio.sleep(0.005)

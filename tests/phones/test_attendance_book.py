@@ -12,6 +12,7 @@ from phonegate.phones.switchboard import Switchboard
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import Start
 from .site import HASTY, PATIENT, Site, now_ms
@@ -136,7 +137,7 @@ async def test_a_start_on_a_full_disk_finds_them_gone_later(
     await nursery.start(AttendanceBook(Switchboard(), Attendance(database, now_ms)).run)
     assert len(await database.read(lambda tx: tx.phones.online(10))) == 1
     full = False
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while not (found := await database.read(lambda tx: tx.events.page(org, 0, 10))):  # noqa: ASYNC110 - it waits
             await trio.sleep(0.01)
     assert [event.type for event in found] == ["phone.offline"]

@@ -20,10 +20,11 @@ from phonegate.phones.identity import Identification
 from phonegate.store.tables import Tables
 from tests.captured_logs import capture_logs
 from tests.domain.callers import owner
+from tests.patience import PATIENCE_S
 
 from .conftest import Start
 from .link.test_websocket import ends, frame, raw, until
-from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
+from .site import HASTY, NUMBER, OTHER, PATIENT, SECRET, Phone, Site
 from .test_session import SECOND, TEXT, Gate, bodies, with_delivery
 
 # --- an absent phone's messages and numbers stay its own
@@ -342,7 +343,7 @@ async def test_sims_before_hello_leave_no_row_behind_at_each_return(
         (result,) = (await site.send("by number", sim_selector=NUMBER)).results
         async with site.phone() as phone:
             if grace_s == 0.0:
-                with trio.fail_after(DEADLINE_S):
+                with trio.fail_after(PATIENCE_S):
                     while not site.stations()[0].state.grace_over:  # noqa: ASYNC110 - it tells nobody
                         await trio.sleep(0.002)
             await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
@@ -528,7 +529,7 @@ class World:
             await device.gone.wait()
             device.phone = None
             row = await self._org()
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 while len(self.site.switchboard.online(row)) > self.online():  # noqa: ASYNC110 - it tells nobody
                     await trio.sleep(0.002)
 

@@ -18,6 +18,7 @@ from phonegate.phones.close_codes import POLICY_VIOLATION
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.server.forwarded import Peer
 from phonegate.store.database import Database
+from tests.patience import PATIENCE_S
 
 from .site import HASTY, NUMBER, Site, now_ms
 
@@ -54,7 +55,7 @@ async def test_how_a_phone_is_shows_at_once_and_after_it_has_left(site: Site) ->
         # What comes each minute is not written each minute.
         assert shown.row.health == Health()
     await site.until_online(0)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while (await all_of(site))[0].row.health_at is None:  # noqa: ASYNC110 - the store tells nobody
             await trio.sleep(0.005)
     (shown,) = await all_of(site)

@@ -10,16 +10,17 @@ from phonegate.phones import frames, held_inbound
 from phonegate.phones.link.websocket import PORTION, PhoneWebsocket, Read
 from phonegate.phones.state import Step
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import Start
 from .link.test_phone_link import refusal
-from .site import DEADLINE_S, HASTY, NUMBER, OTHER, PATIENT, Phone, Site
+from .site import HASTY, NUMBER, OTHER, PATIENT, Phone, Site
 
 TEXT = {"address": OTHER, "body": "x", "date": 1}
 
 
 async def until_stored(site: Site, count: int) -> None:
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while len(await site.messages(direction="in", limit=1000)) < count:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
 
@@ -107,11 +108,11 @@ async def test_frames_beyond_the_org_s_rate_wait_before_they_are_taken_apart(
     async with site.phone(device_id="a") as one, site.phone(device_id="b") as other:
         for _ in range(9):
             await one.say("ping")
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not rate_limits.refused["org_frames"]:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         await other.say("inbound", message=TEXT | {"id": "1"})
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not all(session._stalled for session in site.sessions()):  # noqa: ASYNC110 - as above
                 await trio.sleep(0.001)
         assert await site.messages() == []
@@ -268,7 +269,7 @@ async def test_a_phone_that_never_repeats_is_not_read_from_beyond(
         for number in range(100):
             await phone.say("inbound", message=TEXT | {"id": number})
         (session,) = site.sessions()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not session._stalled:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         assert len(session.station.recorder._held) < 100
@@ -295,7 +296,7 @@ async def test_texts_without_room_at_the_end_of_a_link_are_named_in_the_log(
             await phone.say("inbound", messages=[TEXT | {"id": "1"}, TEXT | {"id": "2"}])
             while (await phone.get())["type"] != "error":
                 pass
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while site.stations():  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
     said = [(e["event"], e["count"], e["repeated"]) for e in logs if "count" in e]

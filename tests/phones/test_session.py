@@ -15,10 +15,11 @@ from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.tables import Tables
 from tests.domain.callers import owner
+from tests.patience import PATIENCE_S
 
 from .conftest import Start
 from .link.test_websocket import ends, frame, raw, until
-from .site import DEADLINE_S, HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
+from .site import HASTY, NUMBER, ORG, OTHER, PATIENT, Phone, Site
 
 SECOND = "+15551113333"
 TEXT = {"address": OTHER, "body": "hello", "date": 1_700_000_000_000}
@@ -378,7 +379,7 @@ async def test_little_room_that_another_sim_takes_is_looked_for_again(start: Sta
         await site.send("x", sim_selector=OTHER)
         assert await bodies(phone, 1) == ["x"], "while the feeder waits for more room"
         worker = site.stations()[0].feeder.worker
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while worker._here and not worker._idle:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await phone.say("send_result", id=pushes[4]["id"], success=True)
@@ -546,7 +547,7 @@ async def test_close_all_tells_every_phone_and_records_what_they_still_say(site:
             assert await one.closed() == 1012
             assert await two.closed() == 1012
     assert (await site.message(result.id)).status == "sent"
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     assert is_empty(site.switchboard)
@@ -575,7 +576,7 @@ async def test_a_link_that_has_just_ended_can_still_be_told_to_close(site: Site)
     async with site.phone():
         closer = Closer(site.sessions())
         trio.lowlevel.add_instrument(closer)
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     trio.lowlevel.remove_instrument(closer)
@@ -611,7 +612,7 @@ async def test_nothing_stays_behind(site: Site) -> None:
     async with site.phone() as simple:
         await simple.hello(device_id="b")
         assert await simple.settled() == []
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     assert is_empty(site.switchboard)
@@ -721,7 +722,7 @@ async def test_what_had_arrived_is_recorded_even_when_the_link_is_cancelled(
         await gate.held.wait()
         # Not a plain report, which waits for the one before it.
         await phone.say("send_result", id=second.id, success=False)
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while site.stations()[0].recorder._bytes == 0:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         site.scope.cancel()
@@ -849,7 +850,7 @@ async def test_what_waits_to_be_pushed_again_may_be_over_before(start: Start) ->
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         (station,) = site.stations()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while len(station.order.left_open) < 3:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         site.switchboard.given_up(station.org, station.state.phone, pushes[0])
@@ -873,7 +874,7 @@ async def test_a_late_hello_still_brings_what_the_device_was_not_given(start: St
         push = await phone.get()
     async with site.phone() as phone:
         (station,) = [one for one in site.stations() if one.online.device_id is None]
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not station.state.identified:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await phone.settled()
@@ -914,7 +915,7 @@ async def test_a_report_over_an_ending_link_replaces_nobody(site: Site) -> None:
             await phone.sims(NUMBER)
             await until(stream, (4000).to_bytes(2, "big"))
             await stream.send_all(frame(sims) + frame((4000).to_bytes(2, "big"), first=0x88))
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 while site.serving > 1:  # noqa: ASYNC110 - it tells nobody
                     await trio.sleep(0.005)
             assert await phone.settled() == []

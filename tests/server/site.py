@@ -19,9 +19,7 @@ from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Ping
 from wsproto.utilities import RemoteProtocolError
 
 from phonegate.server import Peer, RequestHead, Server
-
-PATIENCE_S = 15
-"""Long past anything that should happen here, even on a busy machine."""
+from tests.patience import PATIENCE_S
 
 PIECES = 200
 """More of 64 KiB than the kernel's buffers hold."""

@@ -6,6 +6,7 @@ import attrs
 import trio
 
 from phonegate.config.settings import TlsSettings
+from tests.patience import PATIENCE_S
 from tests.server.conftest import StartServer
 from tests.server.site import read_all, until
 
@@ -62,7 +63,7 @@ async def test_a_tls_handshake_too_many_is_closed_unheard(
 ) -> None:
     limits = AddressLimits(connections=9)
     site = await start_server(rate_limits=limits, tls=tls, trust=trust)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         stream = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
         await stream.do_handshake()
         other = await site.connect()

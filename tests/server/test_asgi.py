@@ -10,6 +10,7 @@ from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import Server, asgi
 from phonegate.server.forwarded import SocketPeer
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 from .site import PIECES, Answer, App, Level, Site, echo_phone, read_all, reset, until
@@ -27,7 +28,7 @@ class TestLifespan:
             await site.get("/who")
         assert (site.app.started, site.app.stopped) == (1, 0)
         site.server.drain()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await site.done.wait()
         assert (site.app.started, site.app.stopped) == (1, 1)
 
@@ -51,7 +52,7 @@ class TestRequests:
         async with await site.connect() as stream:
             head, _, body = post("/echo", b"abc", "Expect: 100-continue").partition(b"\r\n\r\n")
             await stream.send_all(head + b"\r\n\r\n")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 assert (await stream.receive_some()).startswith(b"HTTP/1.1 100")
                 await stream.send_all(body)
                 assert Answer.read(await read_all(stream)).body == b"abc"
@@ -101,7 +102,7 @@ class TestRequests:
                 await stream.send_all(b"x")
                 await trio.testing.wait_all_tasks_blocked(0.001)
             site.app.release.set()
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 assert Answer.read(await read_all(stream)).body == b"done"
         await level.regained()
 
@@ -140,7 +141,7 @@ class TestRequests:
             site.app.disconnected = trio.Event()
             stream = await site.connect()
             await stream.send_all(b"GET /hold HTTP/1.1\r\nHost: h\r\n\r\n")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await site.app.held.wait()
                 leave(stream)
                 await site.app.disconnected.wait()
@@ -155,7 +156,7 @@ class TestRequests:
         await stream.send_all(post("/echo", b"x" * 100)[:-50])
         await until(lambda: bool(site.app.calls))
         reset(stream)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await site.app.disconnected.wait()
         await level.regained()
 
@@ -182,7 +183,7 @@ class TestUnreadAnswers:
         for stream in streams:
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
         await until(lambda: len(site.app.calls) == 3)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await until(lambda: site.server.connections == 0)
         for stream in streams:
             await stream.aclose()
@@ -197,7 +198,7 @@ class TestUnreadAnswers:
             await until(lambda: bool(site.app.calls))
             await trio.testing.wait_all_tasks_blocked(0.05)  # the kernel's buffers are full now
             assert site.app.pieces < PIECES
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 await read_all(stream)
             assert site.app.pieces == PIECES
 
@@ -211,7 +212,7 @@ class TestUnreadAnswers:
             site.app.disconnected = trio.Event()
             stream = await site.connect(receive_buffer=4096)
             await stream.send_all(b"GET /flood HTTP/1.1\r\nHost: h\r\n\r\n")
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await site.app.held.wait()
                 await trio.testing.wait_all_tasks_blocked(0.05)  # it waits to send
                 leave(stream)
@@ -226,7 +227,7 @@ class TestUnreadAnswers:
         async with await site.connect(receive_buffer=4096) as stream:
             await stream.send_all(b"GET /big?n=20000000 HTTP/1.1\r\nHost: h\r\n\r\n")
             await until(lambda: bool(site.app.calls))
-            with trio.fail_after(5):
+            with trio.fail_after(PATIENCE_S):
                 await until(lambda: site.server.connections == 0)
 
     async def test_it_can_t_hold_up_the_end_of_the_server(self) -> None:
@@ -294,6 +295,6 @@ class TestSends:
 
     async def test_a_send_has_a_deadline_of_its_own(self) -> None:
         connection = self.connection(Stuck(), peer_timeout_s=0.05)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await connection.send(RawData(b"never read"))
         assert connection._reading.cancel_called

@@ -4,6 +4,8 @@ import pytest
 import trio
 from trio_websocket import open_websocket
 
+from tests.patience import PATIENCE_S
+
 from .conftest import StartServer
 from .site import HANDSHAKE, Level, read_all, until
 
@@ -37,7 +39,7 @@ async def test_a_frame_in_the_handshake_s_packet_is_not_lost(start_server: Start
     async with await site.connect() as stream:
         await stream.send_all(HANDSHAKE + frame)
         data = b""
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while not data.endswith(b"\x81\x05hello"):
                 data += await stream.receive_some()
         assert data.startswith(b"HTTP/1.1 101")
@@ -116,7 +118,7 @@ async def test_a_dripped_head_ends_at_its_deadline(start_server: StartServer) ->
                 await trio.sleep(0.01)
 
         nursery.start_soon(drip)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             data = await read_all(stream)
         nursery.cancel_scope.cancel()
     assert data.startswith(b"HTTP/1.1 408 ")
@@ -126,7 +128,7 @@ async def test_a_dripped_head_ends_at_its_deadline(start_server: StartServer) ->
 async def test_a_silent_connection_ends_without_a_word(start_server: StartServer) -> None:
     site = await start_server(head_timeout_s=0.1)
     async with await site.connect() as stream:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await read_all(stream) == b""
 
 
@@ -136,7 +138,7 @@ async def test_draining_closes_who_has_no_request(start_server: StartServer) -> 
         await begun.send_all(b"GET / HT")
         await until(lambda: site.server.connections == 2)
         site.server.drain()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await read_all(silent) == b""
             assert await read_all(begun) == b""
             await site.done.wait()
@@ -150,5 +152,5 @@ async def test_draining_waits_for_phones(start_server: StartServer) -> None:
         await link.send_message("still here")
         assert await link.get_message() == "still here"
         assert not site.done.is_set()
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await site.done.wait()

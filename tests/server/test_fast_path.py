@@ -18,9 +18,10 @@ from trio_websocket import wrap_client_stream
 from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
-from .site import HANDSHAKE, PATIENCE_S, Answer, FastSite, Level, Site, read_all, reset, until
+from .site import HANDSHAKE, Answer, FastSite, Level, Site, read_all, reset, until
 from .test_proxies import listen_once, proxy
 
 WHO = b"GET /fast/who HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -557,7 +558,7 @@ async def test_behind_a_proxy_that_keeps_connections(
             body = b"b" * (number * 30_000)
             answer = await asking.post(f"https://{address}/fast/echo", content=body)
             assert (answer.content, answer.headers["x-served-by"]) == (body, "fast path")
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 url = f"wss://{address}/websocket?a=b"
                 greeting = await trio.to_thread.run_sync(listen_once, url, trust)
                 assert greeting == ["127.0.0.1", "http", "a=b"]

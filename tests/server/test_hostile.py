@@ -11,9 +11,10 @@ import trio
 
 from phonegate.config.settings import TlsSettings
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
-from .site import HANDSHAKE, PATIENCE_S, Site, read_all, reset
+from .site import HANDSHAKE, Site, read_all, reset
 
 ELSEWHERE = HANDSHAKE.replace(b"/websocket", b"/who")
 OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

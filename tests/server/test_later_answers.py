@@ -10,9 +10,10 @@ import trio.testing
 from phonegate.config.settings import TlsSettings
 from phonegate.server.streams import PIECE_BYTES
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
-from .site import LARGE, PATIENCE_S, FastSite, HotReply, Level, Site, read_all, reset, until
+from .site import LARGE, FastSite, HotReply, Level, Site, read_all, reset, until
 from .test_fast_path import WHO, client, post
 
 MORE = 20_000_000

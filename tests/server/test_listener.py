@@ -10,6 +10,7 @@ import trio
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import CannotListen, Server
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 from .site import HANDSHAKE, App, Level, echo_phone, read_all, reset, until
@@ -98,7 +99,7 @@ async def test_it_survives_having_no_descriptor_left(start_server: StartServer) 
     assert (logs[0]["event"], logs[0]["reason"]) == ("accept_failed", "Too many open files")
     async with trio.SocketStream(client) as stream:
         await stream.send_all(WHO)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert (await read_all(stream)).startswith(b"HTTP/1.1 200")
 
 

@@ -17,6 +17,7 @@ import trio
 import websockets.sync.client
 
 from phonegate.config.settings import TlsSettings
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 
@@ -112,7 +113,7 @@ async def proxy(
         async with trio.open_nursery() as nursery:
             run = partial(trio.run_process, stderr=log, check=False, env=home)
             nursery.start_soon(run, [program, *words])
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 while True:
                     try:
                         await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
@@ -154,7 +155,7 @@ async def test_requests_and_a_phone_through_a_proxy_that_keeps_connections(
             assert (posted.status_code, posted.content) == (200, body)
         early = await client.post(f"https://{address}/early", content=b"b" * 500_000)
         assert early.status_code == 413
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             url = f"wss://{address}/websocket?a=b"
             for _ in range(2):
                 greeting = await trio.to_thread.run_sync(listen_once, url, trust)

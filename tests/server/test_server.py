@@ -13,6 +13,7 @@ import trio
 import websockets.sync.client
 
 from phonegate.config.settings import TlsSettings
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 from .site import Answer, Site, read_all
@@ -33,7 +34,7 @@ async def site(
 
 
 async def in_thread(work: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         return await trio.to_thread.run_sync(partial(work, *args, **named))
 
 
@@ -63,7 +64,7 @@ async def test_requests(site: Site, authority_file: str) -> None:
 async def test_curl(site: Site, authority_file: str, version: str) -> None:
     words = ["curl", "-sS", "-m", "10", f"--http{version}", "--cacert", authority_file]
     told = ["-w", " %{http_version} %{http_code}"]
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         done = await trio.run_process(
             [*words, *told, "--data-binary", "@-", f"{site.url}/echo"],
             stdin=BODY,
@@ -101,7 +102,7 @@ async def test_a_running_request_outlives_the_drain(site: Site) -> None:
             assert not site.done.is_set()
             site.app.release.set()
         assert answers[0].content == b"done"
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await site.done.wait()
     assert site.server.connections == 0
     assert site.app.stopped == 1
@@ -112,5 +113,5 @@ async def test_a_half_closed_client_reads_its_answer(start_server: StartServer) 
     async with await site.connect() as stream:
         await stream.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\n\r\n")
         await stream.send_eof()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert Answer.read(await read_all(stream)).status == 200

@@ -12,6 +12,7 @@ from phonegate.config.settings import TlsSettings
 from phonegate.server import CannotListen, CertificateUnusable, StandIn
 from phonegate.server.stand_in import StandIn as Pure
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 from .site import FastSite, Site, read_all
@@ -164,7 +165,7 @@ async def test_a_renewed_certificate_is_taken_up_by_itself(
 ) -> None:
     waits = {"stand_in": stand_in, "certificate_poll_s": 0.01}
     site = await start_server(waits=waits)
-    with capture_logs() as lines, trio.fail_after(20):
+    with capture_logs() as lines, trio.fail_after(PATIENCE_S):
         issue(stand_in.tls)
         while await shown(own_port(site), HOST) != pem(stand_in.tls):
             pass

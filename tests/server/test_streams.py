@@ -3,6 +3,7 @@ import trio
 import trio.testing
 
 from phonegate.server.streams import Connection, Replay
+from tests.patience import PATIENCE_S
 
 
 async def test_what_was_read_comes_again_then_what_follows() -> None:
@@ -69,7 +70,7 @@ async def test_what_is_sent_at_once_is_what_the_kernel_took() -> None:
     taken = 0
     while count := connection.send_now(b"x" * 10_000):
         taken += count
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while taken:
             taken -= len(await far.recv(100_000))
         far.close()
@@ -81,7 +82,7 @@ async def test_what_is_sent_at_once_is_what_the_kernel_took() -> None:
 async def test_what_comes_next_may_be_the_end() -> None:
     near, far = trio.socket.socketpair()
     connection = Connection(near, peer_timeout_s=5.0)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await far.send(b"abc")
         connection.hang_up()
         assert await connection.receive_next(2) == b"ab"

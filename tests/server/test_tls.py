@@ -11,6 +11,7 @@ from phonegate.config.settings import TlsSettings
 from phonegate.server import CertificateUnusable
 from phonegate.server.tls import context
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 from .conftest import StartServer
 from .site import Site, read_all
@@ -90,7 +91,7 @@ async def test_a_connection_that_speaks_nothing_known_is_dropped(
     async with stream:
         await stream.send_all(data)
         await stream.send_eof()
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert not (await read_all(stream)).startswith(b"HTTP")
     assert site.app.calls == []
 
@@ -101,7 +102,7 @@ async def test_the_handshake_counts_into_the_head_s_deadline(
     site = await start_server(tls=tls, trust=trust, head_timeout_s=0.1)
     stream = await site.connect()
     async with stream:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             assert await read_all(stream) == b""
 
 
@@ -177,7 +178,7 @@ async def test_a_renewed_certificate_is_taken_up_by_itself(
 ) -> None:
     site = await start_server(tls=tls, trust=trust, waits={"certificate_poll_s": 0.01})
     before = await served(site)
-    with capture_logs() as lines, trio.fail_after(20):
+    with capture_logs() as lines, trio.fail_after(PATIENCE_S):
         # As when it looks between the writing of the one file and of the other.
         renewed, key, old_key = issue(tls)
         write_key(tls, old_key)

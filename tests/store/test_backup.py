@@ -13,9 +13,8 @@ from phonegate.model.storage_errors import BackupFailed, StoreClosed
 from phonegate.store import backup
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
+from tests.patience import PATIENCE_S
 from tests.store.conftest import outbound
-
-LIMIT_S = 30
 
 
 def _parts(folder: Path) -> list[str]:
@@ -57,7 +56,7 @@ async def test_a_copy_taken_while_writing_is_whole(
             written += 1
             some.set()
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(write)
             await some.wait()
@@ -138,7 +137,7 @@ async def test_a_cancelled_copy_leaves_nothing(
         reports += 1
         scope.cancel()
 
-    with trio.fail_after(LIMIT_S), scope:
+    with trio.fail_after(PATIENCE_S), scope:
         await store.backup(tmp_path / "backup.db", stop)
     assert scope.cancelled_caught
     assert reports == 1

@@ -24,9 +24,8 @@ from phonegate.model.storage_errors import (
 )
 from phonegate.store import data_file, group_commit, migrations
 from phonegate.store.database import Database
+from tests.patience import PATIENCE_S
 from tests.store.conftest import outbound
-
-LIMIT_S = 30
 
 
 def _state(folder: Path) -> dict[str, tuple[str, int]]:
@@ -354,7 +353,7 @@ async def test_a_read_sees_one_state_throughout(store: Database) -> None:
         trio.from_thread.run(store.write, lambda w: w.messages.insert(outbound(org)))
         return before, len(tx.messages.page(org, PageQuery()))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         assert await store.read(twice) == (0, 0)
         assert await store.read(lambda tx: len(tx.messages.page(org, PageQuery()))) == 1
 
@@ -369,7 +368,7 @@ async def test_a_long_read_ends_when_cancelled_and_frees_its_place(store: Databa
         trio.from_thread.run_sync(entered.set)
         tx.orgs._connection.execute(_ENDLESS).fetchone()
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         for _ in range(6):  # More often than there are readers.
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(store.read, endless)
@@ -385,7 +384,7 @@ async def test_readers_are_as_many_as_asked_for(tmp_path: Path) -> None:
     def look(tx: Any) -> None:
         seen.add(id(tx))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for _ in range(50):
                 nursery.start_soon(store.read, look)
@@ -417,7 +416,7 @@ async def test_a_look_ends_when_it_is_given_up_and_frees_its_place(store: Databa
         ended.set()
         raise ValueError("the loop goes on")
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         for _ in range(6):  # More often than there are readers.
             entered, ended = trio.Event(), trio.Event()
             look = store.look(endless, done)
@@ -435,7 +434,7 @@ async def test_looks_are_as_many_as_readers_and_give_what_a_read_does(tmp_path: 
     free, came, all_came = threading.Event(), [], trio.Event()
 
     def slow(tx: Any) -> object:
-        assert free.wait(LIMIT_S)
+        assert free.wait(PATIENCE_S)
         return tx.orgs.all()
 
     def done(*outcome: object) -> None:
@@ -443,7 +442,7 @@ async def test_looks_are_as_many_as_readers_and_give_what_a_read_does(tmp_path: 
         if len(came) == 2:
             all_came.set()
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         looks = [store.look(slow, done) for _ in range(3)]
         assert [look is None for look in looks] == [False, False, True]
         free.set()
@@ -457,7 +456,7 @@ async def test_looks_are_as_many_as_readers_and_give_what_a_read_does(tmp_path: 
 async def test_closing_ends_a_look(tmp_path: Path) -> None:
     store = Database.open(tmp_path / "phonegate.db")
     ended = trio.Event()
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         store.look(
             lambda tx: tx.orgs._connection.execute(_ENDLESS).fetchone(), lambda *_: ended.set()
         )

@@ -26,10 +26,8 @@ from phonegate.store.group_commit import INDEX_AT, Order, Outcome
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WriterTimings
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.store.conftest import bring, inbound, outbound
-
-LIMIT_S = 30
-"""No test waits longer, whatever breaks."""
 
 IN_THREAD = pytest.mark.parametrize("commits", ["thread"], indirect=True)
 """Of tests in which an operation waits for the event loop."""
@@ -84,7 +82,7 @@ async def test_of_a_thousand_each_gets_its_own_answer(store: Database) -> None:
         except ConstraintBroken as error:
             answers[number] = error
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(1000):
                 nursery.start_soon(write, number)
@@ -117,7 +115,7 @@ async def test_an_operation_that_raises_is_undone_alone_and_wholly(store: Databa
     async def works(number: int) -> None:
         await store.write(lambda tx: tx.messages.insert(outbound(org, str(number))))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(20):
                 nursery.start_soon(works, number)
@@ -134,9 +132,9 @@ async def test_a_waiter_that_leaves_leaves_its_write_behind(store: Database) -> 
 
     def slow(_tx: Tables) -> None:
         token.run_sync_soon(entered.set)
-        may_go.wait(LIMIT_S)
+        may_go.wait(PATIENCE_S)
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.write, slow)
             await entered.wait()
@@ -162,9 +160,9 @@ async def test_the_line_is_bounded(store: Database) -> None:
 
     def slow(_tx: Tables) -> None:
         token.run_sync_soon(entered.set)
-        may_go.wait(LIMIT_S)
+        may_go.wait(PATIENCE_S)
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.write, slow)
             await entered.wait()
@@ -198,7 +196,7 @@ async def test_what_is_submitted_is_answered_in_order_once_it_is_durable(store: 
 
     for owner in (org, 999, org, org):
         store.submit(partial(_store, outbound(owner)), done, size=1)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         with capture_logs() as lines:
             await all_done.wait()
         await store.write(lambda _: None)
@@ -221,7 +219,7 @@ async def test_what_is_submitted_by_an_answer_has_the_next_commit(store: Databas
             over.set()
 
     store.submit(lambda _: 0, again)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         await over.wait()
     assert answers == list(range(10))
 
@@ -235,7 +233,7 @@ async def test_a_fault_of_the_program_ends_the_writer_and_sends_everybody_away(
         raise KeyError("a fault")
 
     store._writer._group_commit.commit = break_down  # type: ignore[method-assign, assignment]
-    with trio.fail_after(LIMIT_S), pytest.RaisesGroup(pytest.RaisesExc(KeyError)):
+    with trio.fail_after(PATIENCE_S), pytest.RaisesGroup(pytest.RaisesExc(KeyError)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(store.run_writer)
             with pytest.raises(StoreClosed):
@@ -255,7 +253,7 @@ async def slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     commit = opened._writer._group_commit.commit
 
     def slowly(orders: Sequence[Order], *, on_loop: bool = False) -> Outcome:
-        return attrs.evolve(commit(orders, on_loop=on_loop), flush_s=float(LIMIT_S))
+        return attrs.evolve(commit(orders, on_loop=on_loop), flush_s=float(PATIENCE_S))
 
     monkeypatch.setattr(opened._writer._group_commit, "commit", slowly)
     async with trio.open_nursery() as nursery:
@@ -272,12 +270,12 @@ async def test_a_slow_disk_works_on_while_the_loop_answers(slow_disk: Database) 
 
     def first(_tx: Tables) -> None:
         token.run_sync_soon(entered.set)
-        may_go.wait(LIMIT_S)
+        may_go.wait(PATIENCE_S)
 
     def answered(_result: object, _error: object) -> None:
-        seen.append(begun.wait(LIMIT_S / 10))
+        seen.append(begun.wait(PATIENCE_S / 10))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         slow_disk.submit(first, answered)
         await entered.wait()
         async with trio.open_nursery() as nursery:
@@ -313,7 +311,7 @@ async def test_what_is_small_is_committed_on_the_loop_and_all_else_in_the_thread
 
         await on_loop.write(op, size=size)
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         await write("small", 1)
         await write("unknown", None)
         await write("large", writer.LOOP_ROWS + 1)
@@ -331,7 +329,7 @@ async def test_the_loop_commits_so_many_rows_at_once_and_the_others_next(
         await on_loop.write(lambda _: threads.append(threading.get_ident()), size=90)
 
     groups = on_loop.statistics().group_sizes.count
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for _ in range(5):
                 nursery.start_soon(write)
@@ -344,7 +342,7 @@ async def test_a_lock_of_another_program_is_waited_for_in_the_thread(on_loop: Da
     await on_loop.write(partial(_store, outbound(org, "a")), size=1)
     other = sqlite3.connect(on_loop.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(on_loop.write, partial(_store, outbound(org, "b")), size=1))
             # The loop goes on: what is read meanwhile is answered.
@@ -359,7 +357,7 @@ async def test_the_log_is_copied_in_the_thread_though_all_is_small(on_loop: Data
     org = await _org(on_loop)
     on_loop._writer._group_commit._checkpoint_pages = 50
     size = on_loop.path.stat().st_size
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         for _ in range(2 * writer.LOOP_ROWS_IN_ALL):
             await on_loop.write(partial(_store, outbound(org, "x" * 200)), size=9)
     assert on_loop.path.stat().st_size > size
@@ -368,7 +366,7 @@ async def test_the_log_is_copied_in_the_thread_though_all_is_small(on_loop: Data
 @pytest.mark.parametrize("store", [WriterTimings(batch_s=0)], indirect=True)
 async def test_a_long_batch_is_cut_and_all_of_it_done(store: Database) -> None:
     org = await _org(store)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(50):
                 nursery.start_soon(store.write, partial(_store, outbound(org, str(number))))
@@ -398,7 +396,7 @@ async def test_a_full_disk_refuses_whole_operations_and_recovers(store: Database
         except StorageUnavailable as error:
             outcomes[number] = error
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(20):
                 nursery.start_soon(write, number)
@@ -455,7 +453,7 @@ async def test_a_commit_that_fails_is_told_to_all_and_the_writer_lives_on(
         assert caught.value.reason == "disk I/O error"
         refused += 1
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(10):
                 nursery.start_soon(write, partial(_store, outbound(org, str(number))))
@@ -494,7 +492,7 @@ async def test_received_messages_are_told_of_once_they_are_committed(
     store._writer._publish = listen
     faulty = _Faulty(store._writing, statement or "nothing")
     store._writer._group_commit._connection = faulty  # type: ignore[assignment]
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         if statement is not None:
             with pytest.raises(StorageUnavailable):
                 await store.write(lambda tx: tx.messages.insert_inbound(inbound(org)))
@@ -530,7 +528,7 @@ async def test_messages_that_did_not_arrive_are_logged_once_that_is_committed(
     store._writer._publish = log_undelivered
     faulty = _Faulty(store._writing, statement or "nothing")
     store._writer._group_commit._connection = faulty  # type: ignore[assignment]
-    with trio.fail_after(LIMIT_S), capture_logs() as lines:
+    with trio.fail_after(PATIENCE_S), capture_logs() as lines:
         if statement is not None:
             with pytest.raises(StorageUnavailable):
                 await store.write(end)
@@ -573,7 +571,7 @@ async def test_what_waits_is_done_before_the_end(tmp_path: Path, commits: Commit
         await store.write(lambda _: None)
         done += 1
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for _ in range(100):
                 nursery.start_soon(write)
@@ -598,7 +596,7 @@ async def test_a_cancelled_writer_sends_everybody_away(tmp_path: Path, commits: 
             await store.write(lambda _: None)
         refused += 1
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for _ in range(writer.MAX_WAITING + 10):
                 nursery.start_soon(write)
@@ -614,7 +612,7 @@ async def test_close_without_waiting_for_the_writer_is_safe(
     tmp_path: Path, commits: Commits
 ) -> None:
     store = Database.open(tmp_path / "phonegate.db", commits=commits)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run_writer)
             await _org(store)
@@ -633,7 +631,7 @@ async def test_words_are_indexed_when_nothing_else_is_to_do(store: Database) -> 
     query = PageQuery(search="need*")
     # Found at once, and still once the index has it.
     assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         while await store.read(lambda tx: tx.word_index.complete_upto()) < number:
             await store.read(lambda _: None)
     assert len(await store.read(lambda tx: tx.messages.page(org, query))) == 1
@@ -650,7 +648,7 @@ async def test_words_left_over_are_indexed_by_the_next_run(tmp_path: Path) -> No
     store.close()
 
     again = Database.open(path)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(again.run_writer)
             while await again.read(lambda tx: tx.word_index.complete_upto()) != last:
@@ -668,7 +666,7 @@ async def test_a_removed_org_is_cleared_away_beside_other_writes(store: Database
 
     await store.write(fill)
     assert await store.write(lambda tx: tx.orgs.remove("myorg"))
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         while await store.read(lambda tx: tx.messages.page(org, PageQuery(limit=1))):
             await store.write(lambda tx: tx.messages.insert(outbound(other)))
     rows = await store.read(lambda tx: tx.orgs.all())
@@ -679,7 +677,7 @@ async def test_chores_that_fail_cost_nothing_else(store: Database) -> None:
     org = await _org(store)
     # An index that can't be written to, for whatever reason.
     store._writing.execute("DROP TABLE words")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         for _ in range(3):
             await store.write(
                 lambda tx: [tx.messages.insert(outbound(org)) for _ in range(INDEX_AT)]
@@ -750,7 +748,7 @@ def test_kill_9_keeps_all_that_was_answered(tmp_path: Path, commits: Commits) ->
 
 
 @pytest.mark.parametrize(
-    "store", [WriterTimings(patience_s=LIMIT_S * 2, idle_s=0.001)], indirect=True
+    "store", [WriterTimings(patience_s=PATIENCE_S * 2, idle_s=0.001)], indirect=True
 )
 async def test_a_patient_write_waits_for_company_and_goes_first(store: Database) -> None:
     org = await _org(store)
@@ -759,7 +757,7 @@ async def test_a_patient_write_waits_for_company_and_goes_first(store: Database)
     async def patient(number: int) -> None:
         await store.write(partial(_store, outbound(org, str(number))), patient=True)
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for number in range(3):
                 nursery.start_soon(patient, number)
@@ -773,7 +771,7 @@ async def test_a_patient_write_waits_for_company_and_goes_first(store: Database)
 
 async def test_a_patient_write_does_not_wait_long(store: Database) -> None:
     org = await _org(store)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         # Twice, for the writer sleeps differently when it has a chore before it.
         for body in ("a", "b"):
             await store.write(partial(_store, outbound(org, body)), patient=True)
@@ -782,9 +780,9 @@ async def test_a_patient_write_does_not_wait_long(store: Database) -> None:
 
 
 async def test_stopping_commits_what_was_patient(tmp_path: Path, commits: Commits) -> None:
-    timings = WriterTimings(patience_s=LIMIT_S * 2)
+    timings = WriterTimings(patience_s=PATIENCE_S * 2)
     store = Database.open(tmp_path / "phonegate.db", timings=timings, commits=commits)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             await nursery.start(store.run_writer)
             org = await _org(store)

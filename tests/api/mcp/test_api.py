@@ -28,12 +28,12 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 NEW = "2026-07-28"
 OLD = "2025-11-25"
 OLDEST = "2025-03-26"
 TO = "+15553334444"
-LIMIT_S = 20
 
 
 @attrs.define
@@ -100,7 +100,7 @@ async def receive(web: Web, body: str, address: str = TO) -> None:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Lets others run until it is so."""
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         while not condition():
             await trio.testing.wait_all_tasks_blocked()
 
@@ -587,7 +587,7 @@ async def test_waits_take_nothing_of_their_orgs_share(web: Web, nursery: trio.Nu
     await until(lambda: len(web.services.waits) == 60)
     assert len(web.services.shares) == 0
     # A call for the whole share goes through beside them.
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         found = await agents[0].use("get_messages", limit=100)
     assert found["isError"] is False
     # The bound is each key's own.
@@ -609,7 +609,7 @@ async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery
     async def look() -> None:
         found.append(await agent.use("list_sims"))
 
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as looking, web.services.shares.take(org.id, SHARE):
             looking.start_soon(look)
             # It can't go on before others of its org are done.

@@ -20,11 +20,11 @@ from websockets.sync.client import ClientConnection, connect
 from kit.fake_carrier import FakeCarrierProcess
 from kit.gateway import GatewayProcess
 from tests.events.webhooks.plain_receiver import plain_receiver
+from tests.patience import PATIENCE_S
 
 ORG = "myorg"
 SECRET = {"X-Secret-Key": "my-secret-key-123"}
 FROM = "+1234567890"
-DEADLINE_S = 20
 OWN = {
     *("id", "key", "key_id", "message_id", "created_at", "last_used_at", "version", "uptime_s"),
     *("callback_url", "credentials", "send_at", "last_seen"),
@@ -222,7 +222,7 @@ def try_webhooks(reader: Reader) -> None:
         body = {"messages": [{"address": "+15553334444", "body": "once more"}]}
         pushed = {"org_id": ORG, "secret_key": SECRET["X-Secret-Key"], **body}
         httpx.post(f"{reader.gateway.url}/webhook", json=pushed).raise_for_status()
-        until = time.monotonic() + DEADLINE_S
+        until = time.monotonic() + PATIENCE_S
         while True:
             log = httpx.get(f"{hooks}/{made}/deliveries", headers=SECRET).json()["deliveries"]
             if log[0]["event_id"] is not None and log[0]["next_at"] is None:

@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 import trio
 
+from tests.patience import PATIENCE_S
+
 Answer = bytes | Callable[[trio.abc.Stream], Awaitable[None]]
 """What is sent to a caller, or what does the sending. After the latter the connection is closed."""
 
@@ -53,7 +55,7 @@ class Receiver:
 
     async def count(self, number: int) -> list[Received]:
         """Waits until so many requests have come."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             async with self._came:
                 while len(self.calls) < number:
                     await self._came.wait()
@@ -61,7 +63,7 @@ class Receiver:
 
     async def left(self) -> None:
         """Waits until no connection is open."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             async with self._came:
                 while self.open_now:
                     await self._came.wait()

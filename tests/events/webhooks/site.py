@@ -21,6 +21,7 @@ from phonegate.model.times import iso, now_ms
 from phonegate.model.webhooks import Delivery, Webhook
 from phonegate.store.database import Database
 from tests import new_database
+from tests.patience import PATIENCE_S
 
 SECRET = "whsec_" + "QUJD" * 11
 RULES = Rules(allow=parse_networks(["127.0.0.0/8"]))
@@ -157,7 +158,7 @@ class Site:
 
     async def until_logged(self, webhook: Webhook, test: Any) -> list[Delivery]:
         """Waits until the log of a webhook passes a test."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 found = await self.log(webhook)
                 if test(found):
@@ -166,7 +167,7 @@ class Site:
 
     async def counted(self, **outcomes: int) -> None:
         """Waits until so much was counted, and no more."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while True:
                 if self.courier.counts == outcomes:
                     return

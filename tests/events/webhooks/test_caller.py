@@ -18,6 +18,7 @@ from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Address, Rules, parse_networks
 from tests.events.webhooks import receiver as acts
 from tests.events.webhooks.receiver import Receiver, http
+from tests.patience import PATIENCE_S
 
 LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
 
@@ -45,7 +46,7 @@ def call(url: str, **fields: Any) -> Call:
 
 async def made(url: str, *, read_bytes: int = 1_024, **fields: Any) -> Result:
     one = caller(**fields)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         try:
             return await one.call(call(url, read_bytes=read_bytes))
         finally:

@@ -15,6 +15,7 @@ from phonegate.model.refusals import NotFound
 from tests.events.webhooks import receiver as acts
 from tests.events.webhooks.receiver import Received, Receiver, http
 from tests.events.webhooks.site import SECRET, Site
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -337,7 +338,7 @@ async def test_receivers_that_hang_take_nothing_from_one_that_works(
     # A fourth of all calls is for new webhooks, and another one for those that take long.
     await receiver.count(1 + 8)
     # Less than the 30 seconds that a call which hangs takes, on a busy machine too.
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         await site.happen(*range(2, 102), org="good")
         await site.settled(good, 101)
     assert 8 <= sum(call.path == "/hang" for call in receiver.calls) <= 8 + 8

@@ -18,6 +18,7 @@ from phonegate.operations.notices.apprise_sender import MISSING
 from phonegate.operations.notices.messenger import MessengerTimings
 from phonegate.operations.notices.notifier import Notifier, demand_usable_targets
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 SECRET = "t0ps3cret"
 TIMINGS = MessengerTimings(attempt_s=20.0, pauses_s=(0.05,), mute_s=0.3)
@@ -42,7 +43,7 @@ def news(org: str = "club", *, begins: bool = True) -> News:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         while not true():  # noqa: ASYNC110 - it happens in a thread
             await trio.sleep(0.01)
 

@@ -11,6 +11,7 @@ from kit.receiver import receiving
 from phonegate.operations.notices.messenger import NotDelivered
 from phonegate.operations.notices.notice import raised, trial_notice
 from phonegate.operations.notices.webhook_sender import WebhookSender
+from tests.patience import PATIENCE_S
 
 from .ntfy import ntfy_serving
 
@@ -19,7 +20,7 @@ SECRET = "t0ps3cret"
 
 
 async def send(url: str, notice: Any = AWAY) -> str:
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         return await WebhookSender(url).send(notice)
 
 

@@ -10,8 +10,7 @@ from phonegate.store.database import Database
 from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, Web, build_web
 from tests.captured_logs import capture_logs
 from tests.pages.console.conftest import Person
-
-LIMIT_S = 20
+from tests.patience import PATIENCE_S
 
 
 async def test_a_form_without_the_token_of_its_session_is_refused(web: Web) -> None:
@@ -80,7 +79,7 @@ async def test_no_org_takes_all_turns(
     monkeypatch.setattr(web.services.conversations, "unread", waits)
     for _ in range(PAGES_AT_ONCE + 3):
         nursery.start_soon(many.look, "/unread")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         assert [await asking.receive() for _ in range(PAGES_AT_ONCE)] == [ORG] * PAGES_AT_ONCE
         nursery.start_soon(one.look, "/unread")
         assert await asking.receive() == "other"

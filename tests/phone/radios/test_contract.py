@@ -15,6 +15,7 @@ from phonegate.phone.device import Stats
 from phonegate.phone.radios.radio import Desk, Failed, Outcome, Radio, Transmission
 from phonegate.phone.radios.simulated import Identity, RadioMemory, SimulatedRadio
 from phonegate.phone.simulated_faults import Dice, Plan
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import Gateway
 
 from .contract import PROMISES, Promise, RadioKind, keep
@@ -83,7 +84,7 @@ class SimulatedHandset:
         self.running.receive(address, body)
 
     async def until_on_air(self, count: int) -> None:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             while len(self.antenna.sent) < count:
                 await self.running.sent.wait()
                 self.running.sent = trio.Event()

@@ -13,6 +13,8 @@ import attrs
 import h11
 import trio
 
+from tests.patience import PATIENCE_S
+
 TOKEN = "private-token-1"
 SIGNING_KEY = "signing-key"
 AGENTS = {b"me.capcom.smsgateway/1.68.0", b"me.capcom.smsgateway/1.75.1"}
@@ -144,7 +146,7 @@ class MobileServer:
         return [one for one in self.requests if (one.method, one.path) == (method, path)]
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while not condition():
                 await self._changed.wait()
 

@@ -17,6 +17,7 @@ from phonegate.phone.smsgate.app_journal import AppJournal
 from phonegate.phone.smsgate.app_phone import AppPhone
 from phonegate.phone.smsgate.app_timings import Backoff
 from phonegate.phone.smsgate.dates import read_date
+from tests.patience import PATIENCE_S
 from tests.phone.smsgate.conftest import FAST, OWNER, SIMS, MakePhone
 from tests.phone.smsgate.mobile_server import EVENTS, Answer, MobileServer
 
@@ -30,13 +31,13 @@ def sent(phone: AppPhone) -> list[tuple[int | str, str, str | None]]:
 
 
 async def started(phone: AppPhone, nursery: trio.Nursery) -> AppPhone:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(phone.run)
     return phone
 
 
 async def until(phone: AppPhone, condition: Callable[[], Any]) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         await phone.until(lambda _: bool(condition()))
 
 
@@ -278,7 +279,7 @@ async def test_a_private_token_that_is_refused_ends_the_phone(
     server: MobileServer, make_phone: MakePhone
 ) -> None:
     phone = make_phone(owner=attrs.evolve(OWNER, token="wrong"))
-    with pytest.raises(CredentialsRefused, match="HTTP 401"), trio.fail_after(10):
+    with pytest.raises(CredentialsRefused, match="HTTP 401"), trio.fail_after(PATIENCE_S):
         await phone.run()
 
 
@@ -293,7 +294,7 @@ async def test_settings_that_move_it_away_end_the_phone(
     server: MobileServer, make_phone: MakePhone
 ) -> None:
     server.settings["gateway"] = {"cloud_url": None}
-    with trio.fail_after(10), pytest.raises(SentAway, match="cloud_url"):
+    with trio.fail_after(PATIENCE_S), pytest.raises(SentAway, match="cloud_url"):
         await make_phone().run()
 
 

@@ -12,6 +12,7 @@ import pytest
 import trio
 
 from phonegate.cli import main
+from tests.patience import PATIENCE_S
 from tests.phone.smsgate.mobile_server import TOKEN, MobileServer
 
 PROGRAM = [sys.executable, "-c", "import sys; from phonegate.cli import main; sys.exit(main())"]
@@ -28,7 +29,7 @@ async def app(server: MobileServer, *options: str) -> AsyncIterator[trio.Process
         stderr=subprocess.PIPE,
     )
     try:
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             yield process
     finally:
         if process.returncode is None:

@@ -35,10 +35,9 @@ from phonegate.phone.smsgate.handset import Owner
 from phonegate.phone.smsgate.mobile_api import Clients, api_address
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from tests.http.media_server import PNG, MediaServer
+from tests.patience import PATIENCE_S
 from tests.phone.smsgate.conftest import OWNER, SIMS
 
-DEADLINE_S = 60
-"""A machine busy with other tests takes long over a phone that fails at every turn."""
 ORG, SECRET = "myorg", "my-own-secret-key-1"
 TIMINGS = Timings(
     scheduler=SchedulerTimings(longest_sleep_s=0.1),
@@ -66,7 +65,7 @@ class Stand:
         settings = Settings(
             http=HttpSettings(bind=(f"127.0.0.1:{self.port}",)),
             database=DatabaseSettings(path=str(self._path)),
-            delivery=DeliverySettings(result_timeout_s=DEADLINE_S),
+            delivery=DeliverySettings(result_timeout_s=PATIENCE_S),
             pacing=PacingSettings(segments_per_minute=0),
             media=MediaSettings(allow=("127.0.0.0/8",)),
         )
@@ -79,7 +78,7 @@ class Stand:
 
     async def stop(self) -> None:
         self._stop.set()
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             await self._ended.wait()
 
     def api(self) -> httpx.AsyncClient:
@@ -134,7 +133,7 @@ class Stand:
 
 async def poll(condition: Callable[[], Awaitable[bool]]) -> None:
     """Asks over HTTP, where nothing calls back, until it is so."""
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while not await condition():  # noqa: ASYNC110 (the other side is a server)
             await trio.sleep(0.03)
 
@@ -173,7 +172,7 @@ async def make_app(stand: Stand, nursery: trio.Nursery) -> AsyncIterator[MakeApp
                 antenna=antenna,
                 rng=Random(5),
             )
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 await phones.start(phone.run)
                 await phone.until(
                     lambda one: bool(one.memory.webhooks and one.memory.settings.ping_every_s)
@@ -368,7 +367,7 @@ async def test_the_program_of_the_app_is_killed_and_goes_on(
     journal, antenna = AppJournal(), AirMemory()
     phone = await make_app(AppPlan(delay_ms=(20, 60)), journal=journal, antenna=antenna)
     numbers = [await stand.send(f"text {n}") for n in range(6)]
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_S):
         await phone.until(lambda one: one.stats.radioed >= 2)
     phone.die()
     for number in numbers:

@@ -21,8 +21,9 @@ from phonegate.model.refusals import Throttled, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.phones.session import Session
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 from tests.phones.conftest import Start
-from tests.phones.site import DEADLINE_S, NUMBER, ORG, PATIENT, SECRET, Site, now_ms
+from tests.phones.site import NUMBER, ORG, PATIENT, SECRET, Site, now_ms
 
 HANDSHAKE = [
     ("Host", "x"),
@@ -46,7 +47,7 @@ async def refusal(
     client.send(h11.Request(method="GET", target="/", headers=[("Host", "x")]))
     client.send(h11.EndOfMessage())
     status, body, answered = 0, b"", {}
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         async with await trio.open_tcp_stream("127.0.0.1", site.port) as stream:
             await stream.send_all(handshake(site.target(**query), *headers))
             while not isinstance(event := client.next_event(), h11.EndOfMessage):
@@ -276,7 +277,7 @@ async def test_frames_in_one_packet_with_the_handshake_are_not_lost(site: Site) 
         ping = b"\x81\x8f\0\0\0\0" + b'{"type":"ping"}'
         await stream.send_all(handshake(site.target()) + ping)
         received = b""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while b'{"type":"pong"}' not in received:
                 received += await stream.receive_some()
     assert received.startswith(b"HTTP/1.1 101 ")
@@ -292,7 +293,7 @@ async def test_a_reset_during_the_handshake_leaves_nothing(site: Site) -> None:
         linger = (1).to_bytes(4, "little") + bytes(4)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         stream.socket.close()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
     async with site.phone() as phone:
@@ -317,7 +318,7 @@ async def test_the_public_pages_python_example(site: Site) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(phone)
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not site.stations():  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await site.send("hi", sim_selector=NUMBER)

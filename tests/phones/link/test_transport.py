@@ -10,6 +10,7 @@ from phonegate.phones.frames import encode
 from phonegate.phones.link import plain_frames
 from phonegate.phones.link.transport import ANSWERS, WebsocketTransport
 from phonegate.phones.link.websocket import PhoneWebsocket
+from tests.patience import PATIENCE_S
 
 PONG = plain_frames.text(encode(frames.Pong()).encode())
 
@@ -123,7 +124,7 @@ async def test_room_in_the_outbox_wakes_those_who_wait_for_it(link: Link) -> Non
         link.transport.send_now(frames.Pong())
     with pytest.raises(trio.WouldBlock):
         link.transport.send_now(frames.Pong())
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await link.transport.send(frames.Cancel(1))
     await trio.testing.wait_all_tasks_blocked()
     assert b"".join(link.socket.writes) == PONG * most + cancel(1)

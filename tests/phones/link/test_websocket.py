@@ -24,8 +24,9 @@ from phonegate.phones.link.transport import WebsocketTransport
 from phonegate.phones.session import Session
 from phonegate.phones.transport import LinkLost
 from phonegate.server.streams import Replay
+from tests.patience import PATIENCE_S
 from tests.phones.conftest import Start
-from tests.phones.site import DEADLINE_S, NUMBER, OTHER, PATIENT, Site
+from tests.phones.site import NUMBER, OTHER, PATIENT, Site
 
 from .test_phone_link import handshake
 
@@ -37,7 +38,7 @@ async def raw(site: Site, **query: str) -> AsyncIterator[trio.SocketStream]:
     async with stream:
         await stream.send_all(handshake(site.target(**query)))
         received = b""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while b'"connected"' not in received:
                 received += await stream.receive_some()
         yield stream
@@ -53,7 +54,7 @@ def transports(site: Site) -> list[WebsocketTransport]:
 async def until(stream: trio.SocketStream, end: bytes) -> None:
     """Reads until what came ends so, but for the rest of a last frame."""
     received = b""
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while end not in received:
             received += await stream.receive_some()
 
@@ -71,7 +72,7 @@ def frame(payload: bytes, first: int = 0x81) -> bytes:
 
 async def pour(stream: trio.SocketStream, data: bytes) -> bool:
     """Sends without end and without reading; True once the gateway has had enough."""
-    with trio.move_on_after(DEADLINE_S):
+    with trio.move_on_after(PATIENCE_S):
         try:
             while True:
                 await stream.send_all(data)
@@ -83,7 +84,7 @@ async def pour(stream: trio.SocketStream, data: bytes) -> bool:
 async def close_code(stream: trio.SocketStream) -> int | None:
     """The code of the close frame that ends what the gateway sends, if one does."""
     received = b""
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         try:
             while data := await stream.receive_some():
                 received += data
@@ -94,7 +95,7 @@ async def close_code(stream: trio.SocketStream) -> int | None:
 
 
 async def ends(site: Site) -> None:
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while site.serving:  # noqa: ASYNC110 - it tells nobody
             await trio.sleep(0.005)
 
@@ -200,7 +201,7 @@ async def test_large_frames_that_stall_make_room_for_others(site: Site) -> None:
         first, _ = transports(site)
         first._websocket._budget._most = 200_000
         await stalled.send_all(frame(inbound(150_000))[:-10])
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while first._websocket._budget.bytes < 150_000:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
         await other.send_all(frame(inbound(150_000)))
@@ -278,7 +279,7 @@ async def test_a_phone_that_speaks_and_does_not_read_is_found_dead(start: Start)
     phones = PhoneSettings(ping_interval_s=0.05, pong_timeout_s=0.2)
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site) as stream:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while site.serving:
                 with suppress(trio.BrokenResourceError):
                     await stream.send_all(frame(b'{"type":"status","battery":50}'))
@@ -290,7 +291,7 @@ async def test_an_answer_that_was_left_unread_is_not_held_against_a_phone(start:
     site = await start(attrs.evolve(PATIENT, phones=phones))
     async with raw(site):
         (session,) = site.sessions()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while session.station.state._asked_at is None:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         await session._slow_down(0.01)
@@ -307,7 +308,7 @@ async def test_a_ping_goes_before_all_that_waits_however_much_that_is(site: Site
         transport._call_writer()
         transport.probe()
         received = b""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while b"y" not in received:
                 received += await stream.receive_some()
         assert received == b"\x89\x04pgat\x81\x01x\x81\x01y"
@@ -335,7 +336,7 @@ async def test_a_ping_of_which_the_kernel_takes_a_part_goes_on_before_what_follo
         transport._outbox.append(transport._websocket.text("y"))
         transport._call_writer()
         received = b""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while b"y" not in received:
                 received += await stream.receive_some()
         assert received == b"\x89\x04pgat\x81\x01y"
@@ -369,7 +370,7 @@ async def test_a_phone_that_answers_pings_stays(start: Start) -> None:
     async with raw(site) as stream:
         for _ in range(3):
             received = b""
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 while len(received) < 6:
                     received += await stream.receive_some()
             assert received[0] == 0x89
@@ -397,7 +398,7 @@ async def test_a_phone_that_reads_late_gets_every_frame_whole(start: Start) -> N
         await site.send(*(f"{number:03}" + "x" * 1_500 for number in range(count)))
         await trio.testing.wait_all_tasks_blocked()
         received = b""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while received.count(b"}") < count:
                 received += await stream.receive_some()
     frames = wsproto.connection.Connection(wsproto.ConnectionType.CLIENT)
@@ -480,7 +481,7 @@ async def test_close_all_drops_those_that_do_not_answer(start: Start) -> None:
     site = await start()
     async with raw(site) as stream:
         began = trio.current_time()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await site.switchboard.close_all(1012, "restart", goodbye_s=0.1)
         assert trio.current_time() - began < 1.5
         assert await close_code(stream) == 1012
@@ -547,14 +548,14 @@ async def test_a_phone_that_waits_for_the_disk_is_not_taken_for_dead(
         inbound = '{"type":"inbound","message":{"address":"+15553334444","body":"x","date":%d}}'
         await stream.send_all(b"".join(frame((inbound % n).encode()) for n in range(200)))
         (session,) = site.sessions()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not session._stalled:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.001)
         # Longer than silence is borne.
         await trio.sleep(0.5)
         assert not session.station.state.parting
         trouble.on = False
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while len(await site.messages(direction="in", limit=1000)) < 200:  # noqa: ASYNC110 - it tells nobody
                 await trio.sleep(0.005)
 

@@ -6,6 +6,7 @@ import trio.testing
 
 from phonegate.phones.smsgate.event_stream import MOST_WAITING, EventStream
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
+from tests.patience import PATIENCE_S
 
 
 class Reader:
@@ -69,7 +70,7 @@ async def test_it_can_be_ended_and_says_why(nursery: trio.Nursery) -> None:
     reader = Reader()
     open_one = stream(reader)
     open_one.end("replaced by a newer stream")
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await open_one.produce(reader.send)
     assert reader.text == ":replaced by a newer stream\n\n"
 
@@ -93,6 +94,6 @@ async def test_what_waits_is_bounded() -> None:
     for number in range(MOST_WAITING + 1):
         open_one.say("MessageCancelled", {"messageId": str(number)})
     open_one.end("x")
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         await open_one.produce(reader.send)
     assert reader.text.count("event:") <= MOST_WAITING

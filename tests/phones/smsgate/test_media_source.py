@@ -20,6 +20,7 @@ from phonegate.phones.smsgate.mobile_message import Attachment
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 from tests.http.media_server import PNG, MediaServer
+from tests.patience import PATIENCE_S
 from tests.phones.site import LOOPBACK
 from tests.store.conftest import inbound, outbound
 
@@ -47,7 +48,7 @@ class Scene:
         guard = Guard(rules=lambda: LOOPBACK, own_ports=self.own)
         source = MediaSource(Media(self.database), guard, public_url=public_url)
         wanted = Wanted(org=self.org, org_name="myorg", message=self.message, urls=urls)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             return await source.fetch(wanted, take)
 
 

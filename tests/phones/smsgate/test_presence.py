@@ -22,8 +22,9 @@ from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.smsgate.transport import NO_MMS, SmsgateTransport
 from tests.domain.callers import owner
 from tests.http.media_server import PNG, MediaServer
+from tests.patience import PATIENCE_S
 from tests.phones.conftest import Start
-from tests.phones.site import DEADLINE_S, OTHER, PATIENT, Site
+from tests.phones.site import OTHER, PATIENT, Site
 from tests.phones.smsgate_phone import AGENT, App, AppEnd, AppSite, Json, streaming
 
 CARD = {"slotIndex": 0, "simNumber": 1, "phoneNumber": "*******4567", "iccid": "******1234"}
@@ -70,7 +71,7 @@ class Phones:
         """Waits until the phone counts as away."""
         here = self.site.presences.of_phone(await self.row(app))
         if here is not None:
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 await here.gone.wait()
 
 
@@ -123,7 +124,7 @@ async def test_a_revoked_key_takes_its_phones_with_it(phones: Phones) -> None:
     app = await phones.app(key)
     async with streaming(phones.client, app) as end:
         await phones.site.accounts.keys.revoke(await phones.site.org(), key.split("_")[1])
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             async for _ in end.events:
                 pass
     assert (await phones.client.get("/message", headers=app.headers)).status_code == 401

@@ -17,8 +17,7 @@ from tests.api.conftest import HOME, OPERATOR_TOKEN, ORG, Web
 from tests.buses import subscribe
 from tests.pages.console.conftest import Person
 from tests.pages.console.conversations.test_thread import ANN, receive
-
-LIMIT_S = 20
+from tests.patience import PATIENCE_S
 
 
 class Console:
@@ -36,7 +35,7 @@ class Console:
         self.ended.set()
 
     async def take(self) -> StreamEvent:
-        with trio.fail_after(LIMIT_S):
+        with trio.fail_after(PATIENCE_S):
             while not self._events:
                 self._events += self._reader.feed(await self._receive.receive())
         return self._events.pop(0)
@@ -151,7 +150,7 @@ async def test_it_ends_with_its_session(person: Person, nursery: trio.Nursery) -
     await receive(person.web, "Hello")
     assert (await console.data())["type"] == "message.received"
     await person.send("/sign-out")
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         await console.ended.wait()
 
 
@@ -168,7 +167,7 @@ async def test_it_asks_again_and_again_whether_its_session_is_open(
     made = answer.stream.__self__  # type: ignore[attr-defined]
     stream = attrs.evolve(made, checked_each_s=0.001, is_open=is_open)
     console = Console(nursery, stream.produce)
-    with trio.fail_after(LIMIT_S):
+    with trio.fail_after(PATIENCE_S):
         await console.ended.wait()
     assert answers == []
 

@@ -6,8 +6,7 @@ import attrs
 import trio
 
 from phonegate.phone.radios.radio import ReceivedSms, SimCard, Transmission
-
-DEADLINE_S = 30
+from tests.patience import PATIENCE_S
 
 
 @attrs.define
@@ -70,7 +69,7 @@ class DeskMemory:
         return any(word in notice for notice in self.notices)
 
     async def until(self, condition: Callable[["DeskMemory"], bool]) -> None:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while not condition(self):
                 await self._changed.wait()
 

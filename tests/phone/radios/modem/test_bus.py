@@ -7,6 +7,7 @@ import trio
 from phonegate.phone.radios.modem.bus import Bus, Signal, hold_bus
 from phonegate.phone.radios.modem.errors import BusGone, CallRefused, CallTimedOut
 from phonegate.phone.radios.modem.objects import MESSAGING, MM
+from tests.patience import PATIENCE_S
 
 from .mock_manager import ERROR, MODEM_PATH, MockManager
 
@@ -78,5 +79,5 @@ async def test_what_is_no_bus_is_gone(tmp_path: Path, nursery: trio.Nursery, ans
         raise AssertionError("there is no bus")
 
     nursery.start_soon(trio.serve_listeners, handle, [trio.SocketListener(listening)])
-    with trio.fail_after(10), pytest.raises(BusGone):
+    with trio.fail_after(PATIENCE_S), pytest.raises(BusGone):
         await hold_bus(f"unix:path={path}", lambda _: None, session, connect_s=5)

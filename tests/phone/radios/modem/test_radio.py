@@ -16,8 +16,9 @@ from phonegate.phone.radios.modem.radio import ModemRadio
 from phonegate.phone.radios.modem.timings import ModemTimings
 from phonegate.phone.radios.modem.troubles import POLKIT_RULE
 from phonegate.phone.radios.radio import Failed, RadioUnavailable, Sent, SimCard, Uncertain
+from tests.patience import PATIENCE_S
 
-from .desk import DEADLINE_S, DeskMemory
+from .desk import DeskMemory
 from .desk import sms as message
 from .mock_manager import ERROR, IMEI, MODEM_PATH, MockManager, modem, sms
 
@@ -43,7 +44,7 @@ async def start(
     nursery: trio.Nursery, manager: MockManager, desk: DeskMemory, **fields: Any
 ) -> ModemRadio:
     radio = ModemRadio(bus=manager.address, **{"timings": QUICK, **fields})
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await nursery.start(radio.run, desk)
         await radio.ready(message("any"))
     return radio
@@ -56,7 +57,7 @@ async def radio(nursery: trio.Nursery, manager: MockManager, desk: DeskMemory) -
 
 async def refusal(desk: DeskMemory, bus: str, **fields: Any) -> str:
     """Returns the sentence with which a radio gives up."""
-    with trio.fail_after(DEADLINE_S), pytest.raises(RadioUnusable) as refused:
+    with trio.fail_after(PATIENCE_S), pytest.raises(RadioUnusable) as refused:
         await ModemRadio(bus=bus, **{"timings": QUICK, **fields}).run(desk)
     return str(refused.value)
 
@@ -130,7 +131,7 @@ async def test_a_trouble_counts_once_it_lasts(
         assert radio.lasting_trouble is None
         manager.modems = {}
         await manager.stir()
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             while radio.works:
                 await trio.lowlevel.checkpoint()
         assert (radio.lasting_trouble or "").startswith(says)
@@ -146,13 +147,13 @@ async def test_a_modem_that_appears_in_time_is_waited_for(
     nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
 ) -> None:
     manager.modems = {}
-    patient = attrs.evolve(QUICK, appear_s=DEADLINE_S)
+    patient = attrs.evolve(QUICK, appear_s=PATIENCE_S)
     radio = ModemRadio(bus=manager.address, timings=patient)
     nursery.start_soon(radio.run, desk)
     await desk.until(lambda one: one.says("There is no modem"))
     manager.modems = {MODEM_PATH: modem(State=("i", 3))}
     await manager.stir()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await radio.ready(message("any"))
     assert desk.says(f"the modem {IMEI} works")
 
@@ -186,7 +187,7 @@ async def test_it_waits_for_a_network(
     assert not ready.is_set()
     manager.modems[MODEM_PATH][MODEM]["State"] = ("i", 8)
     await manager.stir()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await ready.wait()
 
 
@@ -243,7 +244,7 @@ async def test_a_modem_that_sends_is_left_alone(
     nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
 ) -> None:
     manager.silent.add("Send")
-    timings = attrs.evolve(EAGER, idle_s=0, send_s=DEADLINE_S)
+    timings = attrs.evolve(EAGER, idle_s=0, send_s=PATIENCE_S)
     radio = await start(nursery, manager, desk, timings=timings)
     async with trio.open_nursery() as sending:
         sending.start_soon(radio.attempt, message("hi"))
@@ -258,7 +259,7 @@ async def test_a_modem_that_sends_is_left_alone(
 async def test_a_modem_that_was_just_used_is_left_alone(
     nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
 ) -> None:
-    await start(nursery, manager, desk, timings=attrs.evolve(EAGER, idle_s=DEADLINE_S))
+    await start(nursery, manager, desk, timings=attrs.evolve(EAGER, idle_s=PATIENCE_S))
     await looked(manager, 20)
     assert manager.switched == []
 
@@ -274,7 +275,7 @@ async def looked(manager: MockManager, times: int) -> None:
             done.set()
 
     manager.called = count
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await done.wait()
 
 
@@ -282,7 +283,7 @@ async def test_a_sent_message_leaves_nothing_behind(
     radio: ModemRadio, manager: MockManager, desk: DeskMemory
 ) -> None:
     assert await radio.attempt(message("hi", to=THEM)) == Sent(reference="7:7654321")
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while manager.messages:
             await trio.lowlevel.checkpoint()
 
@@ -375,7 +376,7 @@ async def test_what_the_gateway_has_is_deleted_wherever_it_turns_up_again(
     await manager.stir()
     await desk.until(lambda one: bool(one.inbox))
     assert desk.bodies() == ["ho"]
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while "/b" in manager.messages:
             await trio.lowlevel.checkpoint()
     assert "/c" in manager.messages
@@ -411,7 +412,7 @@ async def test_delivery_reports_are_passed_on_and_deleted(
             DeliveryState=("u", state),
         )
     await manager.stir()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         while manager.messages:
             await trio.lowlevel.checkpoint()
     assert desk.reports == [("3:7654321", True), ("4:7654321", False)]
@@ -430,7 +431,7 @@ async def test_a_pin_unlocks_and_a_wrong_one_is_never_tried_again(
     manager.modems = {MODEM_PATH: modem(**LOCKED, UnlockRetries=("a{uu}", {2: 1}))}
     assert "one try left" in await refusal(desk, manager.address, pin="2222")
     manager.modems = {MODEM_PATH: modem(**LOCKED)}
-    patient = attrs.evolve(QUICK, appear_s=DEADLINE_S)
+    patient = attrs.evolve(QUICK, appear_s=PATIENCE_S)
     await start(nursery, manager, desk, pin="2222", timings=patient)
     assert manager.pins == ["2222"]
 

@@ -13,8 +13,9 @@ from phonegate.phone.errors import RadioUnusable
 from phonegate.phone.radios.modem.radio import ModemRadio
 from phonegate.phone.radios.modem.timings import ModemTimings
 from phonegate.phone.radios.radio import Failed, RadioIdentity, RadioUnavailable, Sent, Uncertain
+from tests.patience import PATIENCE_S
 
-from .desk import DEADLINE_S, DeskMemory, sms
+from .desk import DeskMemory, sms
 from .machine import WHERE_INSTALLED, Machine
 
 pytestmark = WHERE_INSTALLED
@@ -54,7 +55,7 @@ async def start(
     nursery: trio.Nursery, machine: Machine, desk: DeskMemory, **fields: Any
 ) -> Running:
     radio = ModemRadio(bus=machine.bus.address, **{"timings": QUICK, **fields})
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         identity = await nursery.start(radio.run, desk)
         await radio.ready(sms("any"))
     return Running(radio, identity)
@@ -121,7 +122,7 @@ async def test_what_the_daemon_overlooked_is_found_later(
     assert desk.bodies() == ["seen"]
     await desk.until(lambda one: len(one.inbox) == 2)
     assert set(desk.bodies()) == {"seen", "overlooked"}
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await radio.ready(sms("any"))
     assert isinstance(await radio.attempt(sms("hi")), Sent)
     for known in desk.inbox:
@@ -181,7 +182,7 @@ async def test_a_daemon_that_dies_while_it_sends_leaves_it_uncertain_and_is_foun
     (known,) = desk.inbox
     desk.inbox.clear()
     await machine.restart_daemon()
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await radio.ready(sms("any"))
     await desk.until(lambda one: bool(one.inbox))
     assert list(desk.inbox) == [known]
@@ -233,7 +234,7 @@ async def test_a_modem_that_is_unplugged_while_it_sends_leaves_it_uncertain_and_
     await machine.restart_daemon(shown=False)
     await desk.until(lambda one: one.says("There is no modem"))
     await machine.show(machine.modem)
-    with trio.fail_after(DEADLINE_S):
+    with trio.fail_after(PATIENCE_S):
         await radio.ready(sms("any"))
     assert isinstance(await radio.attempt(sms("surely")), Sent)
     assert [one["text"] for one in machine.modem.order("air")] == ["perhaps", "surely"]

@@ -12,6 +12,7 @@ import trio
 from phonegate.phone.radios.termux import commands
 from phonegate.phone.radios.termux.commands import Commands
 from phonegate.phone.radios.termux.errors import ApiSilent, CommandFailed, CommandMissing
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while alive(pid):  # noqa: ASYNC110 (a process that is no child of ours)
             await trio.sleep(0.005)
 
@@ -83,7 +84,7 @@ async def test_a_cancellation_kills_it(folder: Path) -> None:
     fifo = folder / "fifo"
     os.mkfifo(fifo)
     script(folder, "hang", f"echo $$ > {fifo}; sleep 60")
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: of(folder).run("hang", deadline_s=60))
             pid = int(await trio.to_thread.run_sync(fifo.read_text))
@@ -94,13 +95,13 @@ async def test_a_cancellation_kills_it(folder: Path) -> None:
 async def test_an_endless_output_is_cut_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "OUTPUT_BYTES", 100_000)
     script(folder, "yes", "exec /usr/bin/yes")
-    with trio.fail_after(5), pytest.raises(ApiSilent):
+    with trio.fail_after(PATIENCE_S), pytest.raises(ApiSilent):
         await of(folder).run("yes", deadline_s=60)
 
 
 async def test_an_endless_complaint_ends_at_the_deadline(folder: Path) -> None:
     script(folder, "moan", "exec /usr/bin/yes >&2")
-    with trio.fail_after(5), pytest.raises(ApiSilent):
+    with trio.fail_after(PATIENCE_S), pytest.raises(ApiSilent):
         await of(folder).run("moan", deadline_s=0.3)
 
 

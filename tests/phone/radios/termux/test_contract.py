@@ -15,6 +15,7 @@ from phonegate.phone.radios.termux.commands import Ended
 from phonegate.phone.radios.termux.handset import SEND, Handset
 from phonegate.phone.radios.termux.radio import TermuxRadio
 from phonegate.phone.radios.termux.timings import Timings
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import Gateway
 from tests.phone.radios.contract import PROMISES, Promise, RadioKind, keep
 from tests.phone.radios.termux.fakes import InProcess
@@ -72,7 +73,7 @@ class TermuxHandset:
         self.phone.receive(address, body)
 
     async def until_on_air(self, count: int) -> None:
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             while len(self.phone.air()) < count:  # noqa: ASYNC110 (the fake phone has no events)
                 await trio.sleep(0.005)
 

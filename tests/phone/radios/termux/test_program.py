@@ -13,6 +13,7 @@ import trio
 
 from kit.fake_termux import FakeTermux
 from phonegate.cli import main
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway
 
 ANDROID = """
@@ -48,7 +49,7 @@ async def program(gateway: Gateway) -> AsyncIterator[trio.Process]:
     )
     assert process.stderr is not None
     try:
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_S):
             yield process
     finally:
         if process.returncode is None:
