@@ -66,22 +66,20 @@ def test_nothing_of_the_help_is_lost() -> None:
         assert {word for word in lost if not word.endswith("...")} == set(), command.name
 
 
-IN_EVERY_HELP = set(
-    [
-        "Usage:",
-        "Options:",
-        "Commands:",
-        "-h",
-        "--help",
-        "Show",
-        "this",
-        "message",
-        "and",
-        "exit.",
-        "env",
-        "var:",
-    ]
-)
+IN_EVERY_HELP = {
+    "Usage:",
+    "Options:",
+    "Commands:",
+    "-h",
+    "--help",
+    "Show",
+    "this",
+    "message",
+    "and",
+    "exit.",
+    "env",
+    "var:",
+}
 
 
 def words(text: str) -> set[str]:
