@@ -20,6 +20,12 @@ from prometheus_client.core import CounterMetricFamily
 import phonegate
 from kit.gateway import GatewayProcess
 from phonegate.cli import group
+from phonegate.cli.service.unit import (
+    BACKUP_TIMER_NAME,
+    BACKUP_UNIT_NAME,
+    UNIT_NAME,
+    ServiceUnit,
+)
 from phonegate.config import reader
 from phonegate.config.settings import AlarmSettings
 from phonegate.domain.alarm_wording import WORDINGS
@@ -68,14 +74,21 @@ def metric_names() -> set[str]:
     }
 
 
-UNITS = ("phonegate.service", "phonegate-backup.service", "phonegate-backup.timer")
+SHOWN = ServiceUnit(program=("/usr/bin/python3", "/usr/local/lib/phonegate/phonegate.pyz"))
+"""As `phonegate service install` makes it from the zipapp."""
+
+UNITS = {
+    UNIT_NAME: SHOWN.text(),
+    BACKUP_UNIT_NAME: SHOWN.backup_text(),
+    BACKUP_TIMER_NAME: SHOWN.backup_timer_text(),
+}
 
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
-    for name, text in zip(UNITS, blocks("ini"), strict=True):
+    for name, text in UNITS.items():
         (tmp_path / name).write_text(text)
-    return tmp_path / UNITS[0]
+    return tmp_path / UNIT_NAME
 
 
 def analyze(*words: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +98,10 @@ def analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [program, *words], capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def test_the_units_are_those_that_the_program_writes() -> None:
+    assert blocks("ini") == list(UNITS.values())
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
