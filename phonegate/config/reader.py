@@ -328,9 +328,11 @@ def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         problem = f"must have {TWILIO}, which is what stand_in.enabled serves"
         source = given["dialects.enabled"].source
         yield Fault(key="dialects.enabled", source=source, problem=problem)
+    http = settings.http
     for key, binds, others in (
-        ("http.bind", settings.http.bind, ()),
-        ("stand_in.bind", stand_in.bind, settings.http.bind if stand_in.enabled else ()),
+        ("http.bind", http.bind, ()),
+        ("http.plain_bind", http.plain_bind, http.bind),
+        ("stand_in.bind", stand_in.bind, http.bind if stand_in.enabled else ()),
     ):
         ports = [bind for bind in binds if not bind.endswith(":0")]
         for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):

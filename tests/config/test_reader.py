@@ -205,6 +205,8 @@ def test_tls_pair_may_come_from_two_sources() -> None:
         ('[stand_in]\nbind = ["x:443", "x:443", "x:0", "x:0"]', ["stand_in.bind "]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nenabled = true\nbind = ["x:443"]', ["stand_in."]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nbind = ["x:443"]', []),
+        ('[http]\nbind = ["x:443"]\nplain_bind = ["x:443"]', ["http.plain_bind "]),
+        ('[http]\nplain_bind = ["x:80", "x:81"]', []),
     ],
 )
 def test_the_addresses_of_a_stand_in(text: str, faults: list[str]) -> None:
