@@ -37,9 +37,9 @@ def command() -> None:
 @_of_user
 @_dry_run
 def install(*, of_user: bool, dry_run: bool) -> int:
-    """Install this program as a service that starts with the machine, or upgrade it.
+    """Install this program as a service, or upgrade it.
 
-    A zipapp is copied to /usr/local/lib/phonegate. A virtual environment is used where it is. The
+    The service starts with the machine. A zipapp is copied to /usr/local/lib/phonegate. A virtual environment is used where it is. The
     service gets a user of its own, /etc/phonegate/gateway.toml and /var/lib/phonegate, and the
     command phonegate in /usr/local/bin. With --user all are in your home folder.
 
@@ -102,9 +102,9 @@ def remove(*, of_user: bool, dry_run: bool, purge: bool, yes: bool) -> int:
 @_of_user
 @options.as_json
 def status(*, of_user: bool, as_json: bool) -> int:
-    """Show whether the service is installed, runs and answers, and its last fault.
+    """Show whether the service runs and answers.
 
-    Exits with 0 if it runs and answers, and with 1 if not.
+    Also its memory, its addresses, and the last fault in its log. Exits with 0 if it runs and answers, and with 1 if not.
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli.service import report  # noqa: PLC0415
