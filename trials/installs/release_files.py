@@ -11,10 +11,7 @@ def build(folder: Path) -> None:
     """Builds the files of a release into a folder, unless it has them."""
     if folder.exists():
         return
-    zipapp = folder / "phonegate.pyz"
-    subprocess.run([sys.executable, "release/zipapp.py", "--output", zipapp], cwd=ROOT, check=True)
-    wheel = ("-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), ".")
-    subprocess.run([sys.executable, *wheel], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-m", "release", "--output", folder], cwd=ROOT, check=True)
 
 
 def clone(folder: Path) -> None:
