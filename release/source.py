@@ -20,14 +20,14 @@ def stage(root: Path, folder: Path) -> list[str]:
         Sentences on what a maintainer should know: changes that no commit has.
     """
     if not (root / ".git").exists():
-        lines = (root / ".gitignore").read_text().splitlines()
-        ignored = [line.strip("/") for line in lines if line]
-        shutil.copytree(
-            root,
-            folder,
-            symlinks=True,
-            ignore=shutil.ignore_patterns(*ignored, *MADE_BY_A_BUILD),
-        )
+        lines = (root / ".gitignore").read_text().split()
+        anywhere = shutil.ignore_patterns(*(line.rstrip("/") for line in lines if line[0] != "/"))
+        at_top = shutil.ignore_patterns(*(line.strip("/") for line in lines), *MADE_BY_A_BUILD)
+
+        def ignored(inside: str, names: list[str]) -> set[str]:
+            return (at_top if Path(inside) == root else anywhere)(inside, names)
+
+        shutil.copytree(root, folder, symlinks=True, ignore=ignored)
         return []
     for name in _git(root, "ls-files", "-z").split("\0"):
         if name and (root / name).exists():

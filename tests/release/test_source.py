@@ -14,7 +14,7 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "checkout"
     (root / "phonegate").mkdir(parents=True)
     (root / "phonegate" / "__init__.py").write_text("")
-    (root / ".gitignore").write_text("__pycache__/\n*.db\n")
+    (root / ".gitignore").write_text("__pycache__/\n*.db\n/site/\n")
     return root
 
 
@@ -51,5 +51,12 @@ def test_of_an_unpacked_sdist_all_is_taken_that_git_would_take(
     (checkout / "PKG-INFO").write_text("made")
     (checkout / "phonegate" / "__pycache__").mkdir()
     (checkout / "phonegate" / "__pycache__" / "x.pyc").write_text("made")
+    for folder in (checkout / "site", checkout / "phonegate" / "site"):
+        folder.mkdir()
+        (folder / "page.html").write_text("a page")
     assert stage(checkout, tmp_path / "staged") == []
-    assert files(tmp_path / "staged") == {".gitignore", "phonegate/__init__.py"}
+    assert files(tmp_path / "staged") == {
+        ".gitignore",
+        "phonegate/__init__.py",
+        "phonegate/site/page.html",
+    }
