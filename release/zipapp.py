@@ -53,7 +53,7 @@ PINNED = (
 
 
 def build(output: Path, *, root: Path = ROOT, python: str | None = None) -> str:
-    """Builds the zipapp of the checkout at `root`; returns its SHA-256.
+    """Builds the zipapp of the checkout at `root`. Returns its SHA-256.
 
     Args:
         output: The file to be written.

@@ -80,7 +80,7 @@ class BareRoot:
         return Run(text, seconds, usage.ru_maxrss / 1000)
 
     def take(self, path: Path) -> int:
-        """Copies a file into `/root`; returns its bytes."""
+        """Copies a file into `/root`. Returns its bytes."""
         shutil.copy(path, self.folder / "root")
         return path.stat().st_size
 

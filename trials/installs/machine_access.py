@@ -29,7 +29,7 @@ APT_SETTINGS: Final = (
 
 
 def give(root: Path) -> dict[str, str]:
-    """Copies what the registries need into a root; returns the variables for its programs."""
+    """Copies what the registries need into a root. Returns the variables for its programs."""
     shutil.copyfile("/etc/resolv.conf", root / "etc" / "resolv.conf")
     settings = subprocess.run(
         ["apt-config", "dump", *APT_SETTINGS], capture_output=True, text=True, check=True
