@@ -39,9 +39,10 @@ def command() -> None:
 def install(*, of_user: bool, dry_run: bool) -> int:
     """Install this program as a service, or upgrade it.
 
-    The service starts with the machine. A zipapp is copied to /usr/local/lib/phonegate. A virtual environment is used where it is. The
-    service gets a user of its own, /etc/phonegate/gateway.toml and /var/lib/phonegate, and the
-    command phonegate in /usr/local/bin. With --user all are in your home folder.
+    The service starts with the machine. A zipapp is copied to /usr/local/lib/phonegate. A virtual
+    environment is used where it is. The service gets a user of its own,
+    /etc/phonegate/gateway.toml and /var/lib/phonegate, and the command phonegate in
+    /usr/local/bin. With --user all are in your home folder.
 
     Done again, by this or another version, it replaces the program and restarts the service.
     Configuration and data stay. Before a version that changes the database, a copy of that is
@@ -104,7 +105,8 @@ def remove(*, of_user: bool, dry_run: bool, purge: bool, yes: bool) -> int:
 def status(*, of_user: bool, as_json: bool) -> int:
     """Show whether the service runs and answers.
 
-    Also its memory, its addresses, and the last fault in its log. Exits with 0 if it runs and answers, and with 1 if not.
+    Also its memory, its addresses, and the last fault in its log. Exits with 0 if it runs and
+    answers, and with 1 if not.
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli.service import report  # noqa: PLC0415
