@@ -24,7 +24,7 @@ ADDED = sorted(FOLDER.glob("compose.*.yaml"))
 DOMAIN = "sms.example.org"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc] - it has no types
     """Reads `!reset`, which takes out what a file before has set (compose 2.24)."""
 
 
