@@ -7,6 +7,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from phonegate.local_ca.errors import SigningFailed
@@ -61,7 +62,8 @@ class CryptographySigner:
             own = ec.generate_private_key(ec.SECP256R1()) if key is None else _ec_key(key)
         except (TypeError, ValueError) as error:
             raise SigningFailed(f"A certificate or key can't be read: {error}") from None
-        if issuer_key.public_key() != issuer.public_key():
+        # Before cryptography 40, as Debian 12 has it, keys themselves can't be compared.
+        if _public(issuer_key.public_key()) != _public(issuer.public_key()):
             raise SigningFailed(f"{authority_key} is not the key of {authority}.")
         alternatives = [*map(x509.DNSName, names.dns), *map(x509.IPAddress, names.addresses)]
         made = (
@@ -127,6 +129,12 @@ def _ec_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("the key is none of ECDSA")  # noqa: TRY004 - of a file, not of Python
     return key
+
+
+def _public(key: CertificatePublicKeyTypes) -> bytes:
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def _written(key: ec.EllipticCurvePrivateKey) -> bytes:
