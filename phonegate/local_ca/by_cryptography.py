@@ -7,7 +7,6 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from phonegate.local_ca.errors import SigningFailed
@@ -63,7 +62,7 @@ class CryptographySigner:
         except (TypeError, ValueError) as error:
             raise SigningFailed(f"A certificate or key can't be read: {error}") from None
         # Before cryptography 40, as Debian 12 has it, keys themselves can't be compared.
-        if _public(issuer_key.public_key()) != _public(issuer.public_key()):
+        if _public(issuer_key) != _public(issuer):
             raise SigningFailed(f"{authority_key} is not the key of {authority}.")
         alternatives = [*map(x509.DNSName, names.dns), *map(x509.IPAddress, names.addresses)]
         made = (
@@ -131,8 +130,8 @@ def _ec_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _public(key: CertificatePublicKeyTypes) -> bytes:
-    return key.public_bytes(
+def _public(holder: ec.EllipticCurvePrivateKey | x509.Certificate) -> bytes:
+    return holder.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
 
