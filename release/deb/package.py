@@ -26,6 +26,7 @@ from typing import Final
 from release.deb import changelog
 from release.deb import copyright as rights
 from release.deb.version import debian_version
+from release.version import epoch_of, version_of
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 HERE: Final = ROOT / "release" / "deb"
@@ -216,10 +217,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Builds the Debian package of phonegate.")
     parser.add_argument("pyz", type=Path, help="the zipapp (release/zipapp.py makes it)")
     parser.add_argument("out", type=Path, help="the folder to build into")
-    parser.add_argument("--version", required=True, help="phonegate's version")
+    parser.add_argument("--version", default=version_of(ROOT), help="phonegate's version")
     options = parser.parse_args()
-    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
-    print(build(options.pyz, options.out, options.version, epoch))
+    print(build(options.pyz, options.out, options.version, epoch_of(ROOT)))
 
 
 if __name__ == "__main__":

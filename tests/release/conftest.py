@@ -14,6 +14,7 @@ BUILD_S = 120
 
 
 def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.executable) -> None:
+    """By the program of the zipapp alone."""
     subprocess.run(
         [python, "-W", "error", root / "release" / "zipapp.py", "--output", output],
         check=True,
@@ -24,23 +25,35 @@ def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.execut
     )
 
 
+def release(root: Path, output: Path) -> None:
+    """By the command that builds all."""
+    subprocess.run(
+        [sys.executable, "-W", "error", "-m", "release", "--only", "sbom", "--output", output],
+        check=True,
+        timeout=BUILD_S,
+        capture_output=True,
+        cwd=root,
+    )
+
+
 def copy(root: Path, target: Path) -> Path:
     """A copy of all that the build reads of a checkout."""
     for name in ("phonegate", "release"):
         shutil.copytree(root / name, target / name)
-    shutil.copy(root / "shiv.spec", target)
+    for name in ("shiv.spec", "CHANGELOG.md", ".gitignore"):
+        shutil.copy(root / name, target)
     return target
 
 
 @pytest.fixture(scope="session")
 def zipapp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zipapp, beside the folder `checkout` that it was built from."""
+    """The zipapp, in a folder beside `checkout`, which it was built from."""
     own = tmp_path_factory.getbasetemp()
     folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "zipapp"
     folder.mkdir(exist_ok=True)
-    output = folder / "phonegate.pyz"
+    output = folder / "dist" / "phonegate.pyz"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not output.exists():
-            build(copy(ROOT, folder / "checkout"), output)
+            release(copy(ROOT, folder / "checkout"), output.parent)
     return output

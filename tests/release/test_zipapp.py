@@ -24,7 +24,7 @@ RUN_S = 60
 
 @pytest.fixture(scope="module")
 def folder(zipapp: Path) -> Path:
-    return zipapp.parent
+    return zipapp.parent.parent
 
 
 def test_another_checkout_umask_and_python_with_nothing_installed_pack_the_same(
