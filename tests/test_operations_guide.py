@@ -173,9 +173,7 @@ def test_every_alarm_is_explained_with_its_threshold() -> None:
     assert thresholds <= set(re.findall(r"`([a-z_]+)`", " ".join(rows.values())))
 
 
-def test_every_metric_is_in_the_table_and_every_rule_is_of_one() -> None:
-    table = set(re.findall(r"`(phonegate_[a-z_]+)", GUIDE))
-    assert table == metric_names()
+def test_every_rule_is_of_a_metric() -> None:
     (rules,) = (text for text in blocks("yaml") if "alert:" in text)
     used = set(re.findall(r"phonegate_[a-z_]+", rules))
     bases = {re.sub(r"_(sum|count)$", "", name) for name in used}
