@@ -5,8 +5,7 @@ import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "deploy" / "homeassistant" / "phonegate"
+FOLDER = "deploy/homeassistant/phonegate"
 
 UNPUBLISHED = 'version: "0"'
 """What stands in config.yaml, in place of a version that stands elsewhere."""
@@ -15,10 +14,11 @@ MODE = 0o100644
 """Of every file inside."""
 
 
-def build(pyz: Path, out: Path, version: str, epoch: int) -> Path:
+def build(root: Path, pyz: Path, out: Path, *, version: str, epoch: int) -> Path:
     """Builds the archive. The same sources and time give the same bytes.
 
     Args:
+        root: The source.
         pyz: The zipapp.
         out: The folder to put it in.
         version: That of phonegate.
@@ -27,19 +27,20 @@ def build(pyz: Path, out: Path, version: str, epoch: int) -> Path:
     Returns:
         The archive.
     """
+    folder = root / FOLDER
     files = {
-        path.relative_to(FOLDER).as_posix(): path.read_bytes()
-        for path in FOLDER.rglob("*")
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
     config = files["config.yaml"].decode()
     if config.count(UNPUBLISHED) != 1:
-        raise SystemExit(f"{FOLDER / 'config.yaml'} must have one line with {UNPUBLISHED}")
+        raise SystemExit(f"{folder / 'config.yaml'} must have one line with {UNPUBLISHED}")
     # The comment above it is for who reads the source.
     config = re.sub(r"# [^\n]*\n" + re.escape(UNPUBLISHED), f'version: "{version}"', config)
     files |= {
         "config.yaml": config.encode(),
-        "CHANGELOG.md": (ROOT / "CHANGELOG.md").read_bytes(),
+        "CHANGELOG.md": (root / "CHANGELOG.md").read_bytes(),
         "phonegate.pyz": pyz.read_bytes(),
     }
     time = datetime.fromtimestamp(epoch, UTC).timetuple()[:6]
