@@ -311,9 +311,7 @@ class _Gateway:
             async with trio.open_nursery() as sockets:
                 bound = await sockets.start(self.server.serve)
                 self.urls.bound[:] = bound
-                self.core.own_ports.update(
-                    port for _, port in (*bound, *self.server.stand_in_bound)
-                )
+                self.core.own_ports.update(port for _, port in self.server.every_bound)
                 self.core.own_urls[:] = self.urls.for_others()
                 self.core.services.reached_at[:] = self.urls.every()
                 for host, port in bound:

@@ -208,6 +208,7 @@ _SECONDS = _between(0, _DAY_S, above=True)
 RULES: Mapping[str, Rule] = types.MappingProxyType(
     {
         "http.bind": _bind,
+        "http.plain_bind": _binds,
         "http.public_url": _url,
         "http.prefix": _prefix,
         "http.trusted_proxies": _networks,

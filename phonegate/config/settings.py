@@ -30,6 +30,11 @@ class HttpSettings:
     bind: tuple[str, ...] = setting(
         ["0.0.0.0:8080"], "Addresses to listen on, host:port; port 0 picks a free one."
     )
+    plain_bind: tuple[str, ...] = setting(
+        [],
+        "More addresses to listen on, host:port, which speak plain HTTP even where [tls] is set: "
+        "for a proxy on the same machine that encrypts by itself.",
+    )
     public_url: str = setting(
         "", "The address by which others reach this gateway, such as https://sms.example.org."
     )
@@ -40,8 +45,8 @@ class HttpSettings:
     )
     trusted_proxies: tuple[str, ...] = setting(
         [],
-        "Networks (CIDR) of reverse proxies whose X-Forwarded-For, -Proto and -Prefix are "
-        "believed.",
+        "Networks (CIDR) of reverse proxies whose X-Forwarded-For, -Proto and -Prefix, and "
+        "X-Ingress-Path, are believed.",
     )
     allowed_origins: tuple[str, ...] = setting(
         [],

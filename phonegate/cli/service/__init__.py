@@ -1,0 +1,1 @@
+"""`phonegate service`: the gateway as a service of systemd, from the program file alone."""
