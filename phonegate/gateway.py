@@ -173,6 +173,7 @@ async def serve(
             Path(settings.database.path),
             readers=settings.database.readers,
             checkpoint=settings.database.checkpoint,
+            first_id=settings.database.first_id,
             commits=settings.database.commits,
             publish=bus.publish,
         )

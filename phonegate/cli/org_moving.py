@@ -48,10 +48,11 @@ def resume(name: str, config: Path | None, database: Path | None) -> None:
 def export(
     name: str, file: Path, config: Path | None, database: Path | None, *, move: bool, as_json: bool
 ) -> None:
-    """Write the org NAME with all that it has to a new FILE, while the gateway serves or not.
+    """Write the org NAME with all that it has to a new FILE.
 
-    The gateway writes it, so FILE is a path on its machine where its user may write. The file
-    holds what carriers and webhooks are called with, in clear: keep it as you keep the database.
+    This works while the gateway serves and while it does not. The gateway writes the file, so FILE
+    is a path on its machine where its user may write. It holds what carriers and webhooks are
+    called with, in clear: keep it as you keep the database.
 
     Without --move the org goes on, and the file is a copy of it as it was at one moment. With it
     the org is suspended and stays so: import FILE on the other gateway, lead its phones and callers
@@ -95,11 +96,12 @@ def export(
 @options.as_json
 @options.gateway
 def import_(file: Path, config: Path | None, database: Path | None, *, as_json: bool) -> None:
-    """Take in the org of a FILE that `phonegate org export` has written.
+    """Take in the org of a FILE from another gateway.
 
-    The gateway reads it, so FILE is a path on its machine that its user may read. Other orgs are
-    served meanwhile. This one is served once all of it is here. If the command ends before that,
-    the same command goes on; `phonegate org remove` takes back what has come.
+    `phonegate org export` has written it. The gateway reads it, so FILE is a path on its machine
+    that its user may read. Other orgs are served meanwhile. This one is served once all of it is
+    here. If the command ends before that, the same command goes on; `phonegate org remove` takes
+    back what has come.
     """
     if not file.exists():
         raise Failure(f"There is no file {file.absolute()}.")

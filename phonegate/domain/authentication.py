@@ -324,7 +324,7 @@ class Authentication:
             raise OrgSuspended
 
     def suspend(self, orgs: Iterable[int]) -> None:
-        """Lets in nobody of these orgs from now on, and ends the streams that they have."""
+        """Refuses all who speak for these orgs from now on, and ends the streams that they have."""
         for org in orgs:
             self._suspended.add(org)
             self.changed(org, phones=False)

@@ -101,6 +101,7 @@ class OrgMover:
         with org_files.opened(source) as (reader, size):
             self._store(reader, one, partial(_second_half, report, size))
         trio.from_thread.run(self._moves.finish, one, head)
+        report(2 * size, 2 * size)
         return Imported(
             name=head.org["name"],
             messages=head.messages,

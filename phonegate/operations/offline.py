@@ -75,7 +75,7 @@ def carry_out(
 
     async def answer() -> None:
         bus = Bus()
-        database = Database.open(path, publish=bus.publish)
+        database = Database.open(path, publish=bus.publish, first_id=settings.database.first_id)
         try:
             async with trio.open_nursery() as store:
                 await store.start(database.run_writer)

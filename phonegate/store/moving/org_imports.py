@@ -15,10 +15,11 @@ import attrs
 
 from phonegate.store.conversations import Conversations
 from phonegate.store.events import Events
-from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, SPACES, every_part
+from phonegate.store.moving.contents import EVENTS, MESSAGES, ORG_COLUMNS, SPACES, every_part
+from phonegate.store.moving.given_ids import given, keep_above
 from phonegate.store.moving.moved_ids import Shifts, moved
 from phonegate.store.moving.org_file import Chunk, FileProblem, Head
-from phonegate.store.moving.org_reading import given, kept
+from phonegate.store.moving.org_reading import kept
 from phonegate.store.orgs import Orgs
 from phonegate.store.word_index import WordIndex
 
@@ -214,14 +215,10 @@ class OrgImports:
 
     def _keep_above(self, space: str, id_: int) -> None:
         """Gives no id up to this one in a space from now on."""
-        if space == "events":
+        if space == EVENTS:
             self._events.keep_above(id_)
-            return
-        changed = self._connection.execute(
-            "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (id_, space)
-        )
-        if not changed.rowcount:
-            self._connection.execute("INSERT INTO sqlite_sequence VALUES (?, ?)", (space, id_))
+        else:
+            keep_above(self._connection, space, id_)
 
 
 def columns_here(table: str, head: Head) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import attrs
 
 from phonegate.store.migrations import VERSION, version
 from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, PARTS, SPACES, Part
+from phonegate.store.moving.given_ids import given
 from phonegate.store.moving.org_file import Chunk, Head
 
 PAGE: Final = 200
@@ -198,23 +199,6 @@ class OrgReader:
 def kept(part: Part) -> tuple[str, ...]:
     """Returns the columns that a file has: all but the org, which the head names."""
     return tuple(name for name in part.columns if name != "org")
-
-
-def given(connection: sqlite3.Connection, space: str) -> int:
-    """Returns the highest id that a gateway has given in a space."""
-    (highest,) = connection.execute(
-        """
-        SELECT max(
-            coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?1), 0),
-            coalesce((SELECT value FROM marks WHERE name = ?1), 0)
-        )
-        """,
-        (space,),
-    ).fetchone()
-    if space == "events":
-        (stored,) = connection.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
-        highest = max(highest, stored)
-    return int(highest)
 
 
 def _names(columns: Iterable[str]) -> str:
