@@ -67,6 +67,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     "alarms": CommandEntry(
         "alarms", "command", "List the alarms that are on; try what they are reported to."
     ),
+    "service": CommandEntry(
+        "service", "command", "Install, remove and look at the gateway as a service of systemd."
+    ),
     "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
     "check": CommandEntry(
         "check", "command", "Find everything wrong with the configuration and machine."

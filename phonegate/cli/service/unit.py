@@ -4,7 +4,7 @@ What they say is explained in docs/operations.md, which shows these texts. The D
 document and `phonegate service install` are made from here.
 """
 
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Final
 
 import attrs
@@ -28,6 +28,9 @@ MEMORY_MAX: Final = "2G"
 TASKS_MAX: Final = 512
 """Threads: those of the database, of hashing and of names that are looked up are some dozens."""
 
+START_S: Final = 3600
+"""Seconds to start in. A start that updates a large database takes minutes on a slow disk."""
+
 STOP_S: Final = 30
 """Seconds to stop in: more than `[http] drain_s` and the closing of the database take."""
 
@@ -35,6 +38,9 @@ FILES_MAX: Final = 32_768
 """Open files: above `[http] max_connections`."""
 
 KEPT_BACKUPS: Final = 14
+
+LOW_PORTS: Final = "CAP_NET_BIND_SERVICE"
+"""The capability that a port below 1024 takes (capabilities(7))."""
 
 PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./,:=@+")
 """Characters that mean nothing to systemd within a word of a command."""
@@ -50,8 +56,16 @@ def quoted(word: str) -> str:
         raise ValueError(f"{word!r} can't be written into a unit")
     if word and not set(word) - PLAIN:
         return word
-    doubled = word.replace("%", "%%").replace("$", "$$")
-    return '"{}"'.format(doubled.replace("\\", "\\\\").replace('"', '\\"'))
+    return _in_quotes(word.replace("$", "$$"))
+
+
+def _in_quotes(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped.replace("%", "%%")}"'
+
+
+def _command(program: tuple[str, ...], config: PurePath, *words: str) -> str:
+    return " ".join(quoted(word) for word in (*program, *words, "--config", str(config)))
 
 
 def _below(root: PurePosixPath, path: PurePosixPath) -> str:
@@ -74,6 +88,7 @@ class ServiceUnit:
         backups: A folder that it may write backups to, if it exists.
         documentation: What `systemctl status` names for further reading, such as
             `man:phonegate(1)`.
+        low_ports: Whether it listens on a port below 1024.
     """
 
     program: tuple[str, ...]
@@ -86,12 +101,11 @@ class ServiceUnit:
     cache: PurePosixPath = attrs.field(default=CACHE_ROOT / NAME, converter=PurePosixPath)
     backups: PurePosixPath = attrs.field(default=PurePosixPath("/backups"), converter=PurePosixPath)
     documentation: tuple[str, ...] = ()
+    low_ports: bool = False
 
     def command(self, *words: str) -> str:
         """Returns a command of the program, as it is written in `ExecStart=`."""
-        return " ".join(
-            quoted(word) for word in (*self.program, *words, "--config", str(self.config))
-        )
+        return _command(self.program, self.config, *words)
 
     def text(self) -> str:
         """Returns the text of `phonegate.service`."""
@@ -104,6 +118,7 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
+Type=notify
 ExecStart={self.command("serve")}
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory={self.state}
@@ -118,6 +133,8 @@ TasksMax={TASKS_MAX}
 LimitCORE=0
 Restart=always
 RestartSec=2
+# The first start of a new version may update the database.
+TimeoutStartSec={START_S}
 # The gateway drains for 8 s ([http] drain_s) and then writes its log into the file.
 TimeoutStopSec={STOP_S}
 # As many connections as [http] max_connections, and some files.
@@ -126,8 +143,7 @@ LimitNOFILE={FILES_MAX}
 # It needs the network, its two folders, one for backups, and nothing else of the machine.
 ReadWritePaths=-{self.backups}
 NoNewPrivileges=yes
-CapabilityBoundingSet=
-ProtectSystem=strict
+{self._capabilities()}ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
@@ -180,6 +196,14 @@ Persistent=true
 WantedBy=timers.target
 """
 
+    def _capabilities(self) -> str:
+        if not self.low_ports:
+            return "CapabilityBoundingSet=\n"
+        return f"""\
+CapabilityBoundingSet={LOW_PORTS}
+AmbientCapabilities={LOW_PORTS}
+"""
+
     def _cache(self) -> str:
         if not self.unpacks:
             return ""
@@ -187,4 +211,56 @@ WantedBy=timers.target
 CacheDirectory={_below(CACHE_ROOT, self.cache)}
 CacheDirectoryMode=0700
 Environment=SHIV_ROOT={self.cache}
+"""
+
+
+@attrs.frozen(kw_only=True)
+class UserUnit:
+    """The gateway as a service of one user, who needs no root for it.
+
+    The manager of a user can't take folders away from a service on every system, so this has less
+    protection than `ServiceUnit`. All that it could harm is the user's own.
+
+    Args:
+        program: The words that start the program, before the name of a command.
+        config: The configuration file.
+        folder: The folder of the database.
+        cache: Where a zipapp unpacks itself. None for a program that is none.
+    """
+
+    program: tuple[str, ...]
+    config: PurePath
+    folder: PurePath
+    cache: PurePath | None = None
+
+    def text(self) -> str:
+        """Returns the text of `phonegate.service` for `systemctl --user`."""
+        unpacked = ""
+        if self.cache is not None:
+            # A dollar sign is one here, unlike in a command.
+            unpacked = f"Environment={_in_quotes(f'SHIV_ROOT={self.cache}')}\n"
+        return f"""\
+[Unit]
+Description=phonegate SMS gateway
+
+[Service]
+Type=notify
+ExecStart={_command(self.program, self.config, "serve")}
+ExecReload=/bin/kill -HUP $MAINPID
+WorkingDirectory={str(self.folder).replace("%", "%%")}
+{unpacked}UMask=0077
+MemoryMax={MEMORY_MAX}
+TasksMax={TASKS_MAX}
+LimitCORE=0
+Restart=always
+RestartSec=2
+TimeoutStartSec={START_S}
+TimeoutStopSec={STOP_S}
+NoNewPrivileges=yes
+RestrictRealtime=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+
+[Install]
+WantedBy=default.target
 """
