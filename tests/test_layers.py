@@ -24,7 +24,6 @@ LAYERS: tuple[frozenset[str], ...] = (
             "process",
             "quantities",
             "rates",
-            "supervisor",
             "trust",
             "turn_end",
             "typed_json",
