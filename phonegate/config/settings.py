@@ -36,7 +36,9 @@ class HttpSettings:
         "for a proxy on the same machine that encrypts by itself.",
     )
     public_url: str = setting(
-        "", "The address by which others reach this gateway, such as https://sms.example.org."
+        "",
+        "The address by which others reach this gateway, such as https://sms.example.org. Carriers "
+        "report to it, unless it is one of a home network.",
     )
     prefix: str = setting(
         "",
