@@ -122,6 +122,11 @@ class DatabaseSettings:
         "millisecond at most, else in a thread. loop: on the event loop however slow the disk is, "
         "and every connection waits for it.",
     )
+    first_id: int = setting(
+        1,
+        "The ids of messages, phones and all else begin there. Where orgs move between gateways, "
+        "each gateway should have a number of its own (see docs/scaling.md).",
+    )
 
 
 @attrs.frozen(kw_only=True)
