@@ -32,6 +32,7 @@ from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
 from phonegate.own_addresses import OwnUrls
+from phonegate.phones.close_codes import RESTART
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import AppUnusable, AsgiApp, Server, StandIn
 from phonegate.store.database import Database
@@ -62,9 +63,6 @@ LATER: Final = (
     "wsproto",
 )
 """Packages that are loaded when they are needed. Whether they are there is looked at before."""
-
-RESTART = 1012
-"""Close code "service restart" (RFC 6455 registry): come back soon."""
 
 
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
@@ -177,6 +175,7 @@ async def serve(
             Path(settings.database.path),
             readers=settings.database.readers,
             checkpoint=settings.database.checkpoint,
+            first_id=settings.database.first_id,
             commits=settings.database.commits,
             publish=bus.publish,
         )
