@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "process",
             "quantities",
             "rates",
+            "standard_webhooks",
             "trust",
             "turn_end",
             "typed_json",
@@ -31,6 +32,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"model"}),
+    # The client of other programs, which loads nothing of the gateway.
+    frozenset({"client"}),
     frozenset({"config.faults", "config.settings"}),
     frozenset({"store"}),
     frozenset({"domain"}),
