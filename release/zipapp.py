@@ -1,7 +1,7 @@
 """Builds dist/phonegate.pyz: the whole gateway in one file that any Python 3.11 or newer runs.
 
     .venv/bin/python release/zipapp.py            builds it, with any Python from 3.11
-    .venv/bin/python release/zipapp.py --pin      renews release/requirements.txt, with 3.11
+    .venv/bin/python release/zipapp.py --pin      renews the pinned packages, with 3.11
 
 The same source gives the same bytes, wherever and whenever it is built: packages are pinned by
 hash; whatever names the builder's machine is removed; file modes, times and order are fixed.
@@ -9,29 +9,31 @@ Native modules are removed too, so that the file is the same for every CPU (Mark
 package that has one, comes with the same in Python). What a package needs on an old Python is
 decided when the packages are pinned, so that is done with the oldest Python that phonegate
 supports, and pip is asked for files that run on it. SOURCE_DATE_EPOCH sets the time of the files
-inside.
+inside, which else is the day of the newest release.
 """
 
 import argparse
-import ast
-import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+if __name__ == "__main__":
+    # Run by its path, its own folder comes first, where it would hide Python's module zipapp.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from release.build_tools import PYTHON, install, python_with_pip, run
+from release.checksums import digest_of
+from release.version import epoch_of, version_of
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "release" / "requirements.txt"
 SHIV = ROOT / "release" / "shiv.txt"
 START = ROOT / "release" / "start.py"
 SPEC = ROOT / "shiv.spec"
-
-PYTHON = (3, 11)
-"""The oldest Python that phonegate runs on."""
 
 MODE = 0o100644
 """Of every file inside."""
@@ -40,13 +42,24 @@ TRACES = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json")
 """Files of a `.dist-info` that tell how and for which machine a package was installed."""
 
 HEAD = """\
-# The packages inside the zipapp, pinned by hash for Python 3.11.
+# {what}, pinned by hash for Python 3.11.
 # Made from pyproject.toml by: .venv/bin/python release/zipapp.py --pin
 """
+PINNED = (
+    ("requirements.txt", "The packages inside the zipapp", ()),
+    ("backend.txt", "What builds the wheel", ("--all-build-deps", "--only-build-deps")),
+)
+"""Each file of pins, what it says of itself, and what pip-tools is asked for to make it."""
 
 
-def build(output: Path, *, root: Path = ROOT) -> str:
-    """Builds the zipapp of the checkout at `root`; returns its SHA-256."""
+def build(output: Path, *, root: Path = ROOT, python: str | None = None) -> str:
+    """Builds the zipapp of the checkout at `root`. Returns its SHA-256.
+
+    Args:
+        output: The file to be written.
+        root: A checkout.
+        python: One that has pip; else one is found or made.
+    """
     output = output.resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     before = os.umask(0o022)
@@ -54,8 +67,9 @@ def build(output: Path, *, root: Path = ROOT) -> str:
         with tempfile.TemporaryDirectory() as folder:
             site = Path(folder, "site")
             tools = Path(folder, "tools")
-            install(root / REQUIREMENTS.relative_to(ROOT), site)
-            install(root / SHIV.relative_to(ROOT), tools)
+            python = python or python_with_pip(Path(folder, "python"))
+            install(python, root / REQUIREMENTS.relative_to(ROOT), site)
+            install(python, root / SHIV.relative_to(ROOT), tools)
             add_phonegate(root, site)
             strip(site)
             packed = Path(folder, "packed.pyz")
@@ -63,17 +77,7 @@ def build(output: Path, *, root: Path = ROOT) -> str:
             even_out(packed, (root / START.relative_to(ROOT)).read_bytes(), output)
     finally:
         os.umask(before)
-    return hashlib.sha256(output.read_bytes()).hexdigest()
-
-
-def install(requirements: Path, site: Path) -> None:
-    """Unpacks the pinned packages into `site`."""
-    run(
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-        *("--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"),
-        *("--python-version", ".".join(map(str, PYTHON))),
-        *("--target", str(site), "--requirement", str(requirements)),
-    )
+    return digest_of(output)
 
 
 def add_phonegate(root: Path, site: Path) -> None:
@@ -90,14 +94,6 @@ def add_phonegate(root: Path, site: Path) -> None:
     metadata.write_text(
         f"Metadata-Version: 2.1\nName: phonegate\nVersion: {version}\nRequires-Python: >={oldest}\n"
     )
-
-
-def version_of(root: Path) -> str:
-    """The version, read without running the package."""
-    for node in ast.parse((root / "phonegate" / "__init__.py").read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
-            return str(ast.literal_eval(node.value))
-    raise SystemExit("phonegate/__init__.py has no __version__")
 
 
 def strip(site: Path) -> None:
@@ -120,6 +116,7 @@ def pack(root: Path, site: Path, tools: Path, output: Path) -> None:
         folder=root,
         # shiv itself needs click, which is one of the packages.
         path=(tools, site),
+        variables={"SOURCE_DATE_EPOCH": str(epoch_of(root))},
     )
 
 
@@ -145,31 +142,24 @@ def even_out(packed: Path, start: bytes, output: Path) -> None:
 
 def pin() -> None:
     """Renews the pinned requirements from pyproject.toml. Needs pip-tools."""
-    with tempfile.TemporaryDirectory() as folder:
-        compiled = Path(folder, "requirements.txt")
-        run(
-            *(sys.executable, "-m", "piptools", "compile", "--quiet", "--upgrade"),
-            *("--generate-hashes", "--strip-extras", "--no-header", "--no-emit-index-url"),
-            *("--no-emit-find-links", "--no-emit-trusted-host"),
-            *("--output-file", str(compiled), "pyproject.toml"),
-            folder=ROOT,
-        )
-        REQUIREMENTS.write_text(HEAD + compiled.read_text())
-
-
-def run(*command: str, folder: Path | None = None, path: Sequence[Path] = ()) -> None:
-    """Runs a program, with `path` to import from; ends with its exit code where it fails."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))} if path else None
-    done = subprocess.run(command, cwd=folder, env=environment, check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
+    for name, what, options in PINNED:
+        with tempfile.TemporaryDirectory() as folder:
+            compiled = Path(folder, name)
+            run(
+                *(sys.executable, "-m", "piptools", "compile", "--quiet", "--upgrade", *options),
+                *("--generate-hashes", "--strip-extras", "--no-header", "--no-emit-index-url"),
+                *("--no-emit-find-links", "--no-emit-trusted-host", "--allow-unsafe"),
+                *("--output-file", str(compiled), "pyproject.toml"),
+                folder=ROOT,
+            )
+            (ROOT / "release" / name).write_text(HEAD.format(what=what) + compiled.read_text())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Reads the command line and builds."""
     parser = argparse.ArgumentParser(description="Builds the zipapp of phonegate.")
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "phonegate.pyz")
-    parser.add_argument("--pin", action="store_true", help="renew release/requirements.txt")
+    parser.add_argument("--pin", action="store_true", help="renew the pinned packages")
     options = parser.parse_args(arguments)
     wanted, here = (".".join(map(str, version)) for version in (PYTHON, sys.version_info[:2]))
     if sys.version_info < PYTHON:

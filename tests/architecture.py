@@ -1,7 +1,4 @@
-"""The map of the folders in docs/architecture.md, made from the modules' own first sentences.
-
-`python -m tests.architecture` writes it into the document again.
-"""
+"""The map of the folders in docs/architecture.md, made from the modules' own first sentences."""
 
 import ast
 import re
@@ -43,11 +40,12 @@ def kept(text: str) -> str:
     return text.partition(BEGIN)[2].partition(END)[0]
 
 
+def with_map(text: str) -> str:
+    """Puts the map as it should be into a document."""
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{drawn()}{END}{rest.partition(END)[2]}"
+
+
 def named_modules(text: str) -> set[str]:
     """The modules that a document names in backticks, such as `domain/pacing.py`."""
     return set(re.findall(r"`((?:\w+/)+\w+\.py)`", text.replace(kept(text), "")))
-
-
-if __name__ == "__main__":
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}{drawn()}{END}{rest.partition(END)[2]}")

@@ -1,4 +1,4 @@
-"""What the documents print works: the README's quickstart, the frames of docs/phone-link.md."""
+"""What the pages of the documents print works: the start, assistants, the phone link."""
 
 import json
 import os
@@ -11,27 +11,36 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from click.testing import CliRunner
 from websockets.sync.client import connect
 
 from kit.fake_carrier import FakeCarrierProcess
 from kit.gateway import GatewayProcess
 from phonegate.api.openapi.document import HANDSHAKE_ERRORS
-from phonegate.cli import group
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
 from phonegate.phones.link.frame_reader import read as read_frame
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-LINK = (ROOT / "docs" / "phone-link.md").read_text()
+DOCS = ROOT / "docs"
+START = (DOCS / "start.md").read_text()
+RECEIVING = (DOCS / "receiving.md").read_text()
+SENDING = (DOCS / "sending.md").read_text()
+CARRIERS = (DOCS / "carriers.md").read_text()
+COMMAND_LINE = (DOCS / "command-line.md").read_text()
+LINK = (DOCS / "phone-link.md").read_text()
 SECRET = "my-secret-key-123"
 
 
-def blocks(text: str, section: str, language: str) -> list[str]:
-    """The code blocks of one section of a document."""
-    (body,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
-    return re.findall(rf"^```{language}\n(.*?)^```", body, re.MULTILINE | re.DOTALL)
+def blocks(text: str, section: str | None, language: str) -> list[str]:
+    """The code blocks of one section of a document, or of all of it."""
+    if section is not None:
+        (text,) = re.findall(rf"^## {section}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def push() -> str:
+    """What the start has its reader push: a secret, a received SMS, and a look at it."""
+    return blocks(START, "Without a browser", "sh")[0]
 
 
 @pytest.fixture
@@ -56,13 +65,14 @@ def run_curls(block: str, gateway: GatewayProcess) -> list[Any]:
     return [json.loads(each.stdout) for each in done]
 
 
-def test_the_quickstart_works_as_printed(
+def test_the_start_works_as_printed(
     gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serve, push, phone, send = blocks(README, "Quickstart", "sh")
-    assert serve.strip().endswith("phonegate serve")
+    (serve,) = blocks(START, "With a browser", "sh")
+    assert serve == "phonegate serve\n"
+    receive, phone, send = blocks(START, "Without a browser", "sh")
     made = subprocess.run(
-        ["bash", "-c", push.splitlines()[0] + "; printenv PHONEGATE_SECRET"],
+        ["bash", "-c", receive.splitlines()[0] + "; printenv PHONEGATE_SECRET"],
         capture_output=True,
         text=True,
         check=True,
@@ -70,7 +80,7 @@ def test_the_quickstart_works_as_printed(
     secret = made.stdout.strip()
     assert secret_problem(secret) is None
     monkeypatch.setenv("PHONEGATE_SECRET", secret)
-    pushed, read = run_curls(push, gateway)
+    pushed, read = run_curls(receive, gateway)
     assert pushed == {"ok": True, "org_id": "myorg", "stored": 1}
     assert read["messages"][0]["body"] == "hello"
     command = phone.replace("\nphonegate", f"\nexec {sys.executable} -m phonegate").strip()
@@ -98,8 +108,10 @@ def test_the_quickstart_works_as_printed(
         process.wait(30)
 
 
-def test_the_readmes_phone_is_greeted_and_reports_what_it_sends(gateway: GatewayProcess) -> None:
-    (program,) = blocks(README, "Connect a phone", "python")
+def test_the_printed_phone_is_greeted_and_reports_what_it_sends(
+    gateway: GatewayProcess,
+) -> None:
+    (program,) = blocks(LINK, "The basic protocol", "python")
     local = program.replace("localhost:8080", f"127.0.0.1:{gateway.port}")
     with subprocess.Popen(
         [sys.executable, "-u", "-c", local],
@@ -122,35 +134,46 @@ def test_the_readmes_phone_is_greeted_and_reports_what_it_sends(gateway: Gateway
         assert process.communicate()[1] == ""
 
 
-@pytest.mark.parametrize(
-    "command",
-    re.findall(r"^(?:\.venv/bin/)?(phonegate [a-z]+ [^#\n.]*)$", README, re.MULTILINE),
-)
-def test_every_command_of_the_readme_exists(command: str) -> None:
-    words = [word for word in command.split()[1:] if not word.startswith(('"', "+", "/"))]
-    options = {word for word in words if word.startswith("--")}
-    commands = [word for word in words[:2] if not word.startswith("--")]
-    while commands:
-        shown = CliRunner().invoke(group, [*commands, "--help"])
-        if shown.exit_code == 0:
-            break
-        commands.pop()
-    assert commands, command
-    assert options <= set(re.findall(r"--[a-z-]+", shown.output)), command
+def test_a_program_sends_as_printed(
+    gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
+    run_curls(push(), gateway)
+    new_key, send = blocks(SENDING, "One call", "sh")
+    (key,) = re.findall(r"^key +(pgk_\S+)$", run_owner(new_key, tmp_path), re.MULTILINE)
+    (sent,) = run_curls(send.replace("YOUR_API_KEY", key), gateway)
+    printed = as_printed(send)
+    printed["results"][0]["id"] = sent["results"][0]["id"]
+    assert sent == printed
+    _, other = blocks(SENDING, "Programs that you already have", "sh")[0].splitlines()
+    (taken,) = run_curls(other.replace("YOUR_API_KEY", key) + "\n#", gateway)
+    assert taken["ok"] is True
+
+
+def test_a_poller_reads_as_printed(
+    gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
+    run_curls(push(), gateway)
+    (read,) = blocks(RECEIVING, "Reading and polling", "sh")
+    add = "phonegate key add myorg poller --scope read"
+    (key,) = re.findall(r"^key +(pgk_\S+)$", run_owner(add, tmp_path), re.MULTILINE)
+    (page,) = run_curls(read.replace("YOUR_API_KEY", key), gateway)
+    assert [message["body"] for message in page["messages"]] == ["hello"]
 
 
 def test_the_command_line_works_as_printed(
     gateway: GatewayProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
-    commands, completion = blocks(README, "The command line", "sh")
-    run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
+    commands, completion = blocks(COMMAND_LINE, None, "sh")
+    run_curls(push(), gateway)
     local = commands.replace("http://127.0.0.1:8080", gateway.url)
     export, send, *follow, sims = local.splitlines()
     assert follow == ["phonegate messages --follow", "phonegate events --follow"]
     newest = "phonegate events --type message.received --type 'phone.*'"
     send = send.replace("--wait 30", "--wait 0")
-    later = re.search(r"`(--send-at .*?)`", README)
+    later = re.search(r"`(--send-at .*?)`", COMMAND_LINE)
     assert later is not None
     later_send = f"phonegate send --to +15553334444 Breakfast {later[1]}"
     program = f'phonegate() {{ {sys.executable} -m phonegate "$@"; }}'
@@ -174,9 +197,6 @@ def test_the_command_line_works_as_printed(
     assert "_phonegate_completion" in done.stdout
 
 
-ASSISTANTS = "Assistants: Twilio, Telnyx or your own phone"
-
-
 def run_owner(command: str, folder: Path, typed: str = "") -> str:
     """Runs a command of the gateway's owner in the folder of its database; what it printed."""
     done = subprocess.run(
@@ -198,7 +218,7 @@ def test_a_first_message_goes_through_each_provider_as_printed(
 ) -> None:
     monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
     play, begin, new_key, twilio, by_twilio, telnyx, by_telnyx, by_phone = blocks(
-        README, ASSISTANTS, "sh"
+        CARRIERS, None, "sh"
     )
     assert play == ".venv/bin/python -m kit.fake_carrier\n"
     variables = re.findall(r"PHONEGATE_(CARRIERS_\w+)=http://127.0.0.1:8090", begin)
@@ -206,7 +226,7 @@ def test_a_first_message_goes_through_each_provider_as_printed(
     with FakeCarrierProcess() as fake:
         settings = dict.fromkeys(variables, fake.url)
         with GatewayProcess(tmp_path / "phonegate.db", settings=settings) as gateway:
-            run_curls(blocks(README, "Quickstart", "sh")[1], gateway)
+            run_curls(push(), gateway)
             shown = run_owner(new_key, tmp_path)
             (key,) = re.findall(r"^key +(pgk_\S+)$", shown, re.MULTILINE)
             accounts = fake.accounts()
@@ -257,8 +277,7 @@ def test_the_fake_carrier_prints_what_the_document_says_of_it() -> None:
             assert line, "it ended"
             printed += line
         process.terminate()
-    (section,) = re.findall(rf"^## {ASSISTANTS}\n(.*?)^## ", README, re.MULTILINE | re.DOTALL)
-    for number in re.findall(r"--number (\+\d+)", section):
+    for number in re.findall(r"--number (\+\d+)", CARRIERS):
         assert number in printed
     for name in ("account_sid", "auth_token", "api_key", "public_key"):
         assert name in printed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("phonegate", "kit", "trials", "bench")
+FOLDERS = ("phonegate", "kit", "trials", "bench", "release")
 
 VAGUE = re.compile(
     r"\b(?:(?i:somebody|nobody|whoever|(un)?told|strangers?|wish(es|ed)?)|Says that)\b"

@@ -25,6 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "quantities",
             "rates",
             "standard_webhooks",
+            "supervisor",
             "trust",
             "turn_end",
             "typed_json",

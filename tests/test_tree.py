@@ -13,13 +13,15 @@ ALLOWED = {
     "kit": {"kit", "phonegate"},
     "bench": {"bench", "kit", "phonegate"},
     "trials": {"trials", "kit", "phonegate"},
+    "release": {"release", "phonegate"},
     "tests": {"tests", "kit", "phonegate"},
     "tests/bench": {"tests", "bench", "kit", "phonegate"},
+    "tests/release": {"tests", "release", "kit", "phonegate"},
     "tests/trials": {"tests", "trials", "kit", "phonegate"},
 }
 """The longest name of a file's folders decides."""
 
-OURS = {"phonegate", "kit", "bench", "trials", "tests"}
+OURS = {"phonegate", "kit", "bench", "trials", "release", "tests"}
 
 
 def _imported(path: Path) -> Iterator[str]:

@@ -65,7 +65,7 @@ class PhoneJson(PhoneState):
     waiting: int = field(
         "Messages that wait for this phone, or that it has and reported no result of.", example=0
     )
-    hint: str | None = field("What to do, where something is wrong with it.", default=None)
+    hint: str | None = field("What to do, where something is wrong with it.")
 
 
 @attrs.frozen(kw_only=True)

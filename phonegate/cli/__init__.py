@@ -61,8 +61,14 @@ COMMANDS: Mapping[str, CommandEntry] = {
         "hook", "command", "Add, list, try and remove URLs that programs call to send SMS."
     ),
     "status": CommandEntry("status", "command", "Show the state of the gateway that serves."),
+    "health": CommandEntry(
+        "health", "command", "Ask the gateway whether it works, for Docker, systemd and cron."
+    ),
     "alarms": CommandEntry(
         "alarms", "command", "List the alarms that are on; try what they are reported to."
+    ),
+    "service": CommandEntry(
+        "service", "command", "Install, remove and look at the gateway as a service of systemd."
     ),
     "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
     "check": CommandEntry(

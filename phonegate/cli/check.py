@@ -17,7 +17,7 @@ def command(config: Path | None, database: Path | None, *, example: bool) -> int
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli import examination  # noqa: PLC0415
-    from phonegate.config.reader import example as example_text  # noqa: PLC0415
+    from phonegate.config.setting_texts import example as example_text  # noqa: PLC0415
 
     if example:
         click.echo(example_text(), nl=False)

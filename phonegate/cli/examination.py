@@ -215,7 +215,8 @@ def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[F
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
     operator = settings.operator
     beside = settings.stand_in.bind if settings.stand_in.enabled else ()
-    for bind in (*settings.http.bind, *beside, *filter(None, [operator.bind])):
+    own = (*settings.http.bind, *settings.http.plain_bind)
+    for bind in (*own, *beside, *filter(None, [operator.bind])):
         host, port = parse_bind(bind)
         reason = _why_not(host, port)
         if reason is None:
@@ -273,7 +274,8 @@ def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:
         rule, published = offline.registration(settings, path)
         mode, source = rule.mode, rule.source
     about, http = "registration", settings.http
-    reached = [bind for bind in http.bind if not is_loopback(parse_bind(bind)[0])]
+    every = (*http.bind, *http.plain_bind)
+    reached = [bind for bind in every if not is_loopback(parse_bind(bind)[0])]
     if mode == "open" and reached:
         yield Finding(
             "note",

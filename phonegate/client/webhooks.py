@@ -130,7 +130,7 @@ def verify_webhook(
         now: The time in seconds since 1970, by default that of the clock.
 
     Raises:
-        BadSignature: It was made by somebody else, or is too old. Answer it with 400 or 401.
+        BadSignature: It was not made by this gateway, or is too old. Answer it with 400 or 401.
         NotAGateway: It is signed, and yet no event.
     """
     found = {name.lower(): value for name, value in headers.items()}

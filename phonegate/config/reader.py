@@ -6,7 +6,6 @@ All faults are found before any is reported, so that an operator has to correct 
 
 import codecs
 import math
-import textwrap
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -25,21 +24,26 @@ from phonegate.config.faults import (
     unknown,
 )
 from phonegate.config.rules import RULES
+from phonegate.config.setting_texts import (
+    PREFIX,
+    choices,
+    section_classes,
+    setting_types,
+    toml,
+    variable_of,
+)
 from phonegate.config.settings import Settings
 from phonegate.model.dialects import TWILIO
 
-__all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "example", "load"]
+__all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "load"]
 
 DEFAULT_FILE = Path("gateway.toml")
 """Read when no file is named and it exists in the working directory."""
-
-PREFIX = "PHONEGATE_"
 
 _SERVICE_LINKS = ("PHONEGATE_SERVICE_", "PHONEGATE_PORT")
 """Variables that Kubernetes and old Docker links set for a service called phonegate."""
 
 _OPTIONS = {"http.bind": "--bind", "database.path": "--database"}
-_UNITS = {"_s": "seconds", "_ms": "milliseconds", "_bytes": "bytes"}
 
 
 @attrs.frozen(kw_only=True)
@@ -87,27 +91,6 @@ def load(
     return attrs.evolve(settings, assistants=assistants, sources=sources)
 
 
-def example() -> str:
-    """Returns the text of `gateway.toml.example`: each key with its meaning, unit and default."""
-    lines = [
-        "# The configuration of phonegate. Save it as gateway.toml and change what you need:",
-        "# every line that begins with #key shows the default.",
-        "# An environment variable PHONEGATE_<SECTION>_<KEY> wins over this file (lists: commas",
-        "# between the items), an option of the command line wins over both.",
-    ]
-    for section, kind in _classes().items():
-        lines += ["", "", f"# {_docstring(kind)}", f"[{section}]"]
-        for field in attrs.fields(kind):
-            default = getattr(kind(), field.name)
-            lines += [
-                "",
-                *_wrapped(field.metadata["help"]),
-                f"# {_kind(field.name, field.type)}; {_variable(section, field.name)}",
-                f"#{field.name} = {_toml(default)}",
-            ]
-    return "\n".join([*lines, "", "", declared_assistants.EXAMPLE])
-
-
 # Where values come from
 
 
@@ -125,7 +108,7 @@ def _from_file(
     document: Mapping[str, Any], source: str, faults: list[Fault]
 ) -> Iterator[tuple[str, _Given]]:
     """Yields every key of the sections with its value. An unknown key is a fault."""
-    sections = _sections()
+    sections = setting_types()
     for section, keys in document.items():
         if section not in sections:
             known = sorted([*sections, declared_assistants.KEY])
@@ -165,10 +148,10 @@ def _from_environment(
     `others` are variables that the file refers to. Any further one is named in a warning and
     ignored, since another program in this environment may use it.
     """
-    sections = _sections()
+    sections = setting_types()
     ours = client_variables()
     by_variable = {
-        _variable(section, key): (section, key, kind)
+        variable_of(section, key): (section, key, kind)
         for section, keys in sections.items()
         for key, kind in keys.items()
     }
@@ -261,7 +244,7 @@ def _texts(value: Any, kind: Any) -> tuple[str, ...]:
 
 def _choice(value: Any, kind: Any) -> Any:
     if not any(type(value) is type(one) and value == one for one in get_args(kind)):
-        raise TypeError(f"one of {_choices(kind)} is needed")
+        raise TypeError(f"one of {choices(kind)} is needed")
     return value
 
 
@@ -269,7 +252,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
     """Builds the settings. A value with a fault is reported and stays at its default."""
     converter = _strict()
     sections = {}
-    for section, kind in _classes().items():
+    for section, kind in section_classes().items():
         values = {}
         for field in attrs.fields(kind):
             key = f"{section}.{field.name}"
@@ -285,11 +268,11 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
             if problem is None:
                 values[field.name] = value
             else:
-                default = _toml(getattr(kind(), field.name))
+                default = toml(getattr(kind(), field.name))
                 problem = f"{problem} (default: {default})"
                 faults.append(Fault(key=key, source=given[key].source, problem=problem))
         sections[section] = kind(**values)
-    known = {f"{section}.{key}" for section, keys in _sections().items() for key in keys}
+    known = {f"{section}.{key}" for section, keys in setting_types().items() for key in keys}
     faults += [
         unknown(key, entry.source, "key", sorted(known))
         for key, entry in given.items()
@@ -328,9 +311,11 @@ def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         problem = f"must have {TWILIO}, which is what stand_in.enabled serves"
         source = given["dialects.enabled"].source
         yield Fault(key="dialects.enabled", source=source, problem=problem)
+    http = settings.http
     for key, binds, others in (
-        ("http.bind", settings.http.bind, ()),
-        ("stand_in.bind", stand_in.bind, settings.http.bind if stand_in.enabled else ()),
+        ("http.bind", http.bind, ()),
+        ("http.plain_bind", http.plain_bind, http.bind),
+        ("stand_in.bind", stand_in.bind, http.bind if stand_in.enabled else ()),
     ):
         ports = [bind for bind in binds if not bind.endswith(":0")]
         for bind in sorted({bind for bind in ports if ports.count(bind) > 1}):
@@ -339,64 +324,3 @@ def _binds(settings: Settings, given: Mapping[str, _Given]) -> Iterator[Fault]:
         for bind in sorted(set(ports).intersection(others)):
             problem = f"{bind} stands in http.bind too, and one of them can have it"
             yield Fault(key=key, source=given[key].source, problem=problem)
-
-
-# How settings are written
-
-
-def _classes() -> dict[str, Any]:
-    """Returns the class of every section, by the section's name."""
-    return {
-        section.name: section.type
-        for section in attrs.fields(Settings)
-        if section.name not in (declared_assistants.KEY, "sources")
-    }
-
-
-def _sections() -> dict[str, dict[str, Any]]:
-    """Returns the type of every key, by section."""
-    return {
-        section: {field.name: field.type for field in attrs.fields(kind)}
-        for section, kind in _classes().items()
-    }
-
-
-def _variable(section: str, key: str) -> str:
-    return f"{PREFIX}{section}_{key}".upper()
-
-
-def _kind(name: str, kind: Any) -> str:
-    if get_origin(kind) is Literal:
-        return f"One of {_choices(kind)}"
-    words = {bool: "true or false", int: "Whole number", float: "Number", str: "Text"}
-    word = words.get(kind, "List of texts")
-    unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), None)
-    if name.endswith("_per_s"):
-        return f"{word} per second"
-    return f"{word} of {unit}" if unit else word
-
-
-def _choices(kind: Any) -> str:
-    return ", ".join(_toml(one) for one in get_args(kind))
-
-
-def _toml(value: Any) -> str:
-    """Returns a default as TOML. It knows only the types that settings have."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return f"{value:_}" if abs(value) >= 10_000 else str(value)  # noqa: PLR2004 - 4 digits read well
-    if isinstance(value, float):
-        return str(value)
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return f"[{', '.join(_toml(item) for item in value)}]"
-
-
-def _docstring(kind: Any) -> str:
-    return (kind.__doc__ or "").strip().splitlines()[0]
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 96, initial_indent="# ", subsequent_indent="# ")

@@ -30,8 +30,15 @@ class HttpSettings:
     bind: tuple[str, ...] = setting(
         ["0.0.0.0:8080"], "Addresses to listen on, host:port; port 0 picks a free one."
     )
+    plain_bind: tuple[str, ...] = setting(
+        [],
+        "More addresses to listen on, host:port, which speak plain HTTP even where [tls] is set: "
+        "for a proxy on the same machine that encrypts by itself.",
+    )
     public_url: str = setting(
-        "", "The address by which others reach this gateway, such as https://sms.example.org."
+        "",
+        "The address by which others reach this gateway, such as https://sms.example.org. Carriers "
+        "report to it, unless it is one of a home network.",
     )
     prefix: str = setting(
         "",
@@ -40,8 +47,8 @@ class HttpSettings:
     )
     trusted_proxies: tuple[str, ...] = setting(
         [],
-        "Networks (CIDR) of reverse proxies whose X-Forwarded-For, -Proto and -Prefix are "
-        "believed.",
+        "Networks (CIDR) of reverse proxies whose X-Forwarded-For, -Proto and -Prefix, and "
+        "X-Ingress-Path, are believed.",
     )
     allowed_origins: tuple[str, ...] = setting(
         [],
@@ -114,6 +121,11 @@ class DatabaseSettings:
         "Where small commits are made. auto: on the event loop while the disk takes about a "
         "millisecond at most, else in a thread. loop: on the event loop however slow the disk is, "
         "and every connection waits for it.",
+    )
+    first_id: int = setting(
+        1,
+        "The ids of messages, phones and all else begin there. Where orgs move between gateways, "
+        "each gateway should have a number of its own (see docs/scaling.md).",
     )
 
 

@@ -63,7 +63,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
         "Phones turned away at their handshake, for a wrong secret most likely.",
         snapshot.refused_phones,
     )
-    yield _gauge("connections", "Connections open at the server.", snapshot.connections)
+    yield _gauge("connections", "Open connections of phones and apps.", snapshot.connections)
     yield _gauge(
         "event_followers", "Streams of events and long polls that are open.", snapshot.followers
     )
@@ -74,7 +74,7 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     )
     limited = CounterMetricFamily(
         "phonegate_limited",
-        "What [limits] refused; of phone_frames, how often a phone was slowed down.",
+        "What [limits] refused; of phone_frames and org_frames, how often a phone was slowed down.",
         labels=["limit"],
     )
     for kind in KINDS:
@@ -82,7 +82,8 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield limited
     cleaned = CounterMetricFamily(
         "phonegate_cleaned",
-        "What was put right or left out of what phones and carriers reported, by kind.",
+        "What was put right or left out of what phones and carriers reported: cut was too long, "
+        "entry could not be read at all.",
         labels=["kind"],
     )
     for one in CLEANED:
@@ -96,7 +97,8 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("tasks", "Tasks that live in the event loop.", snapshot.tasks)
     yield _gauge(
         "certificate_ends_timestamp_seconds",
-        "When the certificate in use ends, in seconds since 1970; 0 without one.",
+        "When the certificate of [tls] ends, or of [stand_in] if that is earlier, in seconds since "
+        "1970; 0 without one.",
         (snapshot.certificate_ends or 0) / 1000,
     )
     alarms = GaugeMetricFamily("phonegate_alarms", "Alarms that are on.", labels=["alarm"])
@@ -112,7 +114,11 @@ def families(snapshot: Snapshot) -> Iterator[Metric]:
     for became in OUTCOMES:
         notices.add_metric([became], snapshot.notices.get(became, 0))
     yield notices
-    yield _gauge("notice_targets_failing", "Targets of notices that take none.", len(snapshot.mute))
+    yield _gauge(
+        "notice_targets_failing",
+        "Targets of notices that have taken none for a minute.",
+        len(snapshot.mute),
+    )
     carriers = CounterMetricFamily(
         "phonegate_carrier_messages",
         "Messages handed to carriers: taken, refused, not_taken (certainly not), unknown.",
@@ -145,11 +151,14 @@ def _of_messages(snapshot: Snapshot) -> Iterator[Metric]:
         stored.add_metric([status], snapshot.messages.get(status, 0))
     yield stored
     depth = GaugeMetricFamily(
-        "phonegate_queue_messages", "Messages that wait, by what for.", labels=["reason"]
+        "phonegate_queue_messages",
+        "Messages that wait, by what for: a phone that is away, their turn, a carrier, their time, "
+        "a person's approval, or the result of a push.",
+        labels=["reason"],
     )
     age = GaugeMetricFamily(
         "phonegate_queue_oldest_seconds",
-        "For how long the oldest message waits that could leave.",
+        "For how long the oldest message has waited that could leave.",
         labels=["reason"],
     )
     for reason, queue in snapshot.queues.items():
@@ -163,7 +172,8 @@ def _of_messages(snapshot: Snapshot) -> Iterator[Metric]:
 def _of_webhooks(snapshot: Snapshot) -> Iterator[Metric]:
     calls = CounterMetricFamily(
         "phonegate_webhook_deliveries",
-        "Events on their way to webhooks: delivered, failed (tried again), given_up, lost.",
+        "Calls of webhooks: delivered, failed (tried again), given_up, lost (the event was deleted "
+        "before).",
         labels=["outcome"],
     )
     for outcome in DELIVERED_AS:
@@ -209,7 +219,7 @@ def _of_requests(snapshot: Snapshot) -> Iterator[Metric]:
     yield refused
     dialects = CounterMetricFamily(
         "phonegate_dialect_requests",
-        "Requests at addresses of dialects, by what became of them.",
+        "Requests at addresses of dialects: answered, refused (4xx), failed (5xx).",
         labels=["dialect", "outcome"],
     )
     for (name, outcome), count in sorted(snapshot.dialects.items()):
@@ -222,13 +232,13 @@ _REFUSALS = {401: "unauthorized", 403: "forbidden", 429: "throttled", 503: "unav
 
 def _of_storage(snapshot: Snapshot) -> Iterator[Metric]:
     writer, space = snapshot.writer, snapshot.space
-    yield _gauge("writer_waiting", "Operations that wait for the writer.", writer.waiting)
+    yield _gauge("writer_waiting", "Writes that wait for the writer.", writer.waiting)
     yield _histogram(
         "commit_seconds",
-        "Time from taking up a group of writes to their commit.",
+        "Time from taking up a group of writes to their commit, on the disk.",
         writer.commit_seconds,
     )
-    yield _histogram("commit_operations", "Operations that shared a commit.", writer.group_sizes)
+    yield _histogram("commit_operations", "Writes that shared a commit.", writer.group_sizes)
     yield _counter(
         "commit_failures", "Groups of writes that the disk did not take.", writer.failures
     )

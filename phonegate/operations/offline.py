@@ -1,5 +1,6 @@
 """What can be known of a gateway that is not running, and done to it, by its database file."""
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,18 @@ from phonegate.bind_address import parse_bind
 from phonegate.config.settings import HttpSettings, Settings, TlsSettings
 from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
+from phonegate.model.times import now_ms
 from phonegate.operations.control_client import (
     OwnerRequest,
     Progress,
     read_answer,
     reports_progress,
 )
+from phonegate.operations.moving_api import moving_endpoints
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.own_addresses import OwnUrls
-from phonegate.store import data_file
+from phonegate.store import backup, data_file
 from phonegate.store.database import Database
 from phonegate.store.offline_view import look
 
@@ -74,14 +77,18 @@ def carry_out(
 
     async def answer() -> None:
         bus = Bus()
-        database = Database.open(path, publish=bus.publish)
+        database = Database.open(path, publish=bus.publish, first_id=settings.database.first_id)
         try:
             async with trio.open_nursery() as store:
                 await store.start(database.run_writer)
                 services = Core.assemble(settings, database, bus).services
                 await services.accounts.load()
                 services.reached_at[:] = _urls(settings.http, settings.tls).every()
-                owner = owner_pipeline(services, OwnerEndpoints(database).endpoints())
+                owners = (
+                    *OwnerEndpoints(database).endpoints(),
+                    *moving_endpoints(database, services.accounts.moves, services.now_ms),
+                )
+                owner = owner_pipeline(services, owners)
                 replies.append(await _answer_owner(owner, request, progress))
                 database.stop_writing()
         finally:
@@ -90,6 +97,28 @@ def carry_out(
     trio.run(answer)
     ((status, content),) = replies
     return read_answer(status, content)
+
+
+def copy_unchanged(path: Path, folder: Path) -> Path:
+    """Copies the database of a gateway that is not running, as an earlier version has left it.
+
+    `carry_out` would bring it to this version first.
+
+    Returns:
+        The copy, in the folder, named by the time.
+
+    Raises:
+        StoreError: There is no copy.
+    """
+    target = backup.dated(path, folder, now_ms())
+    descriptor = data_file.lock(path)
+    try:
+        trio.run(trio.to_thread.run_sync, backup.copy, path, target, None)
+        owner = path.stat()
+        os.chown(target, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
+    return target
 
 
 def _urls(http: HttpSettings, tls: TlsSettings) -> OwnUrls:

@@ -19,11 +19,13 @@ from phonegate.pages.policies import (
     ASK,
     DOCS_POLICY,
     HTML,
+    INGRESS,
     KEEP,
     NO_POLICY,
     PAGE_POLICY,
     PLAIN,
     WORKER_POLICY,
+    framed,
 )
 
 SAMPLE: Final = "https://sms.example.org"
@@ -89,7 +91,8 @@ class _Printer:
         shown = str(escape(host)) if page.media == HTML else host
         text = (await self._print(page, scheme, stand_in)).replace(stand_in, shown)
         asset = Asset.of(page.media, text.encode(), pack=False)
-        return await _response(asset, ASK, page.policy)
+        policy = framed(page.policy, ingress=INGRESS in request.headers)
+        return await _response(asset, ASK, policy)
 
     async def _print(self, page: Page, scheme: str, host: str) -> str:
         mode, empty = self._registration.mode, self._is_empty()

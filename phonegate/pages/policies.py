@@ -1,5 +1,6 @@
 """What pages and files are sent as: media types, for how long they are kept, what they may load."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from werkzeug.datastructures import Headers
@@ -13,7 +14,10 @@ ASK: Final = "no-cache"
 HTML: Final = "text/html; charset=utf-8"
 PLAIN: Final = "text/plain; charset=utf-8"
 
-_ALONE: Final = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+NO_FRAMES: Final = "frame-ancestors 'none'"
+OWN_FRAMES: Final = "frame-ancestors 'self'"
+
+_ALONE: Final = f"base-uri 'none'; form-action 'none'; {NO_FRAMES}"
 
 PAGE_POLICY: Final = (
     f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; {_ALONE}"
@@ -25,29 +29,42 @@ DOCS_POLICY: Final = (
 )
 CONSOLE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    f"worker-src 'self'; form-action 'self'; base-uri 'none'; {NO_FRAMES}"
 )
-WORKER_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
-)
+WORKER_POLICY: Final = f"default-src 'none'; script-src 'self'; connect-src 'self'; {NO_FRAMES}"
 """For a script that runs as a worker: it has a policy of its own, and not that of its page."""
 
-NO_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+NO_POLICY: Final = f"default-src 'none'; {NO_FRAMES}"
 
-FRAMING: Final = "X-Frame-Options", "DENY"
-"""The same as `frame-ancestors 'none'`, for browsers that don't know that."""
+INGRESS: Final = "x-ingress-path"
+"""The field of a request that came through Home Assistant, whose own page shows ours in a frame.
+No page of another site can have a browser add it to what it loads into a frame."""
 
 
-def guard_console(headers: Headers, *, secure: bool) -> None:
+def framed(policy: str, *, ingress: bool) -> str:
+    """Returns a policy for a request.
+
+    Args:
+        policy: As for all others.
+        ingress: Whether it came through Home Assistant. Then a page of the same host may show the
+            answer in a frame.
+    """
+    return policy.replace(NO_FRAMES, OWN_FRAMES) if ingress else policy
+
+
+def guard_console(headers: Headers, asked: Mapping[str, str], *, secure: bool) -> None:
     """Puts into an answer what keeps other pages away from one of the console.
 
     Args:
         headers: Those of the answer.
+        asked: The fields of the request, by names in lower case.
         secure: Whether the browser asks by HTTPS: where not, it heeds no Opener-Policy, and says so
             as an error.
     """
-    headers["Content-Security-Policy"] = CONSOLE_POLICY
-    headers[FRAMING[0]] = FRAMING[1]
+    ingress = INGRESS in asked
+    headers["Content-Security-Policy"] = framed(CONSOLE_POLICY, ingress=ingress)
+    # For browsers that don't know `frame-ancestors`.
+    headers["X-Frame-Options"] = "SAMEORIGIN" if ingress else "DENY"
     # With no referrer at all, browsers say "null" for the origin of a form, also to its own site.
     headers["Referrer-Policy"] = "same-origin"
     if secure:

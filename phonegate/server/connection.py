@@ -124,6 +124,10 @@ class ConnectionHandler:
         """Serves one that came by an address of the stand-in alone."""
         await self._serve(connection, address, self._stand_in or self._face)
 
+    async def serve_plain(self, connection: Connection, address: tuple[str, int]) -> None:
+        """Serves one that came by an address that is never encrypted."""
+        await self._serve(connection, address, attrs.evolve(self._face, tls=None))
+
     async def _serve(self, connection: Connection, address: tuple[str, int], face: Face) -> None:
         peer = SocketPeer(
             address=address[0], port=address[1], scheme="http" if face.tls is None else "https"

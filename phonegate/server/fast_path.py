@@ -24,7 +24,7 @@ from phonegate.http.prefix import without_prefix
 from .canonical import read_plain
 from .fast_answers import FastAnswers
 from .fast_pipeline import FastPipeline, Reply
-from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
+from .forwarded import PREFIX_FIELDS, Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .head_memory import KEPT_S, HeadMemory
 from .redacted_trace import redacted
@@ -114,7 +114,7 @@ class FastPath:
             The request. `None` if it can't be served here.
         """
         settings, headers = self._settings, request.headers
-        if settings.prefix and "x-forwarded-prefix" in headers:
+        if settings.prefix and any(name in headers for name in PREFIX_FIELDS):
             return None  # it may have been taken off: the ASGI shell knows who says so
         path = without_prefix(request.path, settings.prefix)
         if request.length > settings.max_body_bytes or not self._has(path):

@@ -42,7 +42,18 @@ _NAMES_CLIENT = frozenset(
 )
 """Fields in which a proxy says who called it."""
 
-_PROXY_FIELDS = _NAMES_CLIENT | {"cdn-loop", "front-end-https", "via", "x-scheme", "x-varnish"}
+PREFIX_FIELDS = ("x-forwarded-prefix", "x-ingress-path")
+"""Fields in which a proxy says which path it has taken off. The second is Home Assistant's."""
+
+_PROXY_FIELDS = _NAMES_CLIENT | {
+    "cdn-loop",
+    "front-end-https",
+    "via",
+    "x-hass-source",
+    "x-ingress-path",
+    "x-scheme",
+    "x-varnish",
+}
 _PROXY_PREFIXES = (
     "akamai-",
     "cf-",
@@ -197,8 +208,8 @@ def _scheme(headers: Sequence[tuple[str, str]], hop: int) -> Scheme | None:
 
 
 def _prefix(headers: Sequence[tuple[str, str]]) -> str:
-    """Returns X-Forwarded-Prefix, where it is one prefix and nothing else."""
-    values = [value for name, value in headers if name == "x-forwarded-prefix"]
+    """Returns what one of `PREFIX_FIELDS` names, where it is one prefix and nothing else."""
+    values = [value for name, value in headers if name in PREFIX_FIELDS]
     return (read_prefix(values[0].strip()) or "") if len(values) == 1 else ""
 
 

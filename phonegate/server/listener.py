@@ -117,22 +117,22 @@ class Listener:
         self.refused = 0
         """Connections turned away since the start, because there were too many."""
 
-    async def open(self) -> list[list[tuple[str, int]]]:
+    async def open(self) -> dict[str, list[tuple[str, int]]]:
         """Listens on every address of every door.
 
         Returns:
-            Of each door, host and port of each socket, with the port that a 0 became.
+            By the setting of each door: host and port of each socket, with the port that a 0
+            became.
 
         Raises:
             CannotListen: One of them can't be had. None is open then.
         """
-        bound: list[list[tuple[str, int]]] = []
+        bound: dict[str, list[tuple[str, int]]] = {door.setting: [] for door in self._doors}
         for door in self._doors:
-            bound.append([])
             for bind in door.bind:
                 opened = await self._open(bind, door)
                 self._sockets += [(sock, door) for sock in opened]
-                bound[-1] += [sock.getsockname()[:2] for sock in opened]
+                bound[door.setting] += [sock.getsockname()[:2] for sock in opened]
         return bound
 
     async def _open(self, bind: str, door: Door) -> list[trio.socket.SocketType]:

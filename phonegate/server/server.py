@@ -89,13 +89,16 @@ class Server:
             serve_phone=serve_phone,
             phone_path=phone_path,
         )
-        doors = [Door(bind=settings.bind, serve=self._connections.serve, plain=face.tls is None)]
+        usual = Door(bind=settings.bind, serve=self._connections.serve, plain=face.tls is None)
+        doors = [usual]
         if stand_in is not None:
             serve, setting = self._connections.serve_stand_in, "[stand_in] bind"
             doors.append(Door(bind=stand_in.bind, setting=setting, serve=serve, plain=False))
+        if settings.plain_bind:
+            serve, setting = self._connections.serve_plain, "[http] plain_bind"
+            doors.append(Door(bind=settings.plain_bind, setting=setting, serve=serve, plain=True))
         self._listener = Listener(settings, doors, rate_limits=rate_limits, trusted=trusted)
-        self.stand_in_bound: list[tuple[str, int]] = []
-        """The addresses of the stand-in alone that are listened on."""
+        self._bound: dict[str, list[tuple[str, int]]] = {}
 
     @property
     def connections(self) -> int:
@@ -106,6 +109,16 @@ class Server:
     def refused(self) -> int:
         """Connections turned away since the start."""
         return self._listener.refused
+
+    @property
+    def stand_in_bound(self) -> list[tuple[str, int]]:
+        """The addresses of the stand-in alone that are listened on."""
+        return self._bound.get("[stand_in] bind", [])
+
+    @property
+    def every_bound(self) -> list[tuple[str, int]]:
+        """All addresses that are listened on."""
+        return [address for addresses in self._bound.values() for address in addresses]
 
     @property
     def certificate_ends(self) -> int | None:
@@ -126,8 +139,7 @@ class Server:
         Raises:
             CannotListen: An address of `bind` can't be had.
         """
-        bound, *more = await self._listener.open()
-        self.stand_in_bound = [address for addresses in more for address in addresses]
+        self._bound = await self._listener.open()
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._shell.run)
@@ -138,7 +150,7 @@ class Server:
                     if self._stand_in_certificate is not None:
                         other = self._stand_in_certificate
                         watch.start_soon(other.watch, self._certificate_poll_s)
-                    task_status.started(bound)
+                    task_status.started(self._bound["[http] bind"])
                     await self._listener.run()
                     watch.cancel_scope.cancel()
                 self._shell.stop()

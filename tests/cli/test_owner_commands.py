@@ -16,7 +16,8 @@ import trustme
 from kit.gateway import GatewayProcess
 from phonegate.cli import main, owner
 from phonegate.cli.exposure import exposures
-from phonegate.config.reader import example, load
+from phonegate.config.reader import load
+from phonegate.config.setting_texts import example
 from phonegate.model.storage_errors import DatabaseBusy
 from phonegate.operations import offline
 

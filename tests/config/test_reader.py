@@ -1,6 +1,5 @@
 """The configuration: where values come from, what is refused, and the example file."""
 
-import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -205,6 +204,8 @@ def test_tls_pair_may_come_from_two_sources() -> None:
         ('[stand_in]\nbind = ["x:443", "x:443", "x:0", "x:0"]', ["stand_in.bind "]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nenabled = true\nbind = ["x:443"]', ["stand_in."]),
         ('[http]\nbind = ["x:443"]\n[stand_in]\nbind = ["x:443"]', []),
+        ('[http]\nbind = ["x:443"]\nplain_bind = ["x:443"]', ["http.plain_bind "]),
+        ('[http]\nplain_bind = ["x:80", "x:81"]', []),
     ],
 )
 def test_the_addresses_of_a_stand_in(text: str, faults: list[str]) -> None:
@@ -239,33 +240,6 @@ def test_the_number_of_a_sim_may_be_written_as_its_phone_does(sim: str) -> None:
     pacing = reader.load(None, {"PHONEGATE_PACING_SIMS": sim}, {}).pacing
     rates = PacingRates.of_settings(pacing.segments_per_minute, pacing.orgs, pacing.sims)
     assert rates.of("any", "+15551112222") == PacingRate(10)
-
-
-def test_a_rate_is_no_number_of_seconds() -> None:
-    lines = reader.example().splitlines()
-    kinds = [lines[at - 1] for at, line in enumerate(lines) if "_per_s =" in line]
-    assert kinds
-    assert all(" number per second; " in kind for kind in kinds)
-
-
-def test_the_example_file_is_the_generated_one() -> None:
-    # Refresh it with: phonegate check --example > gateway.toml.example
-    assert (ROOT / "gateway.toml.example").read_text() == reader.example()
-
-
-def test_the_example_loads_and_with_its_keys_active_gives_every_default() -> None:
-    text = reader.example()
-    Path("gateway.toml").write_text(text)
-    assert reader.load() == Settings()
-    active = "\n".join(
-        line.removeprefix("#") if line.startswith("#") and not line.startswith("# ") else line
-        for line in text.splitlines()
-    )
-    Path("gateway.toml").write_text(active)
-    assert reader.load() == Settings()
-    keys = {section: set(keys) for section, keys in tomllib.loads(active).items()}
-    assert {f"{section}.{key}" for section, names in keys.items() for key in names} == set(KINDS)
-    assert all(f"PHONEGATE_{s}_{k}".upper() in text for s, names in keys.items() for k in names)
 
 
 values = st.recursive(

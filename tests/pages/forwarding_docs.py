@@ -1,7 +1,4 @@
-"""The section of docs/phones.md about apps that forward, made from `forwarding_apps`.
-
-`python -m tests.pages.forwarding_docs` writes it into the document, between its markers.
-"""
+"""The section of docs/phones.md about apps that forward, between its markers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +36,3 @@ def lines_of(app: ForwardingApp) -> Iterator[str]:
     for note in app.notes:
         yield f"- {note}"
     yield ""
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(with_apps(DOCUMENT.read_text()))

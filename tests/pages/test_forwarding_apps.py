@@ -12,7 +12,6 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from phonegate.pages.forwarding_apps import APPS, ForwardingApp, Paste
-from tests.pages.forwarding_docs import DOCUMENT, with_apps
 
 SECRET = "my-secret-key-123"
 ORG = "myorg"
@@ -234,8 +233,3 @@ def test_values_are_escaped_where_they_stand_in_json() -> None:
     assert json.loads(paste.filled(url="", key="", phone=name).text) == {"a": name}
     plain = attrs.evolve(paste, text="$phone $url $key", is_json=False)
     assert plain.filled(url="u", key="k", phone=name).text == f"{name} u k"
-
-
-def test_the_document_says_what_the_apps_need() -> None:
-    document = DOCUMENT.read_text()
-    assert with_apps(document) == document

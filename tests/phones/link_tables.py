@@ -1,7 +1,4 @@
-"""The tables of docs/phone-link.md, made from the types of the frames.
-
-`python -m tests.phones.link_tables` writes them into the document, between its markers.
-"""
+"""The tables of docs/phone-link.md, between its markers, made from the types of the frames."""
 
 import json
 from collections.abc import Iterator
@@ -9,19 +6,18 @@ from pathlib import Path
 from typing import Any, get_args
 
 from phonegate.api.openapi.phone_link import frame_schema
-from phonegate.api.openapi.rules import Schema
 from phonegate.api.openapi.schema import Components
 from phonegate.phones import frames
 from phonegate.phones.frames import GatewayFrame, PhoneFrame
 from phonegate.typed_json.fields import Field, fields_of
 from phonegate.typed_json.rules import Entries, Entry
+from tests.documents.phrases import phrase
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "phone-link.md"
 BASIC = (frames.Connected, frames.Sims, frames.Inbound, frames.SendSms, frames.SendResult)
 EXTENDED = tuple(
     cls for cls in (*get_args(PhoneFrame), *get_args(GatewayFrame)) if cls not in BASIC
 )
-BEYOND_ALL_LIMITS = 2**31
 
 
 def with_tables(document: str) -> str:
@@ -107,42 +103,3 @@ def example_of(cls: Any) -> dict[str, Any]:
         elif known.name == "device_id":
             example[known.name] = None
     return example
-
-
-def phrase(schema: Schema) -> str:
-    """What a value is, in words: the form to send, where others are taken too."""
-    if "$ref" in schema:
-        return "an object"
-    if "anyOf" in schema:
-        forms = [one for one in schema["anyOf"] if one and not {"pattern", "enum"} & one.keys()]
-        return " or ".join(map(phrase, reversed(forms)))
-    types: list[Any] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    words: list[str] = [WORDS.get(one, one) for one in types]
-    if {"string", "number", "boolean"} <= set(types):
-        words = ["text"]
-    if schema.get("format") == "date-time":
-        words = ["time in ISO 8601"]
-    limits = limits_of(schema)
-    if "array" in types:
-        items = phrase(schema["items"])
-        each = items.partition(",")[0]
-        words[0] = LISTS.get(each, f"list, each {items}")
-    return " or ".join(words) + (f", {limits}" if limits else "")
-
-
-LISTS = {"text": "list of texts", "an object": "list of objects"}
-WORDS = {"string": "text", "boolean": "true or false", "integer": "integer"}
-
-
-def limits_of(schema: Schema) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum", BEYOND_ALL_LIMITS)
-    if least is not None and most < BEYOND_ALL_LIMITS:
-        return f"{least} to {most}"
-    for name, unit in (("maxLength", "characters"), ("maxItems", "entries")):
-        if name in schema:
-            return f"up to {schema[name]} {unit}"
-    return ""
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))

@@ -14,7 +14,7 @@ from phonegate.phones.link import frame_reader
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
 
-from .link_tables import DOCUMENT, example_of, field_rows, with_tables
+from .link_tables import DOCUMENT, example_of, field_rows
 
 
 @attrs.frozen(kw_only=True)
@@ -80,12 +80,6 @@ def test_a_field_without_a_rule_of_a_report_is_noticed_at_once() -> None:
 
     with pytest.raises(TypeError, match=r"Loose\.level has no rule"):
         frame_reader.reader_of(Loose)
-
-
-def test_the_tables_of_the_document_are_made_from_the_frames() -> None:
-    text = DOCUMENT.read_text()
-    made = with_tables(text)
-    assert made == text, "python -m tests.phones.link_tables writes them anew"
 
 
 def test_the_document_has_the_limit_of_values() -> None:

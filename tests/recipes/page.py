@@ -1,4 +1,4 @@
-"""Prints the page of recipes: `python -m tests.recipes.page` writes docs/recipes.md."""
+"""Prints the page of recipes, docs/recipes.md."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +75,3 @@ def _way(way: Way) -> Iterator[str]:
 def page() -> str:
     """Returns the page."""
     return "\n".join(lines()) + "\n"
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

@@ -47,11 +47,6 @@ KNOWN = {
 """The programs whose wire is known from their sources, or from what their users write."""
 
 
-def test_the_page_is_the_printed_one() -> None:
-    # Refresh it with: python -m tests.recipes.page
-    assert page.PAGE.read_text() == page.page()
-
-
 def test_every_known_program_has_a_recipe_and_each_stands_once() -> None:
     assert {program.name for program in PROGRAMS} == KNOWN
     assert len(PROGRAMS) == len(KNOWN)

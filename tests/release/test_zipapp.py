@@ -24,6 +24,7 @@ RUN_S = 60
 
 
 def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.executable) -> None:
+    """By the program of the zipapp alone."""
     subprocess.run(
         [python, "-W", "error", root / "release" / "zipapp.py", "--output", output],
         check=True,
@@ -34,6 +35,17 @@ def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.execut
     )
 
 
+def release(root: Path, output: Path) -> None:
+    """By the command that builds all."""
+    subprocess.run(
+        [sys.executable, "-W", "error", "-m", "release", "--only", "sbom", "--output", output],
+        check=True,
+        timeout=BUILD_S,
+        capture_output=True,
+        cwd=root,
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("zipapp")
@@ -41,16 +53,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def zipapp(folder: Path) -> Path:
-    output = folder / "phonegate.pyz"
-    build(copy(ROOT, folder / "checkout"), output)
-    return output
+    release(copy(ROOT, folder / "checkout"), folder / "dist")
+    return folder / "dist" / "phonegate.pyz"
 
 
 def copy(root: Path, target: Path) -> Path:
     """A copy of all that the build reads of a checkout."""
     for name in ("phonegate", "release"):
         shutil.copytree(root / name, target / name)
-    shutil.copy(root / "shiv.spec", target)
+    for name in ("shiv.spec", "CHANGELOG.md", ".gitignore"):
+        shutil.copy(root / name, target)
     return target
 
 

@@ -50,6 +50,16 @@ def test_a_trusted_proxy_alone_names_the_prefix_that_it_took_off(
     assert true_peer("8.8.8.8", "http", headers, PROXIES).prefix == ""
 
 
+def test_home_assistant_names_it_in_a_field_of_its_own() -> None:
+    ingress = ("x-ingress-path", "/api/hassio_ingress/a_b-C1")
+    assert true_peer("10.1.1.1", "http", [ingress], PROXIES).prefix == ingress[1]
+    assert true_peer("8.8.8.8", "http", [ingress], PROXIES) == Peer(
+        address="8.8.8.8", scheme="http", relayed=True
+    )
+    both = [ingress, ("x-forwarded-prefix", "/sms")]
+    assert true_peer("10.1.1.1", "http", both, PROXIES).prefix == ""
+
+
 @pytest.mark.parametrize(
     ("forwarded", "address"),
     [

@@ -82,6 +82,18 @@ async def test_who_speaks_plain_http_to_it_is_told_so(
     assert site.app.calls == []
 
 
+async def test_further_addresses_stay_plain_for_a_proxy(
+    start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext
+) -> None:
+    site = await start_server(tls=tls, trust=trust, plain_bind=("127.0.0.1:0",))
+    assert (await site.get("/who")).json["code"] == "https_required"
+    (own,), every = site.bound, site.server.every_bound
+    (plain,) = set(every) - {own}
+    async with await trio.open_tcp_stream(*plain) as stream:
+        await stream.send_all(b"GET /who HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert b'"scheme": "http"' in await read_all(stream)
+
+
 @pytest.mark.parametrize("data", [b"\0\1\2", b"\x16\3\1 no handshake", b"\xe9", b"\r\n"])
 async def test_a_connection_that_speaks_nothing_known_is_dropped(
     start_server: StartServer, tls: TlsSettings, trust: ssl.SSLContext, data: bytes

@@ -140,7 +140,8 @@ class Visit:
         """Returns a page made from a template."""
         text = await render_template(template, **self._context(), status=status, **context)
         response = Response(text, status=status, content_type=HTML)
-        guard_console(response.headers, secure=self.request.secure)
+        asked = self.request
+        guard_console(response.headers, asked.headers, secure=asked.secure)
         return response
 
     async def part(self, template: str, **context: Any) -> Response:
@@ -232,7 +233,7 @@ async def visitor_page(
         **context,
     )
     response = Response(text, status=status, content_type=HTML)
-    guard_console(response.headers, secure=request.secure)
+    guard_console(response.headers, request.headers, secure=request.secure)
     return response
 
 

@@ -31,7 +31,7 @@ class Handset(Protocol):
     def radio(self) -> Radio:
         """A new radio on this device, as in a program that has just been started.
 
-        Its `attempt_s` is short, at most 3 s.
+        Its `attempt_s` is short, at most 3 s, where the next answer is held.
         """
 
     def on_air(self) -> list[tuple[str, str]]:

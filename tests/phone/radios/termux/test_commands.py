@@ -47,20 +47,20 @@ async def gone(pid: int) -> None:
 
 async def test_input_output_status_and_complaint(folder: Path) -> None:
     script(folder, "say", 'cat; echo "$2" >&2; exit 3')
-    ended = await of(folder).run("say", "a", "b c", deadline_s=5, text="hé\U0001f389\n")
+    ended = await of(folder).run("say", "a", "b c", deadline_s=PATIENCE_S, text="hé\U0001f389\n")
     assert (ended.status, ended.output.decode(), ended.complaint) == (3, "hé\U0001f389\n", b"b c\n")
     assert "hé" not in repr(ended)
 
 
 async def test_an_input_that_is_not_read_is_no_error(folder: Path) -> None:
     script(folder, "deaf", "exec true")
-    ended = await of(folder).run("deaf", deadline_s=5, text="x" * 1_000_000)
+    ended = await of(folder).run("deaf", deadline_s=PATIENCE_S, text="x" * 1_000_000)
     assert ended.status == 0
 
 
 async def test_a_long_output_goes_with_a_long_input(folder: Path) -> None:
     script(folder, "both", "cat")
-    ended = await of(folder).run("both", deadline_s=10, text="x" * 1_000_000)
+    ended = await of(folder).run("both", deadline_s=PATIENCE_S, text="x" * 1_000_000)
     assert len(ended.output) == 1_000_000
 
 
@@ -117,13 +117,13 @@ async def test_a_text_is_whole_before_the_command_begins(
 
     monkeypatch.setattr(subprocess, "Popen", look)
     script(folder, "say", "cat")
-    ended = await of(folder).run("say", deadline_s=5, text="x" * 70_000)
+    ended = await of(folder).run("say", deadline_s=PATIENCE_S, text="x" * 70_000)
     assert begun == [ended.output] == [b"x" * 70_000]
 
 
 async def test_a_long_complaint_does_not_stop_it(folder: Path) -> None:
     script(folder, "moan", "head -c 300000 /dev/zero >&2")
-    ended = await of(folder).run("moan", deadline_s=10)
+    ended = await of(folder).run("moan", deadline_s=PATIENCE_S)
     assert ended.status == 0
     assert len(ended.complaint) < 200_000
 
@@ -149,5 +149,5 @@ async def test_a_command_that_can_not_be_started(folder: Path) -> None:
 async def test_json_or_nothing(folder: Path) -> None:
     script(folder, "json", 'echo "{\\"a\\": $1}"')
     script(folder, "nothing", "exit 0")
-    assert await of(folder).ask("json", "1", deadline_s=5) == {"a": 1}
-    assert await of(folder).ask("nothing", deadline_s=5) is None
+    assert await of(folder).ask("json", "1", deadline_s=PATIENCE_S) == {"a": 1}
+    assert await of(folder).ask("nothing", deadline_s=PATIENCE_S) is None

@@ -1,0 +1,112 @@
+"""How the program that runs was installed, and so how it is started and upgraded."""
+
+import os
+import sys
+import zipfile
+from pathlib import Path
+from typing import Final, Literal
+
+import attrs
+
+import phonegate
+
+Way = Literal["zipapp", "pipx", "uv", "venv", "deb", "container", "python"]
+"""`python` is a Python that other programs use too, such as that of the system."""
+
+DEB_FOLDER: Final = Path("/usr/lib/phonegate")
+"""Where the Debian package has the program."""
+
+CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman put into every container."""
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What a process knows of its start.
+
+    Args:
+        started: `sys.argv[0]`, absolute.
+        archive: Whether that is a zipapp.
+        python: The interpreter.
+        prefix: `sys.prefix`.
+        own_environment: Whether that is a virtual environment.
+        package: The folder of the package `phonegate`.
+        container: Whether the process is in a container.
+    """
+
+    started: Path
+    archive: bool
+    python: Path
+    prefix: Path
+    own_environment: bool
+    package: Path
+    container: bool
+
+
+@attrs.frozen(kw_only=True)
+class Installation:
+    """A way, and where it put the program.
+
+    Args:
+        way: How it was installed.
+        place: The zipapp, the virtual environment, or the folder of the packages.
+        program: The words that start it.
+        code: All folders and files that it is read from.
+    """
+
+    way: Way
+    place: Path
+    program: tuple[str, ...]
+    code: tuple[Path, ...]
+
+
+def recognise(facts: Facts) -> Installation:
+    """Returns how the program was installed. Pure."""
+    python = facts.python
+    if facts.archive:
+        return Installation(
+            way="zipapp",
+            place=facts.started,
+            program=(str(python), str(facts.started)),
+            code=(python, facts.started),
+        )
+    if facts.package.is_relative_to(DEB_FOLDER):
+        return Installation(
+            way="deb", place=DEB_FOLDER, program=("/usr/bin/phonegate",), code=(DEB_FOLDER,)
+        )
+    code = (python, facts.package)
+    command = facts.prefix / "bin" / "phonegate"
+    if facts.container:
+        return Installation(way="container", place=facts.prefix, program=(str(command),), code=code)
+    if not facts.own_environment:
+        program = (str(python), "-m", "phonegate")
+        return Installation(way="python", place=facts.package.parent, program=program, code=code)
+    parts = facts.prefix.parts
+    way: Way = "venv"
+    if "pipx" in parts:
+        way = "pipx"
+    elif "uv" in parts and "tools" in parts:
+        way = "uv"
+    return Installation(
+        way=way, place=facts.prefix, program=(str(command),), code=(facts.prefix, *code)
+    )
+
+
+def facts() -> Facts:
+    """Returns what this process knows of its own start."""
+    started = Path(sys.argv[0]).absolute()
+    return Facts(
+        started=started,
+        archive=started.is_file() and zipfile.is_zipfile(started),
+        python=Path(sys.executable),
+        prefix=Path(sys.prefix),
+        own_environment=sys.prefix != sys.base_prefix,
+        package=Path(phonegate.__file__).resolve().parent,
+        container=any(mark.exists() for mark in CONTAINER_MARKS)
+        or bool(os.environ.get("KUBERNETES_SERVICE_HOST")),
+    )
+
+
+def own() -> Installation:
+    """Returns how the program that runs was installed."""
+    return recognise(facts())

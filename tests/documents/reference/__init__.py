@@ -1,0 +1,1 @@
+"""The pages of docs/reference/, each made from one declaration of the code."""

@@ -1,0 +1,92 @@
+"""Installs phonegate in each way into a bare Debian 12, and measures what that takes.
+
+    sudo .venv/bin/python -m trials.installs
+    sudo .venv/bin/python -m trials.installs --only zipapp --only pipx
+
+Each way starts from the same root without Python, and ends with the first simulated message
+there and back. Prints a table in Markdown. Exits 1 if a way did not come to its message. Needs
+root and mmdebstrap; the root is made once and kept in a temporary folder.
+"""
+
+import argparse
+import datetime as dt
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from trials.installs import bare_root, release_files, traffic
+from trials.installs.table import table
+from trials.installs.way import SEEN, Measured, NotInstalled, Way
+from trials.installs.ways import WAYS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m trials.installs", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--only", action="append", choices=[way.name for way in WAYS])
+    cache = Path(tempfile.gettempdir(), "phonegate-installs")
+    parser.add_argument("--cache", type=Path, default=cache, help="where the bare root is kept")
+    options = parser.parse_args()
+    if os.geteuid():
+        parser.error("only root may enter another root: run it by sudo")
+    if not shutil.which("mmdebstrap"):
+        parser.error("mmdebstrap makes the bare root: apt install mmdebstrap")
+    rows, failed = [], False
+    tar = bare_root.packed(options.cache)
+    with tempfile.TemporaryDirectory(prefix="phonegate-release-") as folder:
+        dist, repository = Path(folder, "dist"), Path(folder, "repository")
+        release_files.build(dist)
+        release_files.clone(repository)
+        for way in WAYS:
+            if options.only and way.name not in options.only:
+                continue
+            print(f"{way.name} …", file=sys.stderr, flush=True)
+            try:
+                rows.append(measured(way, tar, dist, repository))
+            except NotInstalled as error:
+                failed = True
+                print(f"FAULT: {way.name}: {error}", file=sys.stderr, flush=True)
+    print(table(rows))
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, {dt.datetime.now(dt.UTC):%Y-%m-%d}")
+    sys.exit(failed)
+
+
+def measured(way: Way, tar: Path, dist: Path, repository: Path) -> Measured:
+    """Goes one way from a new root to the first message.
+
+    Raises:
+        NotInstalled: It did not come so far.
+    """
+    with bare_root.unpacked(tar) as root, traffic.counted() as through:
+        bare_mb = root.used_mb()
+        debian = root.run(
+            "apt-get update -q && apt-get install -q -y --no-install-recommends "
+            + " ".join(way.debian),
+            proxy=through.url,
+        )
+        taken = sum(root.take(path) for glob in way.files for path in dist.glob(glob))
+        if way.repository:
+            shutil.copytree(repository, root.folder / "repository")
+            taken += sum(path.stat().st_size for path in repository.rglob("*.pack"))
+        given_mb = 0.0
+        install = root.run(way.install or "true", proxy=through.url)
+        demo = root.run(way.demo)
+        if SEEN not in demo.output:
+            raise NotInstalled(f"{way.demo} printed no {SEEN!r}:\n{demo.output}")
+        return Measured(
+            title=way.title,
+            debian_s=debian.seconds,
+            install_s=install.seconds,
+            demo_s=demo.seconds,
+            downloaded_mb=(through.received_bytes + taken) / 1e6,
+            disk_mb=root.used_mb() - bare_mb - given_mb,
+            memory_mb=demo.peak_mb,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""The ways of installing, each in a module of its own."""
+
+from typing import Final
+
+from trials.installs.way import Way
+from trials.installs.ways import git_clone, pipx, uvx, zipapp
+
+WAYS: Final[tuple[Way, ...]] = (zipapp.WAY, pipx.WAY, uvx.WAY, git_clone.WAY)
+"""In the order of the table."""
