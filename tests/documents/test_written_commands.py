@@ -23,7 +23,18 @@ BEFORE = re.compile(r"(?:\S+/)?python3?|\.venv/bin/python|exec|env|time|uvx|nohu
 
 NAMED = {
     *("alias", "apt", "chown", "cp", "curl", "docker", "export", "install", "journalctl", "ls"),
-    *("pip", "pipx", "systemctl", "tar", "useradd", "uvx", ".venv/bin/pip", "source", "apt-get"),
+    *(
+        "pip",
+        "pipx",
+        "systemctl",
+        "tar",
+        "useradd",
+        "uv",
+        "uvx",
+        ".venv/bin/pip",
+        "source",
+        "apt-get",
+    ),
 }
 """Programs that take the name for a user, a service, a package or a file."""
 
