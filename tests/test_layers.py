@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "process",
             "quantities",
             "rates",
+            "supervisor",
             "trust",
             "turn_end",
             "typed_json",
