@@ -25,6 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "process",
             "quantities",
             "rates",
+            "standard_webhooks",
             "supervisor",
             "trust",
             "turn_end",
@@ -33,6 +34,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"model"}),
+    # The client of other programs, which loads nothing of the gateway.
+    frozenset({"client"}),
     frozenset({"config.faults", "config.settings"}),
     frozenset({"store"}),
     frozenset({"domain"}),
