@@ -1,4 +1,4 @@
-"""Errors in the words that the callers of an endpoint know, such as those of a dialect. Pure."""
+"""Errors in the words of a dialect. Pure."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -7,8 +7,7 @@ from typing import Any, Final
 import attrs
 
 from phonegate.api.dialect import Dialect, Refusal
-from phonegate.api.endpoint import Answer, Endpoint, Request
-from phonegate.api.exchange import Exchange
+from phonegate.api.endpoint import Answer, Request
 from phonegate.http.login import BASIC_CHALLENGE
 from phonegate.model.refusals import FieldProblem
 
@@ -18,23 +17,6 @@ _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 _COMMON: Final = frozenset({"ok", "detail", "code", "errors"})
 """What the JSON of every error has, beside which a limit has words of its own."""
-
-
-def in_words_of(endpoint: Endpoint, answer: Answer, exchange: Exchange) -> Answer:
-    """Returns an error of a request in the words that the callers of its endpoint know.
-
-    Args:
-        endpoint: The endpoint.
-        answer: The error as the gateway's own API answers it.
-        exchange: The request.
-    """
-    if endpoint.dialect is not None:
-        given = exchange.body if endpoint.given is not None and exchange.body else exchange.query
-        return in_dialect(answer, endpoint.dialect, exchange.request, endpoint.name, given)
-    if endpoint.detail_too is None:
-        return answer
-    named = {**answer.content, endpoint.detail_too: answer.content["detail"]}
-    return attrs.evolve(answer, content=named)
 
 
 def in_dialect(

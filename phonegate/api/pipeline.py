@@ -17,7 +17,7 @@ from phonegate.api.answer_budget import Reader, UnsentAnswer
 from phonegate.api.bodies import Bodies, ReadBody
 from phonegate.api.callers import Callers
 from phonegate.api.convert import CONVERTER
-from phonegate.api.dialect_errors import in_dialect, in_words_of
+from phonegate.api.dialect_errors import in_dialect
 from phonegate.api.endpoint import Answer, Call, Request
 from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
@@ -30,6 +30,7 @@ from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
 from phonegate.api.request_log import RequestLog
 from phonegate.api.services import Services
 from phonegate.api.table import Table
+from phonegate.api.worded_errors import in_words_of
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
 from phonegate.http.credentials import find_credential
