@@ -160,11 +160,12 @@ def measured(name: str, gateway: GatewayProcess, work: Callable[[], Any]) -> Non
         time.sleep(CALM_S)
     print(f"{name}: before, the client waits {calm.words()}")
     with client(gateway) as seen, memory(gateway) as held:
-        begun = time.monotonic()
+        begun, cpu = time.monotonic(), gateway.cpu_s()
         work()
-        seconds = time.monotonic() - begun
+        seconds, used = time.monotonic() - begun, gateway.cpu_s() - cpu
     grown = (max(held) - held[0]) / 1e6
-    print(f"{name}: {seconds:.1f} s, memory grows by {grown:.1f} MB to {max(held) / 1e6:.0f} MB")
+    print(f"{name}: {seconds:.1f} s, of which {used:.1f} s of a processor with the client's part")
+    print(f"{name}: memory grows by {grown:.1f} MB to {max(held) / 1e6:.0f} MB")
     print(f"{name}: meanwhile, the client waits {seen.words()}")
 
 
@@ -274,6 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     given = parser.parse_args(arguments)
+    # A trial of minutes is watched.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     print(f"seed {given.seed}")
     folder = Path(tempfile.mkdtemp(prefix="phonegate-moving-"))
     try:

@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 """Takes what is done, and of how much, on the event loop."""
 
 REST: Final = 0.5
-"""How long it rests after each chunk, as a part of the time that the chunk took, so that requests of
+"""How long it rests after each chunk, as a part of the time that it took, so that requests of
 other orgs have a core and the writer for themselves now and then."""
 
 LONGEST_REST_S: Final = 0.05

@@ -32,6 +32,17 @@ _CONVERSATION: Final = """
 """
 """Those of messages come with them, and the marks of what was read after them."""
 
+_NOT_YET: Final = 1 << 61
+"""What is added to the times at which keys were revoked whose messages have not wholly come: so the
+scheduler never asks for them."""
+
+_END_KEYS: Final = """
+    UPDATE ended_keys SET ended_at = ended_at - :added WHERE ended_at >= :added AND EXISTS (
+        SELECT 1 FROM messages INDEXED BY messages_by_key
+        WHERE org = :org AND key = ended_keys.key
+    )
+"""
+
 _TALLY: Final = """
     INSERT INTO tallies VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET n = n + excluded.n
 """
@@ -164,6 +175,9 @@ class OrgImports:
         part, rows = _PARTS[chunk.table], chunk.rows
         moved(part, columns, rows, one.shifts or {})
         named = "org" in part.columns
+        if chunk.table == "ended_keys":
+            # Their messages come later. Until then none of them is cleared away.
+            rows = [[key, ended_at + _NOT_YET] for key, ended_at in rows]
         if chunk.table == "conversations":
             self._connection.executemany(_CONVERSATION, [(one.org, *row) for row in rows])
         else:
@@ -185,6 +199,7 @@ class OrgImports:
         shift = (one.shifts or {}).get(MESSAGES, 0)
         if plain := head.marks.get("plain_fingerprints"):
             self._connection.execute(_MARK, ("plain_fingerprints", plain + shift))
+        self._connection.execute(_END_KEYS, {"added": _NOT_YET, "org": one.org})
         self._connection.execute("DELETE FROM imports WHERE org = ?", (one.org,))
         self._events.undone_listeners()
         self._orgs.resume(one.org)
