@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import trio
 
-from phonegate import log, process
+from phonegate import log, process, supervisor
 from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import fast_table
@@ -141,6 +141,7 @@ async def _run_until_signalled(
                     serve, settings, stop, reloads=(reread, asked), ready=ready, timings=timings
                 )
             )
+            supervisor.report(supervisor.READY)
             # What is loaded now stays until the end, so it need not be searched for garbage.
             gc.freeze()
             async for number in signals:
@@ -149,6 +150,7 @@ async def _run_until_signalled(
                         ask.send_nowait(None)
                     continue
                 _log.info("stopping", signal=signal.Signals(number).name)
+                supervisor.report(supervisor.STOPPING)
                 break
             stop.set()
 
