@@ -59,7 +59,9 @@ def run(found: Engine, folder: Path, cache: Path, wanted: list[str], *, registry
         stand_ins.programs(found, BASE, images(clone))
     began = time.monotonic()
     build(found, clone, base, IMAGE)
-    print(f"built in {time.monotonic() - began:.0f} s, {added(found):.0f} MB on top of {base}")
+    print(
+        f"built in {time.monotonic() - began:.0f} s, {added(found, base):.0f} MB on top of {base}"
+    )
     ground = Ground(engine=found, clone=clone, image=IMAGE, base=base)
     for name, step in STEPS.items():
         if name in wanted:
@@ -79,7 +81,7 @@ def build(found: Engine, clone: Path, base: str, name: str, *arguments: str) -> 
     found.docker("build", "--network", "host", *words, "--tag", name, clone)
 
 
-def added(found: Engine) -> float:
+def added(found: Engine, base: str) -> float:
     """The megabytes of the layers above the base."""
     whole, below = (json.loads(found.docker("inspect", name))[0]["Size"] for name in (IMAGE, BASE))
     return float(whole - below) / 1e6

@@ -1,6 +1,7 @@
 """What is tried with the image and each of the compose files. Each step prints what it saw."""
 
 import json
+import os
 import re
 import ssl
 import time
@@ -21,6 +22,8 @@ from trials.installs.way import SEEN
 ORG = "myorg"
 HARDENED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL")
 NUMBER = "+15551112222"
+USER = 10_001
+"""Of the image."""
 PROMPT_S = 2.0
 """Until an event is through a proxy that does not hold it back."""
 
@@ -39,7 +42,7 @@ def say(what: str) -> None:
     print(f"  {what}", flush=True)
 
 
-def expect(seen: bool, what: str) -> None:
+def expect(seen: object, what: str) -> None:
     if not seen:
         raise CommandFailed(f"not so: {what}")
     say(f"ok: {what}")
@@ -93,7 +96,7 @@ def alone(ground: Ground) -> None:
         expect(page.status_code == 200, "the link opens at the published port")
         expect("ok" in found.gateway("check"), "`phonegate check` finds no fault")
         ids = found.compose("exec", "-T", project.SERVICE, "id", "-u").strip()
-        expect(ids == "10001", "it runs as the user 10001")
+        expect(ids == str(USER), f"it runs as the user {USER}")
         capable = found.compose("exec", "-T", project.SERVICE, "cat", "/proc/1/status")
         expect("CapEff:\t0000000000000000" in capable, "it has no capability")
         secret = add_org(found)
@@ -224,11 +227,7 @@ def litestream(ground: Ground) -> None:
     file = ground.clone / "deploy" / "docker" / "compose.litestream.yaml"
     copy = ground.clone.parent / "copy"
     copy.mkdir(mode=0o700)
-    uid = 10001
-    copy.chmod(0o700)
-    import os  # noqa: PLC0415
-
-    os.chown(copy, uid, uid)
+    os.chown(copy, USER, USER)
     port = project.free_port()
     with (
         running(
@@ -259,7 +258,9 @@ def litestream(ground: Ground) -> None:
 
 def restoring(file: Path) -> Sequence[str]:
     """The words of the restore, from the service on, as the file prints them."""
-    (words,) = re.findall(r"run --rm --no-deps (litestream restore .*)$", file.read_text(), re.M)
+    (words,) = re.findall(
+        r"run --rm --no-deps (litestream restore .*)$", file.read_text(), re.MULTILINE
+    )
     return str(words).split()
 
 
