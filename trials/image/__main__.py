@@ -83,7 +83,7 @@ def build(found: Engine, clone: Path, base: str, name: str, *arguments: str) -> 
 
 def added(found: Engine, base: str) -> float:
     """The megabytes of the layers above the base."""
-    whole, below = (json.loads(found.docker("inspect", name))[0]["Size"] for name in (IMAGE, BASE))
+    whole, below = (json.loads(found.docker("inspect", name))[0]["Size"] for name in (IMAGE, base))
     return float(whole - below) / 1e6
 
 

@@ -119,3 +119,6 @@ def _started(folder: Path) -> Iterator[Engine]:
     finally:
         process.terminate()
         process.wait(START_S)
+        # It leaves this one mounted.
+        left = folder / places["exec-root"] / "netns" / "default"
+        subprocess.run(["umount", left], check=False, capture_output=True)

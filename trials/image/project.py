@@ -1,6 +1,7 @@
 """A project of compose: a clone's compose.yaml, files that add to it, and ports of this machine."""
 
 import json
+import resource
 import socket
 import subprocess
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import attrs
 import httpx
 
+from phonegate.cli.service.unit import FILES_MAX
 from trials.image.engine import CommandFailed, Engine
 
 PATIENCE_S = 90
@@ -66,6 +68,12 @@ class Project:
             time.sleep(POLL_S)
 
 
+def limited() -> str:
+    """The files that the gateway may open here: no engine gives more than it may open itself."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return f"ulimits: {{nofile: {min(most, FILES_MAX)}}}"
+
+
 @contextmanager
 def running(
     engine: Engine,
@@ -85,10 +93,14 @@ def running(
         environment: Variables of the files.
         start: Whether it is started at once.
     """
-    override = folder.parent / "ports.yaml"
-    services = {name: f"\n    ports: !override {list(some)}" for name, some in ports.items()}
-    text = "".join(f"\n  {name}:{lines}" for name, lines in services.items())
-    override.write_text(f"services:{text}\n")
+    override = folder.parent / "override.yaml"
+    services = {SERVICE: [limited()], **{name: [] for name in ports if name != SERVICE}}
+    for name, some in ports.items():
+        services[name].append(f"ports: !override {json.dumps(list(some))}")
+    lines = ["services:"]
+    for name, some in services.items():
+        lines += [f"  {name}:", *(f"    {line}" for line in some)]
+    override.write_text("\n".join([*lines, ""]))
     files = ["compose.yaml", *(f"deploy/docker/compose.{name}.yaml" for name in added)]
     variables = {
         "COMPOSE_FILE": ":".join([*files, str(override)]),

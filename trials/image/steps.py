@@ -154,10 +154,11 @@ def strangers(ground: Ground) -> None:
             expect(status == "401", "a caller from elsewhere can't make an org")
         with running(ground.engine, ground.clone, ports=ports, start=False) as found:
             # As if compose.yaml and the image left the rule as it is without a container.
-            override = ground.clone.parent / "ports.yaml"
-            loose = "    environment:\n      PHONEGATE_ORGS_REGISTRATION: local\n"
-            override.write_text(override.read_text() + loose)
-            found.compose("up", "--detach", "--no-build")
+            loose = ground.clone.parent / "loose.yaml"
+            rule = "{PHONEGATE_ORGS_REGISTRATION: local}"
+            loose.write_text(f"services:\n  {project.SERVICE}:\n    environment: {rule}\n")
+            files = f"$COMPOSE_FILE:{loose}"
+            found.lines(f"COMPOSE_FILE={files} docker compose up --detach --no-build")
             found.wait_until_healthy()
             status = caller.curl(*words)
             expect(status == "200", "with `local` the same caller could: docker-proxy hides it")
