@@ -70,7 +70,7 @@ def texts(client: httpx.Client, secret: str) -> list[str]:
 def add_org(running_project: Project) -> str:
     """Makes the org. Returns its secret."""
     made = json.loads(running_project.gateway("org", "add", ORG, "--json"))
-    return str(made["secret_key"])
+    return str(made["secret"])
 
 
 def demo(ground: Ground) -> None:
