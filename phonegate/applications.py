@@ -18,6 +18,7 @@ from phonegate.operations.alarms_api import alarms_endpoints
 from phonegate.operations.app import OperatorApp
 from phonegate.operations.certificate_renewal import is_in_use, own_authority
 from phonegate.operations.copies_api import copies_endpoints
+from phonegate.operations.moving_api import moving_endpoints
 from phonegate.operations.operations import Operations
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
@@ -98,6 +99,12 @@ def owner_endpoints(
         set_up_endpoint(lambda: (*find_urls(), *find_local_urls())),
         *alarms_endpoints(lambda: operations.standing, operations.try_targets),
         *copies_endpoints(operations.copy_desk),
+        *moving_endpoints(
+            core.database,
+            core.services.accounts.moves,
+            core.services.now_ms,
+            phones_left=core.phones.switchboard.org_left,
+        ),
     )
 
 

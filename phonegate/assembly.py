@@ -70,6 +70,7 @@ from phonegate.events.feed import Feed
 from phonegate.events.flow import Flow
 from phonegate.events.undelivered import log_undelivered
 from phonegate.events.webhooks.service import WebhookService, WebhookTimings
+from phonegate.http.origins import is_public
 from phonegate.http.outgoing_address import Guard
 from phonegate.http.outgoing_guard import Rules, parse_networks
 from phonegate.http.webhook_url import ALLOW, PRIVATE_NETWORKS, WebhookUrls
@@ -146,7 +147,7 @@ class Core:
             check=registry.check_credentials,
             unusable=registry.unusable_credentials,
             now_ms=now_ms,
-            public_url=settings.http.public_url,
+            public_url=_url_for_carriers(settings),
             rate_limits=rate_limits,
             publish=bus.publish,
         )
@@ -325,6 +326,16 @@ class Core:
         subscribe("read marks", self.services.read_marks.note)
         subscribe("pairing", self.pairing.note)
         subscribe("webhooks", self.webhooks.note)
+
+
+def _url_for_carriers(settings: Settings) -> str:
+    """Returns the address that carriers report to. Empty where they can't reach it.
+
+    They refuse to send what names an address of a home network for its reports.
+    """
+    url = settings.http.public_url
+    carriers = (registry.base_url(name, settings.carriers) for name in registry.CARRIERS)
+    return "" if all(map(is_public, carriers)) and not is_public(url) else url
 
 
 def _outgoing(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import trio
 
-from phonegate import log, process
+from phonegate import log, process, supervisor
 from phonegate.api.main_pipeline import build_pipeline
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.table import fast_table
@@ -32,6 +32,7 @@ from phonegate.operations.control import Control
 from phonegate.operations.operations import Operations
 from phonegate.operations.reload import Reload, Reread
 from phonegate.own_addresses import OwnUrls
+from phonegate.phones.close_codes import RESTART
 from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.server import AppUnusable, AsgiApp, Server, StandIn
 from phonegate.store.database import Database
@@ -62,9 +63,6 @@ LATER: Final = (
     "wsproto",
 )
 """Packages that are loaded when they are needed. Whether they are there is looked at before."""
-
-RESTART = 1012
-"""Close code "service restart" (RFC 6455 registry): come back soon."""
 
 
 Reloads = tuple[Reread, "trio.MemoryReceiveChannel[None]"]
@@ -143,6 +141,7 @@ async def _run_until_signalled(
                     serve, settings, stop, reloads=(reread, asked), ready=ready, timings=timings
                 )
             )
+            supervisor.report(supervisor.READY)
             # What is loaded now stays until the end, so it need not be searched for garbage.
             gc.freeze()
             async for number in signals:
@@ -151,6 +150,7 @@ async def _run_until_signalled(
                         ask.send_nowait(None)
                     continue
                 _log.info("stopping", signal=signal.Signals(number).name)
+                supervisor.report(supervisor.STOPPING)
                 break
             stop.set()
 
@@ -175,6 +175,7 @@ async def serve(
             Path(settings.database.path),
             readers=settings.database.readers,
             checkpoint=settings.database.checkpoint,
+            first_id=settings.database.first_id,
             commits=settings.database.commits,
             publish=bus.publish,
         )

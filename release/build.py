@@ -9,15 +9,15 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from release import changelog, checksums, distributions, sbom, zipapp
+from release import changelog, checksums, distributions, homeassistant, sbom, zipapp
 from release.build_tools import python_with_pip, run
 from release.source import stage
 from release.version import epoch_of, version_of
 
-PARTS = ("wheel", "zipapp", "deb", "sbom", "notes")
-"""What a release has. The deb and the bill of materials are made of the zipapp."""
+PARTS = ("wheel", "zipapp", "deb", "homeassistant", "sbom", "notes")
+"""What a release has. The deb, the add-on and the bill of materials are made of the zipapp."""
 
-NEEDED = {"deb": "zipapp", "sbom": "zipapp"}
+NEEDED = {"deb": "zipapp", "homeassistant": "zipapp", "sbom": "zipapp"}
 
 
 def build(
@@ -95,6 +95,10 @@ class _Release:
         else:
             print("left out, as there is no dpkg-deb here", file=sys.stderr)
 
+    def homeassistant(self) -> None:
+        version, epoch = self._version, self._epoch
+        homeassistant.build(self._source, self._zipapp, self.dist, version=version, epoch=epoch)
+
     def sbom(self) -> None:
         text = sbom.bill(
             self._version,
@@ -113,7 +117,7 @@ class _Release:
 @contextmanager
 def _progress(part: str) -> Iterator[None]:
     """Says what is being made, and how long that took."""
-    print(f"{part:8}…", end=" ", file=sys.stderr, flush=True)
+    print(f"{part:13}…", end=" ", file=sys.stderr, flush=True)
     began = time.monotonic()
     yield
     print(f"{time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ MARK = ".in_use"
 """The file that running processes lock; its time is that of the last start."""
 
 KEEP_S = 24 * 3600
-"""A build that was started in the last day stays: somebody may be going back and forth."""
+"""A build that was started in the last day stays: its user may be going back and forth."""
 
 BUILD_ID_LENGTH = 64
 """shiv names a folder `<file>_<build id>`, the id being a SHA-256 in hexadecimal."""

@@ -75,6 +75,7 @@ async def _assistant(call: Call, provider: str) -> Assistant:
 
     Raises:
         Forbidden: There is none, or the token is not its own.
+        OrgSuspended: Its org is not served now. The carrier repeats the call.
     """
     try:
         number = Whole(1, MAX_ID).read_text(call.path["id"])
@@ -85,6 +86,7 @@ async def _assistant(call: Call, provider: str) -> Assistant:
     right = hmac.compare_digest(token.encode(), call.path["token"].encode())
     if assistant is None or not right or assistant.provider != provider:
         raise Forbidden(REFUSED)
+    call.services.accounts.authentication.require_served(assistant.org)
     return assistant
 
 

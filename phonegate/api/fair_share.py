@@ -50,6 +50,8 @@ class FairShare:
         """When the org that came last has come, and when any other has."""
         self._longest = line
         self._lines: dict[int, _Line] = {}
+        self._idle: dict[int, trio.Event] = {}
+        """What is set when an org has nothing under way, where something waits for that."""
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -83,6 +85,11 @@ class FairShare:
             return False
         line.busy += size
         return True
+
+    async def idle(self, org: int) -> None:
+        """Returns when nothing of an org is under way."""
+        while org in self._lines:
+            await self._idle.setdefault(org, trio.Event()).wait()
 
     def leave(self, org: int, size: int) -> None:
         """Gives room back."""
@@ -120,6 +127,8 @@ class FairShare:
             event.set()
         if not line.busy:
             del self._lines[org]
+            if (idle := self._idle.pop(org, None)) is not None:
+                idle.set()
 
 
 class _Share:

@@ -1,12 +1,12 @@
 """`phonegate backup`."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from phonegate.cli import options
+from phonegate.cli.bar import bar
 from phonegate.cli.owner import carry_out
 from phonegate.model.bounds import MAX_COPIES
 
@@ -35,16 +35,8 @@ def command(target: str, keep: int | None, config: Path | None, database: Path |
     if keep is not None:
         fields["keep"] = keep
     request = ("POST", "/backups", fields)
-    if not sys.stderr.isatty():
-        answer = carry_out(config, database, *request, progress=lambda *_: None)
-    else:
-        with click.progressbar(length=100, label="Backing up", file=sys.stderr) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.update(round(100 * done / total) - bar.pos)
-
-            answer = carry_out(config, database, *request, progress=progress)
-            bar.update(100 - bar.pos)
+    with bar("Backing up") as progress:
+        answer = carry_out(config, database, *request, progress=progress)
     click.echo(f"{answer['file']}  {answer['bytes'] / 1e6:.1f} MB")
     for path in answer.get("removed", ()):
         click.echo(f"{path}  removed")

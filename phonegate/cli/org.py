@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from phonegate.cli import options, secrets, terminal
+from phonegate.cli import options, org_moving, secrets, terminal
 from phonegate.cli.owner import carry_out, target
 
 
 @click.group()
 def command() -> None:
-    """Add, list, set up and remove orgs, and change their secrets.
+    """Add, list, set up, move and remove orgs, and change their secrets.
 
     This works both while the gateway serves and while it does not.
     """
@@ -48,10 +48,15 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
                 one["default_country"] or "",
                 str(one["max_characters"]),
                 one["account_sid"],
+                "suspended" if one["suspended_at"] else "",
             )
             for one in orgs
         ]
-        terminal.show_table(("org", "created", "country", "characters", "account sid"), rows)
+        heads = ("org", "created", "country", "characters", "account sid")
+        if any(row[-1] for row in rows):
+            terminal.show_table((*heads, "state"), rows)
+        else:
+            terminal.show_table(heads, [row[:-1] for row in rows])
 
 
 @command.command(name="set")
@@ -142,6 +147,12 @@ def remove(name: str, config: Path | None, database: Path | None, *, yes: bool) 
         click.confirm(f"Remove {name} with all its messages?", abort=True, err=True)
     carry_out(config, database, "DELETE", target("orgs", name))
     click.echo(f"Removed {name}.")
+
+
+command.add_command(org_moving.suspend)
+command.add_command(org_moving.resume)
+command.add_command(org_moving.export)
+command.add_command(org_moving.import_)
 
 
 def _show_secret(answer: Mapping[str, Any], source: str, *, as_json: bool) -> None:

@@ -226,6 +226,8 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "stand_in.bind": _binds,
         "database.path": _filled,
         "database.readers": _between(1, 64),
+        # Old programs of phones read ids into 32 bits with a sign.
+        "database.first_id": _between(1, 2_000_000_000),
         "delivery.max_attempts": _between(1, 1_000),
         "delivery.late_result_grace_s": _between(0, _DAY_S),
         "delivery.result_timeout_s": _SECONDS,

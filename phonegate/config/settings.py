@@ -36,7 +36,9 @@ class HttpSettings:
         "for a proxy on the same machine that encrypts by itself.",
     )
     public_url: str = setting(
-        "", "The address by which others reach this gateway, such as https://sms.example.org."
+        "",
+        "The address by which others reach this gateway, such as https://sms.example.org. Carriers "
+        "report to it, unless it is one of a home network.",
     )
     prefix: str = setting(
         "",
@@ -119,6 +121,11 @@ class DatabaseSettings:
         "Where small commits are made. auto: on the event loop while the disk takes about a "
         "millisecond at most, else in a thread. loop: on the event loop however slow the disk is, "
         "and every connection waits for it.",
+    )
+    first_id: int = setting(
+        1,
+        "The ids of messages, phones and all else begin there. Where orgs move between gateways, "
+        "each gateway should have a number of its own (see docs/scaling.md).",
     )
 
 

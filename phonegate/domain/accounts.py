@@ -5,6 +5,7 @@ from collections.abc import Callable
 from phonegate.domain.api_keys import ApiKeys
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import STANDARD_COST, Cost
+from phonegate.domain.org_moves import OrgMoves
 from phonegate.domain.org_options import OrgOptions
 from phonegate.domain.orgs import Orgs
 from phonegate.domain.rate_limits import RateLimits
@@ -37,6 +38,7 @@ class Accounts:
         )
         self.orgs = Orgs(database, self.authentication, registration=registration, now_ms=now_ms)
         self.options = OrgOptions(database)
+        self.moves = OrgMoves(database, self.authentication, self.options, now_ms=now_ms)
         self.set_up = SetUp(self.orgs, self.authentication.checks, now_ms=now_ms)
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)
 
@@ -49,3 +51,4 @@ class Accounts:
         await self.orgs.read_registration()
         await self.options.load()
         await self.authentication.checks.load()
+        await self.moves.load()

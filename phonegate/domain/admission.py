@@ -19,6 +19,7 @@ from phonegate.model.refusals import (
     Conflict,
     DiskLow,
     KeyLimitReached,
+    OrgSuspended,
     QueueFull,
     QuietHoursBegun,
     RecipientNotAllowed,
@@ -261,9 +262,13 @@ def admit_to_disk(tx: Tables, rate_limits: RateLimits, org: int, size: int, now:
     Raises:
         StorageSpent: The org has stored too much within the last day.
         DiskLow: The disk is nearly full, and orgs that the owner made come first.
+        OrgSuspended: The org is not served now.
     """
     if not size:
         return
+    if tx.orgs.is_suspended(org):
+        # Its request was let in before. What is stored from now on might not move with it.
+        raise OrgSuspended
     limit = rate_limits.bounds.org_bytes_per_day
     if tx.storage_quota.is_self_made(org):
         limit, least = rate_limits.bounds.self_made_org_bytes_per_day, rate_limits.disk_low_bytes

@@ -6,7 +6,7 @@ of `throttle`. An unknown org costs the same work and gets the same answer as a 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 import trio
@@ -28,7 +28,7 @@ from phonegate.model.principal import (
     Scope,
     allows,
 )
-from phonegate.model.refusals import Forbidden, Unauthorized
+from phonegate.model.refusals import Forbidden, OrgSuspended, Unauthorized
 from phonegate.model.storage_errors import StorageUnavailable
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
@@ -115,6 +115,8 @@ class Authentication:
         self._changing = 0
         """The changes that end credentials and are under way."""
         self._settled = trio.Event()
+        self._suspended: set[int] = set()
+        """The orgs that are not served."""
         self._ended_sessions: OrderedDict[int, None] = OrderedDict()
         self._database = database
         self._now_ms = now_ms
@@ -158,6 +160,7 @@ class Authentication:
             Forbidden: It is right and lacks `scope`.
             Throttled: Too many failures before it, too many checks at once, or too many new orgs.
             BadInput: The org can't be created by such a name or with such a secret.
+            OrgSuspended: The org is not served now.
             StoreError: The database can't be asked.
         """
         if not credential:
@@ -176,6 +179,7 @@ class Authentication:
             principal = await self.checks.key(credential, mark, org_name)
         else:
             principal = await self.checks.secret(credential, mark, org_name, caller, create=create)
+        self.require_served(principal.org)
         require_scope(principal, scope)
         if by_key:
             await self._touch(mark)
@@ -215,6 +219,8 @@ class Authentication:
         principal = known.principal
         if scope is not None and scope not in principal.scopes:
             return None
+        if principal.org in self._suspended:
+            return None
         if principal.key_id is not None and (
             org_name not in (None, principal.org_name) or _is_touch_due(known, now)
         ):
@@ -232,8 +238,14 @@ class Authentication:
 
         Returns:
             What was found, and None where the key is revoked.
+
+        Raises:
+            OrgSuspended: Its org is not served now.
         """
-        return await self.checks.of_key(find, key_of)
+        found, principal = await self.checks.of_key(find, key_of)
+        if principal is not None:
+            self.require_served(principal.org)
+        return found, principal
 
     async def of_session(
         self, read: Callable[[Tables], tuple[T, Org | None, ApiKey | None]]
@@ -245,8 +257,14 @@ class Authentication:
 
         Returns:
             What was found, and None where its org is removed or has no such key.
+
+        Raises:
+            OrgSuspended: Its org is not served now.
         """
-        return await self.checks.of_session(read)
+        found, principal = await self.checks.of_session(read)
+        if principal is not None:
+            self.require_served(principal.org)
+        return found, principal
 
     def recalls(
         self,
@@ -295,6 +313,28 @@ class Authentication:
             if not self._changing:
                 self._settled.set()
                 self._settled = trio.Event()
+
+    def require_served(self, org: int) -> None:
+        """Makes sure that an org is served.
+
+        Raises:
+            OrgSuspended: It is not.
+        """
+        if org in self._suspended:
+            raise OrgSuspended
+
+    def suspend(self, orgs: Iterable[int]) -> None:
+        """Refuses all who speak for these orgs from now on, and ends the streams that they have."""
+        for org in orgs:
+            self._suspended.add(org)
+            self.changed(org, phones=False)
+
+    def resume(self, org: int) -> None:
+        """Lets in again who speaks for an org."""
+        self._suspended.discard(org)
+        # A name that was refused until now may be that of an org which has come.
+        self.checks.made()
+        self.changed(org, phones=False)
 
     async def settled(self) -> None:
         """Waits until no change that ends credentials is under way.

@@ -187,6 +187,18 @@ class Origins:
         return any(asked == _read(f"{scheme}://{host.strip()}") for host in called)
 
 
+def is_public(url: str) -> bool:
+    """Tells whether the host of a URL may be reached from anywhere.
+
+    It is not where it is a private address, a word, or a name with a local ending.
+    """
+    origin = _read(url)
+    if origin is None:
+        return False
+    name = origin[1]
+    return ipaddress.ip_address(name).is_global if _is_address(name) else not _is_local(name)
+
+
 def parse_origin(origin: str) -> Origin | None:
     """Reads an origin as it is compared. Returns None for what is none, such as `null` or `*`."""
     return _read(origin) if _ORIGIN.fullmatch(origin) else None

@@ -180,6 +180,11 @@ CODES: Final[Mapping[str, RefusalCode]] = MappingProxyType(
             "way; ask again after Retry-After",
             f"It is unknown what was kept. {_RETRY_SAME}",
         ),
+        "org_suspended": RefusalCode(
+            503,
+            "the org is not served for the moment, since it moves to another gateway",
+            _RETRY_SAME,
+        ),
         "storage_unavailable": RefusalCode(
             503,
             "the storage can't take it now, and usually nothing was kept; see Retry-After",

@@ -61,7 +61,8 @@ class CryptographySigner:
             own = ec.generate_private_key(ec.SECP256R1()) if key is None else _ec_key(key)
         except (TypeError, ValueError) as error:
             raise SigningFailed(f"A certificate or key can't be read: {error}") from None
-        if issuer_key.public_key() != issuer.public_key():
+        # Before cryptography 40, as Debian 12 has it, keys themselves can't be compared.
+        if _public(issuer_key) != _public(issuer):
             raise SigningFailed(f"{authority_key} is not the key of {authority}.")
         alternatives = [*map(x509.DNSName, names.dns), *map(x509.IPAddress, names.addresses)]
         made = (
@@ -127,6 +128,12 @@ def _ec_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise ValueError("the key is none of ECDSA")  # noqa: TRY004 - of a file, not of Python
     return key
+
+
+def _public(holder: ec.EllipticCurvePrivateKey | x509.Certificate) -> bytes:
+    return holder.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def _written(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -75,6 +75,13 @@ class OrgChanged:
 
 
 @attrs.frozen
+class Suspended:
+    """An org is not served from now on. Its phones are to come again later."""
+
+    org: int
+
+
+@attrs.frozen
 class CredentialsChanged:
     """An org was removed, or any of its credentials was revoked or changed.
 
@@ -157,6 +164,7 @@ Fact = (
     | Repeated
     | Rescheduled
     | OrgChanged
+    | Suspended
     | CredentialsChanged
     | AssistantChanged
     | Amended

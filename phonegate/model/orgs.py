@@ -27,6 +27,8 @@ class Org:
     name: str
     secret_hash: str = attrs.field(repr=False)
     created_at: int
+    suspended_at: int | None = None
+    """Since when it is not served, since it is about to move, or has not wholly come yet."""
 
 
 @attrs.frozen(kw_only=True)

@@ -148,6 +148,18 @@ class Busy(Refused):
     code = "unavailable"
 
 
+class OrgSuspended(Busy):
+    """The org is not served now: it is about to move to another gateway. Nothing was stored."""
+
+    code = "org_suspended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This org is not served for the moment, since it moves: nothing of this was stored. "
+            "Try again later, with the same Idempotency-Key where there was one."
+        )
+
+
 class Throttled(Refused):
     """Too many requests. `retry_after_s` says when to try again."""
 

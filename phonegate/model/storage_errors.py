@@ -81,8 +81,8 @@ class TooMany(StoreError):
         super().__init__(f"the org has {most} already")
 
 
-class BackupFailed(StoreError):
-    """No backup was made. Nothing of it is left at `target`.
+class FileFailed(StoreError):
+    """A file that was named can't be made, or can't be read.
 
     `problem` says why, and `remedy` what the operator can do.
     """
@@ -92,3 +92,11 @@ class BackupFailed(StoreError):
         self.problem = problem
         self.remedy = remedy
         super().__init__(f"{target}: {problem}. {remedy}")
+
+
+class BackupFailed(FileFailed):
+    """No backup was made. Nothing of it is left at `target`."""
+
+
+class MoveFailed(FileFailed):
+    """An org was not written to its file, or not wholly read from it."""

@@ -10,7 +10,7 @@ from phonegate.domain import alarm_wording
 from phonegate.domain.alarms import News
 from phonegate.model.times import iso
 from phonegate.operations.notices.messenger import Trial
-from phonegate.operations.owner_api import owner_endpoint
+from phonegate.operations.owner_endpoint import owner_endpoint
 from phonegate.typed_json.fields import field
 
 

@@ -9,7 +9,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.model.bounds import MAX_COPIES
 from phonegate.model.times import iso
 from phonegate.operations.copying import CopyDesk
-from phonegate.operations.owner_api import MAX_PATH, owner_endpoint
+from phonegate.operations.owner_endpoint import MAX_PATH, owner_endpoint
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text, Whole
 

@@ -21,6 +21,7 @@ from phonegate.operations.control_client import (
     read_answer,
     reports_progress,
 )
+from phonegate.operations.moving_api import moving_endpoints
 from phonegate.operations.owner import AUTHORIZATION, owner_pipeline
 from phonegate.operations.owner_api import OwnerEndpoints
 from phonegate.own_addresses import OwnUrls
@@ -76,14 +77,18 @@ def carry_out(
 
     async def answer() -> None:
         bus = Bus()
-        database = Database.open(path, publish=bus.publish)
+        database = Database.open(path, publish=bus.publish, first_id=settings.database.first_id)
         try:
             async with trio.open_nursery() as store:
                 await store.start(database.run_writer)
                 services = Core.assemble(settings, database, bus).services
                 await services.accounts.load()
                 services.reached_at[:] = _urls(settings.http, settings.tls).every()
-                owner = owner_pipeline(services, OwnerEndpoints(database).endpoints())
+                owners = (
+                    *OwnerEndpoints(database).endpoints(),
+                    *moving_endpoints(database, services.accounts.moves, services.now_ms),
+                )
+                owner = owner_pipeline(services, owners)
                 replies.append(await _answer_owner(owner, request, progress))
                 database.stop_writing()
         finally:

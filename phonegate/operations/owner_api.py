@@ -3,42 +3,29 @@
 These endpoints are answered over the control socket, beside all others of the table.
 """
 
-import json
 from collections.abc import Awaitable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Protocol
+from typing import Annotated, Any, ClassVar, Protocol
 
 import attrs
 import trio
 
-from phonegate.api.endpoint import Answer, Call, Endpoint, Handler
+from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.carriers.registry import unsigned
 from phonegate.domain.credentials import PUBLISHED_SECRETS
 from phonegate.domain.registration import MODES, Mode
-from phonegate.http.body_stream import SendPiece
 from phonegate.model.bounds import MAX_CHARACTERS, MAX_COPIES, MAX_LABEL
 from phonegate.model.orgs import Options, Org
-from phonegate.model.principal import OWNER_SCOPE
 from phonegate.model.refusals import BadInput, FieldProblem
-from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import iso
 from phonegate.model.twilio_ids import account_sid
 from phonegate.operations.copying import make_copy
+from phonegate.operations.long_command import JSON_LINES, LongCommand, Progress
+from phonegate.operations.owner_endpoint import MAX_PATH, owner_endpoint
 from phonegate.store.database import Database
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Flag, OneOf, Text, Whole
-
-GROUP: Final = "owner"
-
-JSON_LINES: Final = "application/jsonl"
-"""The Content-Type of a backup's answer: JSON objects, one a line."""
-
-PROGRESS_S: Final = 0.2
-"""Between two reports of a backup's progress: as often as a person's eye follows a bar."""
-
-MAX_PATH: Final = 4_096
-"""Characters of a path (PATH_MAX of Linux)."""
 
 
 class ReadStatus(Protocol):
@@ -128,6 +115,9 @@ class OrgJson:
     account_sid: str = field(
         "What it is called by programs made for Twilio.",
         example="AC00000000000000000000000000000001",
+    )
+    suspended_at: str | None = field(
+        "Since when it is not served (ISO 8601, UTC). null: it is.", example=None
     )
 
 
@@ -374,10 +364,14 @@ class OwnerEndpoints:
             raise BadInput(problem, [FieldProblem("file", "no folder")])
         now = call.services.now_ms()
 
-        async def produce(send: SendPiece) -> None:
-            await _Backup(self._database, target, keep, folder=folder, now=now).run(send)
+        async def work(progress: Progress) -> dict[str, Any]:
+            copy = await make_copy(
+                self._database, target, now, keep=keep, into_folder=folder, progress=progress
+            )
+            pruned = {} if keep is None else {"removed": list(copy.removed)}
+            return {"file": copy.file, "bytes": copy.size, **pruned}
 
-        return Answer(stream=produce, media=JSON_LINES)
+        return Answer(stream=LongCommand(work).run, media=JSON_LINES)
 
 
 def _org_json(org: Org, options: Options) -> OrgJson:
@@ -387,86 +381,5 @@ def _org_json(org: Org, options: Options) -> OrgJson:
         default_country=options.default_country,
         max_characters=options.max_characters,
         account_sid=account_sid(org.id),
-    )
-
-
-@attrs.define
-class _Backup:
-    """One copy under way."""
-
-    database: Database
-    target: Path
-    keep: int | None
-    folder: bool = attrs.field(kw_only=True)
-    now: int = attrs.field(kw_only=True)
-    _seen: tuple[int, int] = (0, 0)
-    _done: trio.Event = attrs.field(factory=trio.Event)
-
-    async def run(self, send: SendPiece) -> None:
-        """Makes the copy, and sends a line for what is done and one for the end."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._report, send)
-            try:
-                last = await self._copy()
-            except (StoreError, OSError) as error:
-                last = {"ok": False, "detail": str(error), "code": "storage"}
-            finally:
-                self._done.set()
-        await send(_line(last))
-
-    async def _copy(self) -> dict[str, Any]:
-        copy = await make_copy(
-            self.database,
-            self.target,
-            self.now,
-            keep=self.keep,
-            into_folder=self.folder,
-            progress=self._progress,
-        )
-        pruned = {} if self.keep is None else {"removed": list(copy.removed)}
-        return {"ok": True, "file": copy.file, "bytes": copy.size, **pruned}
-
-    def _progress(self, copied: int, total: int) -> None:
-        # Only noted here: a slow reader of the reports must not slow the copying.
-        self._seen = (copied, total)
-
-    async def _report(self, send: SendPiece) -> None:
-        reported = self._seen
-        while not self._done.is_set():
-            with trio.move_on_after(PROGRESS_S):
-                await self._done.wait()
-            if self._seen != reported:
-                reported = self._seen
-                await send(_line({"progress": reported}))
-
-
-def _line(fields: object) -> bytes:
-    return json.dumps(fields).encode() + b"\n"
-
-
-def owner_endpoint(
-    method: str,
-    path: str,
-    handler: Handler,
-    answer: type,
-    *,
-    body: type | None = None,
-    query: type | None = None,
-    status: int = 200,
-) -> Endpoint:
-    """Returns an endpoint that is the owner's alone. Its handler's docstring describes it."""
-    name: str = handler.__name__
-    return Endpoint(
-        name=name,
-        method=method,
-        paths=(path,),
-        scope=OWNER_SCOPE,
-        group=GROUP,
-        summary=(handler.__doc__ or "").partition("\n")[0],
-        body=body,
-        query=query,
-        answer=answer,
-        statuses=(status,),
-        size=None,
-        handler=handler,
+        suspended_at=None if org.suspended_at is None else iso(org.suspended_at),
     )

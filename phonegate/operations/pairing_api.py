@@ -7,7 +7,7 @@ import attrs
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.domain.pairing_offers import MAX_TYPED_URL, PairingOffers
 from phonegate.model.times import iso
-from phonegate.operations.owner_api import owner_endpoint
+from phonegate.operations.owner_endpoint import owner_endpoint
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import Text
 

@@ -6,7 +6,7 @@ import attrs
 import trio
 
 from phonegate.api.endpoint import Answer, Call, Endpoint
-from phonegate.operations.owner_api import owner_endpoint
+from phonegate.operations.owner_endpoint import owner_endpoint
 from phonegate.typed_json.fields import field
 
 

@@ -93,6 +93,7 @@ class Admission:
             Refused: It may not come in now.
             StoreError: It can't be stored.
         """
+        self.authentication.require_served(principal.org)
         while True:
             last_woken = self.switchboard.last_woken(principal.org)
             try:

@@ -9,6 +9,9 @@ FORGOTTEN: Final = "the phone was forgotten"
 
 TOO_BIG: Final = 1009
 
+RESTART: Final = 1012
+"""Come back soon (registry of RFC 6455): the gateway restarts, or the org moves to another."""
+
 TRY_AGAIN: Final = 1013
 """Later, that is (registry of RFC 6455)."""
 

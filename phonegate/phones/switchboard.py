@@ -16,10 +16,15 @@ from phonegate import log
 from phonegate.domain.dispatch import OnlinePhone, follow
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
-from phonegate.model.facts import Fact, OrgChanged
+from phonegate.model.facts import Fact, OrgChanged, Suspended
 from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
-from phonegate.phones.close_codes import FORGOTTEN, POLICY_VIOLATION, REPLACED
+from phonegate.phones.close_codes import (
+    FORGOTTEN,
+    POLICY_VIOLATION,
+    REPLACED,
+    RESTART,
+)
 from phonegate.phones.identity_lock import IdentityLock
 from phonegate.phones.numbers_online import NumbersOnline
 from phonegate.phones.rows_in_use import RowsInUse
@@ -210,11 +215,19 @@ class Switchboard:
         for fact in facts:
             if type(fact) is OrgChanged:
                 self.drop_org(fact.org)
+            elif type(fact) is Suspended:
+                for station in list(self._by_org.get(fact.org, ())):
+                    self._part(station, RESTART, "the org moves to another gateway")
 
     def drop_org(self, org: int) -> None:
         """Sends an org's phones away: its secret has changed, or the org is gone."""
         for station in list(self._by_org.get(org, ())):
             self._part(station, POLICY_VIOLATION, "the credentials of this org have changed")
+
+    async def org_left(self, org: int) -> None:
+        """Returns when all that an org's phones had sent is recorded, once they were sent away."""
+        while (one := next((one for one in self._open if one.org == org), None)) is not None:
+            await one.ended.wait()
 
     async def close_all(self, code: int, reason: str, *, goodbye_s: float = GOODBYE_S) -> None:
         """Closes every connection, those to come included, and after `goodbye_s` drops the rest.

@@ -73,7 +73,7 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         _copy(source, temporary, progress)
         flush(temporary)
-        _install(temporary, target)
+        install(temporary, target)
         flush(target.parent)
     except sqlite3.Error as error:
         raise BackupFailed(target, f"it can't be written ({error})", _REMEDY) from error
@@ -114,8 +114,12 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _install(temporary: Path, target: Path) -> None:
-    """Gives the file its name, and never replaces another."""
+def install(temporary: Path, target: Path) -> None:
+    """Gives a file its name, and never replaces another.
+
+    Raises:
+        BackupFailed: There is one of this name.
+    """
     try:
         os.link(temporary, target)
     except FileExistsError:

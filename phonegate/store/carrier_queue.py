@@ -5,6 +5,7 @@ from typing import Final
 
 from phonegate.model.messages import Message
 from phonegate.store.keys import KEY_HOLDS
+from phonegate.store.orgs import SERVED
 from phonegate.store.rows import SELECTED, message
 
 BY_CARRIER_ID: Final = f"""
@@ -15,19 +16,20 @@ BY_CARRIER_ID: Final = f"""
 READY: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_ready_for_carriers
     WHERE status = 'queued' AND held_until IS NULL AND assistant IS NOT NULL
-        AND {KEY_HOLDS}
+        AND {KEY_HOLDS} AND {SERVED}
     ORDER BY id LIMIT ?
 """  # noqa: S608 - constants
 
 TO_POLL: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_to_poll
-    WHERE next_poll_at IS NOT NULL AND next_poll_at <= ? ORDER BY next_poll_at LIMIT ?
+    WHERE next_poll_at IS NOT NULL AND next_poll_at <= ? AND {SERVED}
+    ORDER BY next_poll_at LIMIT ?
 """  # noqa: S608 - constants
 
-NEXT_POLL: Final = """
+NEXT_POLL: Final = f"""
     SELECT next_poll_at FROM messages INDEXED BY messages_to_poll
-    WHERE next_poll_at IS NOT NULL ORDER BY next_poll_at LIMIT 1
-"""
+    WHERE next_poll_at IS NOT NULL AND {SERVED} ORDER BY next_poll_at LIMIT 1
+"""  # noqa: S608 - constants
 
 
 class CarrierQueue:

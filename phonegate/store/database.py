@@ -20,6 +20,7 @@ from phonegate.store.commit_place import Commits
 from phonegate.store.data_file import Space
 from phonegate.store.group_commit import BUSY_MS, GroupCommit
 from phonegate.store.look import Done, Look, LookThreads
+from phonegate.store.moving import given_ids
 from phonegate.store.sqlite_errors import code, translated
 from phonegate.store.tables import Tables
 from phonegate.store.writer import WRITER_TIMINGS, Writer, WriterStatistics, WriterTimings
@@ -111,6 +112,7 @@ class Database:
         commits: Commits = "thread",
         publish: Publish = unheard,
         timings: WriterTimings = WRITER_TIMINGS,
+        first_id: int = 1,
     ) -> Self:
         """Opens the database, made or brought up to date if need be, and locks it.
 
@@ -122,6 +124,7 @@ class Database:
             publish: Called on the event loop with what has changed, right after each commit. It
                 must be quick, never wait and never raise.
             timings: How long the writer waits for what.
+            first_id: Ids begin there, where they are not beyond it.
 
         Raises:
             DatabaseBusy: Another process has it open.
@@ -145,6 +148,7 @@ class Database:
                 writing = _connect(path, connections)
                 _prepare_writer(writing)
                 migrations.migrate(writing)
+                given_ids.begin_at(writing, first_id)
                 _narrow(path)
                 held.append(data_file.hold(path))
                 for _ in range(readers):

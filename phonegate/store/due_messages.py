@@ -9,6 +9,7 @@ from typing import Final
 from phonegate.model.facts import Fact, Rescheduled
 from phonegate.model.messages import Message
 from phonegate.store.due_orgs import DueOrgs, in_turn
+from phonegate.store.orgs import SERVED
 from phonegate.store.rows import SELECTED, message
 
 # A carrier's message keeps its own time of the first try; a phone's begins to wait when it could
@@ -23,10 +24,10 @@ RELEASE: Final = """
     )
 """
 
-NEXT_HELD: Final = """
+NEXT_HELD: Final = f"""
     SELECT held_until FROM messages INDEXED BY messages_held
-    WHERE status = 'queued' AND held_until IS NOT NULL ORDER BY held_until LIMIT 1
-"""
+    WHERE status = 'queued' AND held_until IS NOT NULL AND {SERVED} ORDER BY held_until LIMIT 1
+"""  # noqa: S608 - constants
 
 EXPIRED: Final = f"""
     SELECT {SELECTED} FROM messages INDEXED BY messages_expiring_by_org
@@ -34,11 +35,11 @@ EXPIRED: Final = f"""
     ORDER BY expires_at LIMIT ?
 """  # noqa: S608 - constants
 
-NEXT_EXPIRY: Final = """
+NEXT_EXPIRY: Final = f"""
     SELECT expires_at FROM messages INDEXED BY messages_expiring
-    WHERE status = 'queued' AND expires_at IS NOT NULL
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND {SERVED}
     ORDER BY expires_at LIMIT 1
-"""
+"""  # noqa: S608 - constants
 
 SEGMENT_MS: Final = 5_000
 """How much longer the result of a message is waited for, for each segment after its first: radios
@@ -50,15 +51,16 @@ OVERDUE: Final = f"""
     AND coalesce(acked_at, pushed_at) < ?1 - {SEGMENT_MS} * (coalesce(segments, 1) - 1) AND (
         acked_at IS NOT NULL OR expires_at <= ?2 OR phone IN (SELECT value FROM json_each(?3))
         OR pushed_at < ?4
-    )
+    ) AND {SERVED}
     ORDER BY coalesce(acked_at, pushed_at), id LIMIT ?5
 """  # noqa: S608 - constants
 
-OLDEST_PUSH: Final = """
+OLDEST_PUSH: Final = f"""
     SELECT coalesce(acked_at, pushed_at) FROM messages INDEXED BY messages_pushed
     WHERE status = 'sending' AND assistant IS NULL AND coalesce(acked_at, pushed_at) IS NOT NULL
+        AND {SERVED}
     ORDER BY coalesce(acked_at, pushed_at) LIMIT 1
-"""
+"""  # noqa: S608 - constants
 
 
 class DueMessages:

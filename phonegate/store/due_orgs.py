@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from phonegate.store.orgs import SERVED
+
 LOOKED_AT: Final = 1_000
 """Orgs that one look goes past, at most: 4 ms. Those after them come with the next."""
 
@@ -19,7 +21,7 @@ class DueOrgs:
         self._connection = connection
         self._next = f"""
             SELECT org, {column} FROM messages INDEXED BY {index}
-            WHERE status = 'queued' AND {column} IS NOT NULL AND org > ?
+            WHERE status = 'queued' AND {column} IS NOT NULL AND org > ? AND {SERVED}
             ORDER BY org, {column} LIMIT 1
         """  # noqa: S608 - names of ours
         self._last = 0

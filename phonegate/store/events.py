@@ -157,6 +157,15 @@ class Events:
         if self._connection.execute("DELETE FROM listeners WHERE org = ?", (org,)).rowcount:
             self._look_again()
 
+    def undone_listeners(self) -> None:
+        """Looks anew who listens, since rows of it have come otherwise than by `listen`."""
+        self._look_again()
+
+    def keep_above(self, id_: int) -> None:
+        """Gives no id up to this one to an event from now on."""
+        self._last = max(self.last(), id_)
+        self._keep_last()
+
     # -- recording
 
     def record(

@@ -590,6 +590,23 @@ _HOOKS: Final = (
     "CREATE INDEX hooks_by_key ON hooks (key) WHERE key IS NOT NULL",
 )
 
+_MOVES: Final = (
+    # Since when an org is not served, since it is about to move to another gateway, or has not
+    # wholly come from one. NULL: it is served.
+    "ALTER TABLE orgs ADD COLUMN suspended_at INTEGER",
+    "CREATE INDEX orgs_suspended ON orgs (id) WHERE suspended_at IS NOT NULL",
+    # Orgs that have not wholly come yet: of which file, by how much their ids grow (JSON; NULL
+    # until that is known), and how many chunks of it are stored.
+    """
+    CREATE TABLE imports (
+        org INTEGER PRIMARY KEY REFERENCES orgs (id) ON DELETE CASCADE,
+        file TEXT NOT NULL,
+        shifts TEXT,
+        chunks INTEGER NOT NULL DEFAULT 0
+    ) STRICT
+    """,
+)
+
 STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _FIRST,
     _ASSISTANTS,
@@ -608,6 +625,7 @@ STEPS: Final[tuple[tuple[str, ...], ...]] = (
     _CLIENT_IDS,
     _ORG_OPTIONS,
     _HOOKS,
+    _MOVES,
 )
 """Step n brings a file from version n to n + 1."""
 

@@ -8,7 +8,10 @@ from phonegate.model.orgs import Options, Org
 from phonegate.model.storage_errors import NameTaken
 from phonegate.store.events import Events
 
-_COLUMNS = "id, name, secret_hash, created_at"
+_COLUMNS = "id, name, secret_hash, created_at, suspended_at"
+
+SERVED = "org NOT IN (SELECT id FROM orgs WHERE suspended_at IS NOT NULL)"
+"""The condition that the org of a row is served. The index has those that are not: few, or none."""
 
 
 class Orgs:
@@ -17,6 +20,8 @@ class Orgs:
     def __init__(self, connection: sqlite3.Connection, events: Events) -> None:
         self._connection = connection
         self._events = events
+        self._suspended: set[int] | None = None
+        """Those that are not served, for the one connection that writes. None until looked."""
         self.removed = True
         """Whether removed orgs may be waiting to be cleared away; true until looked."""
 
@@ -100,6 +105,43 @@ class Orgs:
         ).fetchone()
         return None if row is None else _options(*row)
 
+    # -- orgs that are not served
+
+    def suspend(self, org: int, now: int) -> None:
+        """Has an org not served from now on. One that is not served yet stays so since then."""
+        self._connection.execute(
+            "UPDATE orgs SET suspended_at = coalesce(suspended_at, ?) WHERE id = ?", (now, org)
+        )
+        self._suspended = None
+
+    def resume(self, org: int) -> None:
+        """Has an org served again."""
+        self._connection.execute("UPDATE orgs SET suspended_at = NULL WHERE id = ?", (org,))
+        self._suspended = None
+
+    def suspended(self) -> set[int]:
+        """Returns the orgs that are not served."""
+        found = self._connection.execute("SELECT id FROM orgs WHERE suspended_at IS NOT NULL")
+        return {org for (org,) in found}
+
+    def is_suspended(self, org: int) -> bool:
+        """Tells whether an org is not served. For the one connection that writes."""
+        if self._suspended is None:
+            self._suspended = self.suspended()
+        return org in self._suspended
+
+    def is_back(self, org: int) -> None:
+        """Forgets that an org of this one's name was removed, since it was made again."""
+        row = self._connection.execute("SELECT name FROM orgs WHERE id = ?", (org,)).fetchone()
+        if row is not None:
+            self._connection.execute(
+                "DELETE FROM removed_orgs WHERE digest = ?", (_digest(row[0]),)
+            )
+
+    def undone(self) -> None:
+        """Looks anew which orgs are not served, since a change of that may be no more."""
+        self._suspended = None
+
     def publish(self, org: int) -> None:
         """Notes that an org's secret is one that documents print, until it gets another."""
         self._connection.execute("INSERT OR IGNORE INTO published_secrets VALUES (?)", (org,))
@@ -142,8 +184,11 @@ class Orgs:
             return False
         (org,) = row
         self._connection.execute(
-            "UPDATE orgs SET name = NULL, secret_hash = '' WHERE id = ?", (org,)
+            "UPDATE orgs SET name = NULL, secret_hash = '', suspended_at = NULL WHERE id = ?",
+            (org,),
         )
+        self._suspended = None
+        self._connection.execute("DELETE FROM imports WHERE org = ?", (org,))
         self._connection.execute("DELETE FROM api_keys WHERE org = ?", (org,))
         self._connection.execute("DELETE FROM phones WHERE org = ?", (org,))
         self._events.stop_listening(org)
@@ -182,4 +227,5 @@ def _org(row: tuple[Any, ...]) -> Org:
         name=row[1],
         secret_hash=row[2],
         created_at=row[3],
+        suspended_at=row[4],
     )

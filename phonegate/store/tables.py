@@ -27,6 +27,7 @@ from phonegate.store.media_parts import MediaParts
 from phonegate.store.message_counts import MessageCounts
 from phonegate.store.message_removal import MessageRemoval
 from phonegate.store.messages import Messages
+from phonegate.store.moving.org_imports import OrgImports
 from phonegate.store.orgs import Orgs
 from phonegate.store.phone_history import PhoneHistory
 from phonegate.store.phone_queue import PhoneQueue
@@ -95,6 +96,9 @@ class Tables:
         self.contacts = Contacts(connection)
         self.templates = Templates(connection)
         self.batches = Batches(connection)
+        self.org_imports = OrgImports(
+            connection, self.word_index, self.conversations, self.events, self.orgs
+        )
         self._connection = connection
 
     @contextmanager
@@ -138,12 +142,14 @@ class Tables:
         del self.facts[facts:]
         self.storage_quota.undo(counted)
         self.events.undone(wholly=False)
+        self.orgs.undone()
 
     def undone(self) -> None:
         """Forgets what was changed in a transaction that is no more."""
         self.facts.clear()
         self.storage_quota.undo()
         self.events.undone(wholly=True)
+        self.orgs.undone()
 
     def clear_slice(self) -> None:
         """Deletes one slice of what removed orgs have left, if anything.

@@ -144,8 +144,13 @@ class Webhooks:
         return self._all("WHERE w.key = ? ORDER BY w.id", key)
 
     def active(self) -> list[Webhook]:
-        """Returns the webhooks of all orgs that are called."""
-        return self._all("WHERE w.disabled_at IS NULL ORDER BY w.id")
+        """Returns the webhooks that are called, of all orgs that are served."""
+        return self._all("WHERE w.disabled_at IS NULL AND o.suspended_at IS NULL ORDER BY w.id")
+
+    def active_of_org(self, org: int) -> list[Webhook]:
+        """Returns the webhooks of an org that are called."""
+        where = "WHERE w.org = ? AND w.disabled_at IS NULL AND o.suspended_at IS NULL ORDER BY w.id"
+        return self._all(where, org)
 
     def failed(self, most: int) -> list[Webhook]:
         """Returns some webhooks of all orgs that are called no more because the calls failed.

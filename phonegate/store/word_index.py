@@ -62,6 +62,20 @@ class WordIndex:
             )
         return len(documents), complete
 
+    def add(self, rows: Sequence[Any]) -> None:
+        """Adds messages that were stored under ids of before: id, org, direction, address, body, ….
+
+        Those above the id up to which the index is complete are added with all others.
+        """
+        upto = self.complete_upto()
+        (whole_upto,) = self._connection.execute(_WHOLE_UPTO).fetchone()
+        passed = [row for row in rows if row[0] <= upto]
+        self._connection.executemany(
+            _INDEX,
+            [(row[0], search.document(*row[:5], whole=row[0] <= whole_upto)) for row in passed],
+        )
+        self.missing += len(rows) - len(passed)
+
     def change(self, row: Sequence[Any], body: str) -> None:
         """Gives a message, as id, org, direction, address and body, the words of another body."""
         if row[0] <= self.complete_upto():

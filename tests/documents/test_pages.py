@@ -1,4 +1,4 @@
-"""The pages of the reference are whole, and their links and anchors lead somewhere."""
+"""The pages of the reference are whole."""
 
 import re
 
@@ -23,15 +23,9 @@ def headings(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", REFERENCE)
-def test_links_lead_somewhere_and_no_anchor_is_meant_twice(name: str) -> None:
-    anchors = [anchor(heading) for heading in headings(TEXTS[name])]
-    assert sorted(set(anchors)) == sorted(anchors)
-    for target in re.findall(r"\]\(([^)]+)\)", _FENCE.sub("", TEXTS[name])):
-        file, _, part = target.partition("#")
-        path = (FOLDER / file).resolve() if file else FOLDER / name
-        assert path.exists(), target
-        if part:
-            assert part in {anchor(one) for one in headings(path.read_text())}, target
+def test_no_anchor_is_meant_twice(name: str) -> None:
+    found = [anchor(heading) for heading in headings(TEXTS[name])]
+    assert sorted(set(found)) == sorted(found)
 
 
 def test_nothing_is_missing() -> None:

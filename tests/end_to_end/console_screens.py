@@ -2,7 +2,8 @@
 
 It starts a real gateway with a small world (see `console_world`), with phones that are online,
 webhooks of which one fails, and messages that wait for an approval. Each screen is taken at 360,
-768 and 1440 px, by day and by night, and what is wrong with it is printed.
+768 and 1440 px, by day and by night, and what is wrong with it is printed. Those of the documents
+are taken by `python -m tests.documents.screens`.
 """
 
 import argparse
@@ -12,10 +13,10 @@ import http.server
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 import httpx
@@ -59,7 +60,17 @@ OUTSIDE: Final = {
 }
 """What is shown without a session."""
 
+ADDRESS: Final = "https://sms.example.org"
+"""Where the pictured gateway says that phones find it."""
+
+WRITTEN: Final = {
+    "to": "Anna, Mum & Dad, +15552000011",
+    "text": "Dear {name|friend}, dinner is at 7 pm on Saturday. Can you come?",
+}
+"""What stands in the form for a new message."""
+
 WITHIN: Final = {
+    "compose": f"/compose?{urlencode(WRITTEN)}",
     "thread": f"/conversations/{quote(ANNA, safe='')}",
     "thread-rtl": f"/conversations/{quote(NOA, safe='')}",
     "search": "/conversations?q=appointment",
@@ -169,37 +180,57 @@ def furnish(url: str, hooks: str) -> None:
 
 
 class Photographer:
-    """Takes pictures, and says what is wrong on a screen."""
+    """Takes pictures, and says what is wrong on a screen.
 
-    def __init__(self, browser: Browser, wanted: argparse.Namespace) -> None:
-        self._browser = browser
-        self._out: Path = wanted.out
-        self._only: frozenset[str] = frozenset(wanted.only)
-        self._quality: int | None = wanted.webp
+    Args:
+        browser: What shows the screens.
+        out: The folder for the pictures, which is made.
+        wants: Chooses pictures by their names, such as `thread-360-dark`.
+        quality: As WebP of this quality, 0 to 100. None: as PNG.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        out: Path,
+        wants: Callable[[str], bool] = lambda _: True,
+        quality: int | None = None,
+    ) -> None:
+        self.browser = browser
+        self._out = out
+        self._wants = wants
+        self._quality = quality
+        out.mkdir(parents=True, exist_ok=True)
+        browser.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
 
     def take(self, name: str, address: str) -> None:
-        if self._only and name not in self._only:
+        shots = [
+            (f"{name}-{width}-{scheme}", width, scheme)
+            for scheme in ("light", "dark")
+            for width in SIZES
+        ]
+        wanted = [shot for shot in shots if self._wants(shot[0])]
+        if not wanted:
             return
-        browser = self._browser
+        browser = self.browser
         browser.driver.get(address)
-        for scheme in ("light", "dark"):
+        for shot, width, scheme in wanted:
             browser.sim_selector(scheme)
-            for width in SIZES:
-                browser.resize(width)
-                time.sleep(0.15)  # the page's scripts draw what depends on the width
-                self._save(f"{name}-{width}-{scheme}")
-                wide = browser.run("return document.documentElement.scrollWidth")
-                if wide > width:
-                    click.echo(f"{name}: {wide} px wide at {width}")
+            browser.resize(width)
+            time.sleep(0.15)  # the page's scripts draw what depends on the width
+            self._save(shot)
+            wide = browser.run("return document.documentElement.scrollWidth")
+            if wide > width:
+                click.echo(f"{name}: {wide} px wide at {width}")
         for complaint in browser.complaints():
             click.echo(f"{name}: {complaint['message']}")
 
     def _save(self, name: str) -> None:
         if self._quality is None:
-            self._browser.driver.save_screenshot(str(self._out / f"{name}.png"))
+            self.browser.driver.save_screenshot(str(self._out / f"{name}.png"))
             return
         form = {"format": "webp", "quality": self._quality}
-        shot = self._browser.driver.execute_cdp_cmd("Page.captureScreenshot", form)
+        shot = self.browser.driver.execute_cdp_cmd("Page.captureScreenshot", form)
         (self._out / f"{name}.webp").write_bytes(base64.b64decode(shot["data"]))
 
 
@@ -216,19 +247,27 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main(wanted: argparse.Namespace) -> None:
-    """Makes the world, and takes all pictures of it."""
-    out: Path = wanted.out
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="console-") as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
-        browser = Browser(folder / "profile")
-        stack.callback(browser.driver.quit)
-        camera = Photographer(browser, wanted)
-        with GatewayProcess(folder / "empty.db") as empty:
-            camera.take("new", empty.url)
-            (link, *_) = ask(empty.database, OwnerRequest("GET", "/set-up"))["links"]
-            camera.take("set-up", link)
+def take_new(camera: Photographer, folder: Path) -> None:
+    """Takes the pictures of a gateway that has just been started."""
+    with GatewayProcess(folder / "empty.db") as empty:
+        camera.take("new", empty.url)
+        (link, *_) = ask(empty.database, OwnerRequest("GET", "/set-up"))["links"]
+        camera.take("set-up", link)
+
+
+def take_all(
+    camera: Photographer, folder: Path, look: Callable[[GatewayProcess], None] = lambda _: None
+) -> None:
+    """Makes the world, and takes all pictures of it.
+
+    Args:
+        camera: What takes them.
+        folder: Where the files of the gateway are.
+        look: Is called with the gateway while all of it is there.
+    """
+    browser = camera.browser
+    take_new(camera, folder)
+    with contextlib.ExitStack() as stack:
         database = folder / "phonegate.db"
         trio.run(build, database, time.time_ns() // 1_000_000)
         hooks = stack.enter_context(receiver())
@@ -241,12 +280,39 @@ def main(wanted: argparse.Namespace) -> None:
         own = {entry.path.strip("/"): entry.path for entry in MENU if entry.scope != "owner"}
         for screen, path in {**own, **WITHIN}.items():
             camera.take(screen, f"{gateway.url}/console{path}")
+        browser.driver.get(f"{gateway.url}/console/phones/pair")
+        browser.find("input[name=name]").send_keys("Living room")
+        browser.click("main form button")
+        browser.until(lambda driver: not driver.current_url.endswith("/pair"))
+        invitation = browser.driver.current_url.partition("?")[0]
+        camera.take("invitation", f"{invitation}?address={quote(ADDRESS, safe='')}")
+        look(gateway)
+        browser.driver.get(f"{gateway.url}/console/sessions")
         browser.click("[data-sign-out] button")
         sign_in(browser, gateway.url, "", OPERATOR_TOKEN)
         for entry in MENU:
             if entry.scope == "owner":
                 camera.take(entry.path.strip("/"), f"{gateway.url}/console{entry.path}")
-    click.echo(f"{len(list(out.iterdir()))} pictures in {out}")
+
+
+def main(wanted: argparse.Namespace) -> None:
+    """Takes the pictures that the command line asks for."""
+    only: frozenset[str] = frozenset(wanted.only)
+    with tempfile.TemporaryDirectory(prefix="console-") as name:
+        browser = Browser(Path(name) / "profile")
+        try:
+            take_all(
+                Photographer(
+                    browser,
+                    wanted.out,
+                    lambda shot: not only or shot.rsplit("-", 2)[0] in only,
+                    wanted.webp,
+                ),
+                Path(name),
+            )
+        finally:
+            browser.driver.quit()
+    click.echo(f"{len(list(wanted.out.iterdir()))} pictures in {wanted.out}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from phonegate.http.origins import (
     EXPOSED,
     Origins,
+    is_public,
     loggable_origin,
     parse_origin,
 )
@@ -256,3 +257,23 @@ def test_what_is_told_is_the_same_origin(text: str) -> None:
     for origin in (text, f"https://{text}"):
         told = loggable_origin(origin)
         assert told is None or parse_origin(told) == parse_origin(origin)
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://sms.example.org", True),
+        ("https://8.8.8.8:8443/sms", True),
+        ("http://[2606:4700::1111]", True),
+        ("http://192.168.1.10:8080", False),
+        ("http://100.64.0.1", False),
+        ("http://[fd00::1]", False),
+        ("http://127.0.0.1:8080", False),
+        ("http://homeassistant.local:8080", False),
+        ("http://gateway:8080", False),
+        ("", False),
+        ("https://", False),
+    ],
+)
+def test_an_address_that_can_be_reached_from_anywhere(url: str, *, public: bool) -> None:
+    assert is_public(url) is public

@@ -107,7 +107,7 @@ async def test_why_there_is_no_copy_is_told_and_the_next_order_is_taken(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("phonegate.store.backup._install", _full)
+        patched.setattr("phonegate.store.backup.install", _full)
         await desk.call("order_copy", {"folder": str(tmp_path)})
         told = await desk.settled()
     assert "No space left" in told["problem"]

@@ -17,53 +17,14 @@ from packaging.utils import canonicalize_name
 
 import phonegate
 from kit.gateway import GatewayProcess
+from tests.release.conftest import BUILD_S, ROOT, build, copy
 
-ROOT = Path(__file__).parent.parent.parent
-BUILD_S = 120
 RUN_S = 60
 
 
-def build(root: Path, output: Path, umask: int = 0o022, python: str = sys.executable) -> None:
-    """By the program of the zipapp alone."""
-    subprocess.run(
-        [python, "-W", "error", root / "release" / "zipapp.py", "--output", output],
-        check=True,
-        timeout=BUILD_S,
-        capture_output=True,
-        umask=umask,
-        cwd=output.parent,
-    )
-
-
-def release(root: Path, output: Path) -> None:
-    """By the command that builds all."""
-    subprocess.run(
-        [sys.executable, "-W", "error", "-m", "release", "--only", "sbom", "--output", output],
-        check=True,
-        timeout=BUILD_S,
-        capture_output=True,
-        cwd=root,
-    )
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("zipapp")
-
-
-@pytest.fixture(scope="module")
-def zipapp(folder: Path) -> Path:
-    release(copy(ROOT, folder / "checkout"), folder / "dist")
-    return folder / "dist" / "phonegate.pyz"
-
-
-def copy(root: Path, target: Path) -> Path:
-    """A copy of all that the build reads of a checkout."""
-    for name in ("phonegate", "release"):
-        shutil.copytree(root / name, target / name)
-    for name in ("shiv.spec", "CHANGELOG.md", ".gitignore"):
-        shutil.copy(root / name, target)
-    return target
+def folder(zipapp: Path) -> Path:
+    return zipapp.parent.parent
 
 
 def test_another_checkout_umask_and_python_with_nothing_installed_pack_the_same(

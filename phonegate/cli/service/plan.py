@@ -89,7 +89,8 @@ def installation(
     yield from _files(places, words, present, archive=archive)
     yield Manage(("daemon-reload",))
     yield Manage(("enable", UNIT_NAME))
-    yield Manage(("restart", UNIT_NAME))
+    # It is waited for by its answers, which also show why it does not start.
+    yield Manage(("restart", "--no-block", UNIT_NAME))
 
 
 def _files(

@@ -28,6 +28,9 @@ MEMORY_MAX: Final = "2G"
 TASKS_MAX: Final = 512
 """Threads: those of the database, of hashing and of names that are looked up are some dozens."""
 
+START_S: Final = 3600
+"""Seconds to start in. A start that updates a large database takes minutes on a slow disk."""
+
 STOP_S: Final = 30
 """Seconds to stop in: more than `[http] drain_s` and the closing of the database take."""
 
@@ -115,6 +118,7 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
+Type=notify
 ExecStart={self.command("serve")}
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory={self.state}
@@ -129,6 +133,8 @@ TasksMax={TASKS_MAX}
 LimitCORE=0
 Restart=always
 RestartSec=2
+# The first start of a new version may update the database.
+TimeoutStartSec={START_S}
 # The gateway drains for 8 s ([http] drain_s) and then writes its log into the file.
 TimeoutStopSec={STOP_S}
 # As many connections as [http] max_connections, and some files.
@@ -238,6 +244,7 @@ class UserUnit:
 Description=phonegate SMS gateway
 
 [Service]
+Type=notify
 ExecStart={_command(self.program, self.config, "serve")}
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory={str(self.folder).replace("%", "%%")}
@@ -247,6 +254,7 @@ TasksMax={TASKS_MAX}
 LimitCORE=0
 Restart=always
 RestartSec=2
+TimeoutStartSec={START_S}
 TimeoutStopSec={STOP_S}
 NoNewPrivileges=yes
 RestrictRealtime=yes

@@ -54,6 +54,9 @@ class KeyLookup(Protocol):
     ) -> tuple[T, Principal | None]:
         """Finds something that was given for an API key, and whom that key speaks for now."""
 
+    def require_served(self, org: int) -> None:
+        """Makes sure that an org is served."""
+
 
 @attrs.frozen(kw_only=True)
 class NewHook:
@@ -239,6 +242,7 @@ class Hooks:
         Raises:
             NotFound: No hook has this token.
             Gone: The hook is disabled, or its API key is gone or may not send.
+            OrgSuspended: Its org is not served now.
         """
         digest = _digest(token)
         found, key = await self._authentication.of_key(
@@ -247,6 +251,7 @@ class Hooks:
         )
         if found is None:
             raise NotFound("There is no hook at this address.")
+        self._authentication.require_served(found.org)
         return KnownHook(hook=found, sender=sender_of(found, key))
 
     @contextmanager

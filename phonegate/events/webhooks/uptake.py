@@ -37,7 +37,7 @@ def active(tx: Tables, org: int | None) -> list[Webhook]:
     """Returns the webhooks that are called: of an org, or of all."""
     if org is None:
         return tx.webhooks.active()
-    return [one for one in tx.webhooks.of_org(org) if one.disabled_at is None]
+    return tx.webhooks.active_of_org(org)
 
 
 def take(tx: Tables, webhook: Webhook, limit: int, now: int) -> Taken | None:

@@ -42,7 +42,7 @@ VENV = Installation(
 RESTART = [
     Manage(("daemon-reload",)),
     Manage(("enable", UNIT_NAME)),
-    Manage(("restart", UNIT_NAME)),
+    Manage(("restart", "--no-block", UNIT_NAME)),
 ]
 
 

@@ -10,11 +10,6 @@ from phonegate.config import client_environment
 from tests.documents.markdown import code, link, linked, table
 from tests.documents.reference.beginning import beginning
 
-_COMPLETION: Final = """\
-In bash, `eval "$(_PHONEGATE_COMPLETE=bash_source phonegate)"` completes commands and options with
-the Tab key; zsh and fish have `zsh_source` and `fish_source`.
-"""
-
 Key = tuple[object, ...]
 """What an option says. Two with the same key are explained once."""
 
@@ -45,7 +40,6 @@ def _lines() -> Iterator[str]:
             for command in root.commands
         ),
     )
-    yield _COMPLETION
     yield "## Options of many commands\n"
     yield from _options(shared.values())
     yield "## Environment variables\n"

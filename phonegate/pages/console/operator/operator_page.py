@@ -201,6 +201,7 @@ async def _page(visit: Visit, filled: RefusedForm | None = None, *, trials: Any 
         filled=filled,
         trials=trials,
         growth=await _growth(visit),
+        zone=zone_of(visit).key,
         **await _now(visit),
     )
 

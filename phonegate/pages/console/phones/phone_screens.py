@@ -198,6 +198,7 @@ async def _shown(visit: Visit, *, status: int = 200, **more: Any) -> Response:
         "console/phone.html",
         status=status,
         course=course,
+        zone=zone.key,
         plots=phone_words.plots(course, zone=zone),
         band=phone_words.band(course, zone=zone),
         begin=moment_words(course.begin, zone),

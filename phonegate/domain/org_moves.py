@@ -1,0 +1,189 @@
+"""Orgs on their way from one gateway to another: suspended where they were, taken in where they go.
+
+An org that moves must not change meanwhile. So it is suspended: its phones are sent away and its
+callers are refused, both to come again later; nothing of it leaves by carriers, and no webhook of
+it is called. What is suspended stays so after a restart. An org that comes is suspended until all
+of it is here.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from phonegate import log
+from phonegate.domain.authentication import Authentication
+from phonegate.domain.org_options import OrgOptions
+from phonegate.model.facts import Rescheduled, Suspended, WebhooksChanged
+from phonegate.model.orgs import Org
+from phonegate.model.refusals import Conflict, NotFound
+from phonegate.model.storage_errors import ConstraintBroken
+from phonegate.store.database import Database
+from phonegate.store.moving.moved_ids import Shifts
+from phonegate.store.moving.org_file import Chunk, Head
+from phonegate.store.moving.org_imports import Import
+from phonegate.store.tables import Tables
+
+_log: Final = log.get("accounts")
+
+
+class OrgMoves:
+    """Suspends orgs and has them served again, and takes in those of other gateways."""
+
+    def __init__(
+        self,
+        database: Database,
+        authentication: Authentication,
+        options: OrgOptions,
+        *,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._database = database
+        self._authentication = authentication
+        self._options = options
+        self._now_ms = now_ms
+
+    async def load(self) -> None:
+        """Reads which orgs are suspended, before the first request."""
+        self._authentication.suspend(await self._database.read(lambda tx: tx.orgs.suspended()))
+
+    async def coming(self) -> set[str]:
+        """Returns the names of the orgs that have not wholly come."""
+        return await self._database.read(lambda tx: tx.org_imports.names())
+
+    # -- from here
+
+    async def suspend(self, name: str) -> Org:
+        """Has an org served no more, until it is resumed. One that is suspended stays so.
+
+        Raises:
+            NotFound: There is no such org.
+        """
+        before = await self._database.read(lambda tx: _named(tx, name))
+        # Before its phones are sent away, so that none is let in again.
+        self._authentication.suspend([before.id])
+        now = self._now_ms()
+
+        def suspend(tx: Tables) -> Org:
+            tx.orgs.suspend(before.id, now)
+            tx.facts += (Suspended(before.id), WebhooksChanged(before.id, again=False))
+            return _named(tx, name)
+
+        try:
+            org = await self._authentication.change(suspend)
+        except BaseException:
+            if before.suspended_at is None:
+                self._authentication.resume(before.id)
+            raise
+        _log.info("org_suspended", org=name)
+        return org
+
+    async def resume(self, name: str) -> Org:
+        """Has an org served again.
+
+        Raises:
+            NotFound: There is no such org.
+            Conflict: It has not wholly come.
+        """
+
+        def resume(tx: Tables) -> Org:
+            org = _named(tx, name)
+            if tx.org_imports.named(name) is not None:
+                raise Conflict(
+                    f"{name} has not wholly come. Import its file again to go on with it, or "
+                    f"remove it: phonegate org remove {name}"
+                )
+            tx.orgs.resume(org.id)
+            self._awake(tx, org.id)
+            return _named(tx, name)
+
+        org = await self._database.write(resume)
+        self._authentication.resume(org.id)
+        _log.info("org_resumed", org=name)
+        return org
+
+    # -- to here
+
+    async def begin(self, head: Head) -> Import:
+        """Makes the org of a file, suspended, or goes on with it after an earlier try.
+
+        Raises:
+            Conflict: There is an org of its name, or another file of it was begun with.
+        """
+        now, name = self._now_ms(), head.org["name"]
+
+        def begin(tx: Tables) -> Import:
+            known = tx.org_imports.named(name)
+            if known is not None and known.file == head.id:
+                return known
+            if known is not None:
+                raise Conflict(
+                    f"{name} has come in part from another file. Import that again to go on with "
+                    f"it, or remove what has come: phonegate org remove {name}"
+                )
+            if tx.orgs.get(name) is not None:
+                raise Conflict(f"There is an org named {name} already.")
+            return tx.org_imports.begin(head, now)
+
+        found = await self._database.write(begin)
+        self._authentication.suspend([found.org])
+        # A phone that came in right before is sent away.
+        self._authentication.changed(found.org)
+        return found
+
+    async def give_up(self, one: Import) -> None:
+        """Takes back what `begin` has made, where nothing else is here yet."""
+        await self._database.write(lambda tx: tx.org_imports.forget(one.org))
+        self._authentication.resume(one.org)
+
+    async def given(self) -> dict[str, int]:
+        """Returns the highest ids that this gateway has given."""
+        return await self._database.read(lambda tx: tx.org_imports.given())
+
+    async def taken(self, space: str, ids: Sequence[int]) -> bool:
+        """Tells whether any of these ids is another org's."""
+        return await self._database.read(lambda tx: tx.org_imports.taken(space, ids))
+
+    async def plan(self, one: Import, shifts: Shifts) -> None:
+        """Fixes by how much the ids of an org grow."""
+        await self._database.write(lambda tx: tx.org_imports.plan(one.org, shifts))
+
+    async def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
+        """Stores the next chunk of an org.
+
+        Raises:
+            Conflict: This gateway has a row already that no other org should have, or another
+                import of the org is under way.
+        """
+        try:
+            await self._database.write(lambda tx: tx.org_imports.put(one, columns, chunk))
+        except ConstraintBroken as broken:
+            raise Conflict(
+                f"This gateway has what only one org can have ({broken.rule}): it may have this "
+                "org already, under another name."
+            ) from None
+        except ValueError:
+            raise Conflict("Another import of this org is under way.") from None
+
+    async def finish(self, one: Import, head: Head) -> None:
+        """Has an org served that has wholly come."""
+
+        def finish(tx: Tables) -> None:
+            tx.org_imports.finish(one, head)
+            self._awake(tx, one.org)
+
+        await self._database.write(finish)
+        await self._options.load()
+        await self._authentication.checks.load()
+        self._authentication.resume(one.org)
+        _log.info("org_imported", org=head.org["name"], messages=head.messages)
+
+    def _awake(self, tx: Tables, org: int) -> None:
+        """Has all parts of the gateway look what they have to do for an org."""
+        now = self._now_ms()
+        tx.facts += (WebhooksChanged(org), Rescheduled(org, None), Rescheduled(org, now))
+
+
+def _named(tx: Tables, name: str) -> Org:
+    org = tx.orgs.get(name)
+    if org is None:
+        raise NotFound(f"There is no org named {name}.")
+    return org

@@ -1,0 +1,149 @@
+"""An org's way out to a file and in from one, while the gateway goes on with all others.
+
+A thread reads or writes the file. What it takes in goes to the writer a chunk at a time.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import attrs
+import trio
+
+import phonegate
+from phonegate.domain.org_moves import OrgMoves
+from phonegate.store.database import Database
+from phonegate.store.moving import org_files
+from phonegate.store.moving.moved_ids import Shifts, shift_for
+from phonegate.store.moving.org_file import Reader
+from phonegate.store.moving.org_files import Exported
+from phonegate.store.moving.org_imports import Import, columns_here, ids_of
+
+Progress = Callable[[int, int], None]
+"""Takes what is done, and of how much, on the event loop."""
+
+AT_ONCE: Final = 1
+"""Exports or imports under way: two would take the same disk from each other."""
+
+
+@attrs.frozen(kw_only=True)
+class Imported:
+    """An org that has come."""
+
+    name: str
+    messages: int
+    shifts: Shifts
+    """By how much its ids have grown, where they have."""
+
+
+class OrgMover:
+    """Writes orgs to files, and takes them in from files.
+
+    Args:
+        database: Where they are.
+        moves: What the domain does for that.
+        now_ms: The clock.
+    """
+
+    def __init__(self, database: Database, moves: OrgMoves, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._moves = moves
+        self._now_ms = now_ms
+        self._turns = trio.CapacityLimiter(AT_ONCE)
+
+    async def export(self, name: str, target: Path, progress: Progress) -> Exported:
+        """Writes an org to a new file.
+
+        Raises:
+            MoveFailed: There is none.
+        """
+        return await trio.to_thread.run_sync(
+            partial(
+                org_files.export,
+                self._database.path,
+                name,
+                target,
+                program=phonegate.__version__,
+                now=self._now_ms(),
+                report=_from_thread(progress),
+            ),
+            limiter=self._turns,
+        )
+
+    async def take_in(self, source: Path, progress: Progress) -> Imported:
+        """Takes an org in from a file, or goes on with that. It is served once all of it is here.
+
+        Raises:
+            MoveFailed: The file is not whole, or is none. Nothing of the org is served.
+            Conflict: There is an org of its name.
+        """
+        return await trio.to_thread.run_sync(
+            self._take_in, source, _from_thread(progress), limiter=self._turns
+        )
+
+    # -- in a thread
+
+    def _take_in(self, source: Path, report: Progress) -> Imported:
+        with org_files.opened(source) as (reader, size):
+            head = reader.head
+            one: Import = trio.from_thread.run(self._moves.begin, head)
+            try:
+                shifts = self._looked_through(reader, one, partial(_first_half, report, size))
+            except Exception:
+                if one.shifts is None:
+                    # Nothing but its name is here yet.
+                    trio.from_thread.run(self._moves.give_up, one)
+                raise
+        if one.shifts is None:
+            trio.from_thread.run(self._moves.plan, one, shifts)
+            one = attrs.evolve(one, shifts=shifts)
+        with org_files.opened(source) as (reader, size):
+            self._store(reader, one, partial(_second_half, report, size))
+        trio.from_thread.run(self._moves.finish, one, head)
+        report(2 * size, 2 * size)
+        return Imported(
+            name=head.org["name"],
+            messages=head.messages,
+            shifts={space: by for space, by in (one.shifts or {}).items() if by},
+        )
+
+    def _looked_through(self, reader: Reader, one: Import, report: Callable[[int], None]) -> Shifts:
+        """Finds out whether a file is whole, and by how much ids must grow."""
+        head, taken = reader.head, set[str]()
+        for chunk in reader.chunks():
+            columns_here(chunk.table, head)
+            if one.shifts is None:
+                for space, ids in ids_of(head, chunk).items():
+                    if space not in taken and trio.from_thread.run(self._moves.taken, space, ids):
+                        taken.add(space)
+            report(reader.at)
+        if one.shifts is not None:
+            return one.shifts
+        given = trio.from_thread.run(self._moves.given)
+        return {space: shift_for(given[space], head.given.get(space, 0)) for space in taken}
+
+    def _store(self, reader: Reader, one: Import, report: Callable[[int], None]) -> None:
+        head = reader.head
+        for chunk in reader.chunks():
+            if chunk.number >= one.chunks:
+                columns = columns_here(chunk.table, head)
+                trio.from_thread.run(self._moves.put, one, columns, chunk)
+            report(reader.at)
+
+
+def _first_half(report: Progress, size: int, at: int) -> None:
+    report(at, 2 * size)
+
+
+def _second_half(report: Progress, size: int, at: int) -> None:
+    report(size + at, 2 * size)
+
+
+def _from_thread(progress: Progress) -> Progress:
+    def report(done: int, total: int) -> None:
+        # Raises where the command was given up, which ends the work.
+        trio.from_thread.run_sync(progress, done, total)
+        trio.from_thread.check_cancelled()
+
+    return report

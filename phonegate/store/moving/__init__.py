@@ -1,0 +1,1 @@
+"""One org as a file: what belongs to it, how that is written and read again."""

@@ -1,0 +1,275 @@
+"""The file of an org: lines of JSON, packed by gzip in pieces that each say whether they are whole.
+
+The first line is the *head*: what the file is, and the org's own row. Each line after it is a
+*chunk* with rows of one table. The last line is the *foot*, which counts the chunks and has the
+SHA-256 of all lines before it. Each line is a gzip member of its own (RFC 1952, 2.2), with a
+checksum: `zcat` reads the file, a damaged or cut one is found out, and what was written before a
+crash can be gone on with. Bytes are objects with their base64. Pure, but for the streams that it is
+given.
+"""
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any, Final
+
+import attrs
+
+FORMAT: Final = 1
+"""Grows when a reader of before would misunderstand a file."""
+
+LEVEL: Final = 1
+"""Of the packing. Higher ones take several times as long for a tenth less."""
+
+READ_BYTES: Final = 65_536
+"""Bytes that are read at once."""
+
+LONGEST_LINE: Final = 64 * 1024 * 1024
+"""Most bytes of a line. The longest that is written has one part of an MMS, of some megabytes."""
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+"""Has zlib read and write gzip members."""
+
+Row = list[Any]
+
+
+class FileProblem(Exception):
+    """A file is none of an org, is not whole, or is of a newer phonegate. The text says which."""
+
+
+@attrs.frozen(kw_only=True)
+class Head:
+    """What a file is of."""
+
+    id: str
+    """Names this export: no other has it."""
+    schema: int
+    """The version of the tables."""
+    version: str
+    """The phonegate that wrote it."""
+    made_at: int
+    """In ms."""
+    suspended_at: int | None
+    """Since when the org is not served, so that the file is all of it. None: it went on."""
+    org: Mapping[str, Any] = attrs.field(repr=False)
+    """Its own row."""
+    tables: Mapping[str, tuple[str, ...]]
+    """The columns of the rows in chunks, by table."""
+    given: Mapping[str, int]
+    """The highest id that the gateway had given in each space."""
+    marks: Mapping[str, int]
+    messages: int
+    """About how many messages follow."""
+
+
+@attrs.frozen(kw_only=True)
+class Chunk:
+    """Some rows of one table."""
+
+    number: int
+    """Counted from 0."""
+    table: str
+    rows: list[Row] = attrs.field(repr=False)
+    reached: tuple[int, tuple[Any, ...]] | None = None
+    """Up to where all is in the file by now: the place of a part, and the key of a row of it."""
+
+
+@attrs.frozen(kw_only=True)
+class Foot:
+    """The end of a whole file."""
+
+    chunks: int
+    rows: Mapping[str, int]
+    """How many there are of each table."""
+
+
+class Lines:
+    """Writes lines to a file, and knows what the foot will say."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._rows: dict[str, int] = {}
+        self._chunks = 0
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are so far."""
+        return self._chunks
+
+    def head(self, head: Head) -> None:
+        """Writes the first line."""
+        fields = attrs.asdict(head, recurse=False)
+        self._write({"phonegate_org": FORMAT, **fields, "tables": dict(head.tables)})
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Writes rows."""
+        self._write(_of_chunk(chunk))
+        self._count(chunk)
+
+    def foot(self) -> None:
+        """Writes the last line."""
+        self._write(
+            {"chunks": self._chunks, "rows": self._rows, "sha256": self._digest.hexdigest()}
+        )
+
+    def resume(self, line: bytes, chunk: Chunk | None) -> None:
+        """Takes note of a line that is in the file already."""
+        self._digest.update(line)
+        if chunk is not None:
+            self._count(chunk)
+
+    def _count(self, chunk: Chunk) -> None:
+        self._chunks += 1
+        self._rows[chunk.table] = self._rows.get(chunk.table, 0) + len(chunk.rows)
+
+    def _write(self, fields: Mapping[str, Any]) -> None:
+        text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=_packed)
+        line = text.encode("utf-8", "surrogatepass") + b"\n"
+        self._digest.update(line)
+        packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP)
+        self._file.write(packer.compress(line) + packer.flush())
+
+
+def members(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yields the lines of a file, each with the place at which it ends there.
+
+    Raises:
+        FileProblem: It is damaged, or ends within a line.
+    """
+    unpacker = zlib.decompressobj(_GZIP)
+    line, end = b"", 0
+    piece = file.read(READ_BYTES)
+    if not piece:
+        raise FileProblem("it is empty")
+    while piece:
+        try:
+            line += unpacker.decompress(piece, LONGEST_LINE + 1 - len(line))
+        except zlib.error:
+            what = "it is damaged" if end else "it is no file of an org"
+            raise FileProblem(f"{what} (at byte {end})") from None
+        if len(line) > LONGEST_LINE:
+            raise FileProblem(f"it is damaged (at byte {end}): a line is too long")
+        if not unpacker.eof:
+            end += len(piece)
+            piece = file.read(READ_BYTES)
+            if not piece:
+                raise FileProblem("it is cut off: its end is missing")
+            continue
+        piece, end = unpacker.unused_data, end + len(piece) - len(unpacker.unused_data)
+        yield line, end
+        unpacker, line = zlib.decompressobj(_GZIP), b""
+        piece = piece or file.read(READ_BYTES)
+
+
+class Reader:
+    """Reads a file from its beginning, and finds out whether it is whole.
+
+    Args:
+        file: What to read.
+        schema: The version of the tables here.
+    """
+
+    def __init__(self, file: IO[bytes], schema: int) -> None:
+        self._members = members(file)
+        self._digest = hashlib.sha256()
+        self.at = 0
+        """How far it has read, in bytes of the file."""
+        self.head = self._head(schema)
+
+    def _head(self, schema: int) -> Head:
+        fields = self._next("it is empty")
+        kind = fields.pop("phonegate_org", None)
+        if kind is None:
+            raise FileProblem("it is no file of an org")
+        if kind > FORMAT or fields.get("schema", 0) > schema:
+            raise FileProblem(
+                f"phonegate {fields.get('version')} wrote it, which is newer than this one: update"
+                " this gateway first"
+            )
+        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
+        return Head(tables=tables, **fields)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yields the chunks. It ends where the foot says that all was there.
+
+        Raises:
+            FileProblem: It is not whole.
+        """
+        count, rows = 0, dict[str, int]()
+        while True:
+            before = self._digest.hexdigest()
+            fields = self._next("it is cut off: its end is missing")
+            if "sha256" in fields:
+                if (fields["chunks"], fields["rows"], fields["sha256"]) != (count, rows, before):
+                    raise FileProblem("it is damaged: its parts don't fit its end")
+                if next(self._members, None) is not None:
+                    raise FileProblem("it is damaged: something follows its end")
+                return
+            chunk = _chunk(fields)
+            if chunk.number != count:
+                raise FileProblem("it is damaged: a part is missing or stands twice")
+            count += 1
+            rows[chunk.table] = rows.get(chunk.table, 0) + len(chunk.rows)
+            yield chunk
+
+    def _next(self, missing: str) -> dict[str, Any]:
+        found = next(self._members, None)
+        if found is None:
+            raise FileProblem(missing)
+        line, self.at = found
+        self._digest.update(line)
+        return parsed(line)
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """Returns the fields of a line.
+
+    Raises:
+        FileProblem: It is no JSON object.
+    """
+    try:
+        fields = json.loads(line.decode("utf-8", "surrogatepass"), object_hook=_unpacked)
+    except ValueError:
+        raise FileProblem("it is no file of an org") from None
+    if not isinstance(fields, dict):
+        raise FileProblem("it is no file of an org")
+    return fields
+
+
+def chunk_of(line: bytes) -> Chunk:
+    """Returns the chunk of a line."""
+    return _chunk(parsed(line))
+
+
+def _chunk(fields: dict[str, Any]) -> Chunk:
+    reached = fields.get("reached")
+    return Chunk(
+        number=fields["number"],
+        table=fields["table"],
+        rows=fields["rows"],
+        reached=None if reached is None else (reached[0], tuple(reached[1])),
+    )
+
+
+def _of_chunk(chunk: Chunk) -> dict[str, Any]:
+    fields = {"number": chunk.number, "table": chunk.table, "rows": chunk.rows}
+    return fields if chunk.reached is None else {**fields, "reached": chunk.reached}
+
+
+def _packed(value: object) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode("ascii")}
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _unpacked(fields: dict[str, Any]) -> Any:
+    if len(fields) == 1 and isinstance(text := fields.get("base64"), str):
+        return base64.b64decode(text)
+    return fields
+
+
+Count = Callable[[int, int], None]
+"""Is called with what is done and of how much."""

@@ -1,0 +1,213 @@
+"""The file of an org on the disk: written beside its name, and there once it is whole. Blocking."""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, Final
+
+import attrs
+
+from phonegate.model.storage_errors import MoveFailed
+from phonegate.store import backup, migrations
+from phonegate.store.moving.contents import MESSAGES
+from phonegate.store.moving.org_file import (
+    Chunk,
+    FileProblem,
+    Head,
+    Lines,
+    Reader,
+    chunk_of,
+    members,
+    parsed,
+)
+from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
+
+SUFFIX: Final = ".part"
+"""What a file is called that is not whole yet, after its name."""
+
+Report = Callable[[int, int], None]
+"""Is called with what is done and of how much. What it raises ends the work."""
+
+_REMEDY: Final = "See to the folder's rights and the space on its disk"
+
+
+@attrs.frozen(kw_only=True)
+class Exported:
+    """A file that is whole."""
+
+    head: Head
+    size: int
+    """In bytes."""
+    resumed: bool
+    """Whether an earlier try was gone on with."""
+
+
+def export(
+    database: Path, name: str, target: Path, *, program: str, now: int, report: Report
+) -> Exported:
+    """Writes an org to a new file, of mode 0600.
+
+    What an earlier try has left beside it is gone on with, where the org is suspended since then
+    and so has not changed. Else it is begun anew.
+
+    Args:
+        database: The database file.
+        name: The org.
+        target: The file to make.
+        program: The version of phonegate.
+        now: The time, in ms.
+        report: Is called with messages done and in all.
+
+    Raises:
+        MoveFailed: There is no file. What is written so far stays beside its name, to go on with.
+    """
+    if os.path.lexists(target):
+        raise MoveFailed(target, "there is something of this name already", "Name another file")
+    part = target.with_name(target.name + SUFFIX)
+    try:
+        with contextlib.closing(_connect(database)) as connection:
+            reader = OrgReader(connection=connection, name=name)
+            head = reader.head(secrets.token_hex(8), program, now)
+            with _open_part(part) as file:
+                lines = Lines(file)
+                before = _resume(file, lines, head)
+                if before is None:
+                    file.seek(0)
+                    file.truncate()
+                    lines = Lines(file)
+                    lines.head(head)
+                    reached = None
+                else:
+                    head, reached = before
+                done = 0
+                for chunk in reader.chunks(head, lines.chunks, reached):
+                    lines.chunk(chunk)
+                    if chunk.table == MESSAGES:
+                        done += len(chunk.rows)
+                    report(min(done, head.messages), head.messages)
+                lines.foot()
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+        backup.install(part, target)
+        part.unlink(missing_ok=True)
+        backup.flush(target.parent)
+    except NoSuchOrg:
+        raise MoveFailed(
+            target, f"there is no org named {name}", "See phonegate org list"
+        ) from None
+    except OtherSchema:
+        raise MoveFailed(
+            target, "another version of phonegate serves the database", "Restart the gateway"
+        ) from None
+    except sqlite3.Error as error:
+        raise MoveFailed(target, f"the database can't be read ({error})", _REMEDY) from error
+    except OSError as error:
+        raise _refused(target, error) from error
+    return Exported(head=head, size=size, resumed=before is not None)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Reader, int]]:
+    """Opens the file of an org to read it. Gives the reader and the size in bytes.
+
+    Raises:
+        MoveFailed: It can't be read, or is none, within the block too.
+    """
+    try:
+        with path.open("rb") as file:
+            yield Reader(file, migrations.VERSION), os.fstat(file.fileno()).st_size
+    except FileProblem as problem:
+        raise MoveFailed(path, str(problem), "Export the org again") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise MoveFailed(
+            path, f"it can't be read ({reason})", "Let the gateway's user read it"
+        ) from error
+
+
+def _refused(path: Path, error: OSError) -> MoveFailed:
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return MoveFailed(path, f"it can't be written ({reason})", _REMEDY)
+
+
+def _connect(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{database.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _open_part(path: Path) -> IO[bytes]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "r+b")
+
+
+def _resume(
+    file: IO[bytes], lines: Lines, head: Head
+) -> tuple[Head, tuple[int, tuple[Any, ...]] | None] | None:
+    """Goes on with what an earlier try has left. Leaves the file at the end of what counts.
+
+    Returns:
+        The head that it has, and up to where it has come. None where it is of no use.
+    """
+    if head.suspended_at is None:
+        return None
+    there = members(file)
+    try:
+        line, end = next(there, (b"", 0))
+        known = _head_of(line)
+    except FileProblem:
+        return None
+    if known is None or not _is_same(known, head):
+        return None
+    lines.resume(line, None)
+    reached = None
+    for page, place in _pages(there):
+        for line, chunk in page:
+            lines.resume(line, chunk)
+            reached = chunk.reached
+        end = place
+    file.seek(end)
+    file.truncate()
+    return known, reached
+
+
+def _pages(
+    there: Iterator[tuple[bytes, int]],
+) -> Iterator[tuple[Sequence[tuple[bytes, Chunk]], int]]:
+    """Yields the chunks of pages that are complete, each with the place where it ends."""
+    page: list[tuple[bytes, Chunk]] = []
+    try:
+        for line, place in there:
+            page.append((line, chunk_of(line)))
+            if page[-1][1].reached is not None:
+                yield page, place
+                page = []
+    except (FileProblem, KeyError, TypeError):
+        # It was cut off within a line, or is whole but for its name: its foot is no chunk.
+        return
+
+
+def _head_of(line: bytes) -> Head | None:
+    fields = parsed(line) if line else {}
+    fields.pop("phonegate_org", None)
+    try:
+        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
+        return Head(tables=tables, **fields)
+    except (KeyError, TypeError, AttributeError):
+        return None
+
+
+def _is_same(known: Head, head: Head) -> bool:
+    """Tells whether two heads are of the same org, which has not changed between them."""
+    same = ("schema", "version", "suspended_at", "org", "tables")
+    return all(getattr(known, name) == getattr(head, name) for name in same)

@@ -1,0 +1,252 @@
+"""Orgs that come from another gateway: taken in chunk by chunk, and served once all of it is here.
+
+Until then such an org has its name and is suspended. What one chunk needs is stored with it: its
+words, its part of the counts and of the conversations. So whatever ends the process, the next try
+goes on with the next chunk.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from phonegate.store.conversations import Conversations
+from phonegate.store.events import Events
+from phonegate.store.moving.contents import EVENTS, MESSAGES, ORG_COLUMNS, SPACES, every_part
+from phonegate.store.moving.given_ids import given, keep_above
+from phonegate.store.moving.moved_ids import Shifts, moved
+from phonegate.store.moving.org_file import Chunk, FileProblem, Head
+from phonegate.store.moving.org_reading import kept
+from phonegate.store.orgs import Orgs
+from phonegate.store.word_index import WordIndex
+
+_PARTS: Final = every_part()
+
+_CONVERSATION: Final = """
+    INSERT INTO conversations (org, address, last, last_in, read_to) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (org, address) DO UPDATE SET last = max(last, excluded.last),
+        last_in = max(last_in, excluded.last_in), read_to = max(read_to, excluded.read_to)
+"""
+"""Those of messages come with them, and the marks of what was read after them."""
+
+_TALLY: Final = """
+    INSERT INTO tallies VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET n = n + excluded.n
+"""
+
+_MARK: Final = """
+    INSERT INTO marks VALUES (?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
+"""
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """An org that has not wholly come yet."""
+
+    org: int
+    file: str
+    """The id of the file that it comes from."""
+    shifts: Shifts | None
+    """By how much its ids grow. None until that is known."""
+    chunks: int
+    """How many chunks of the file are stored."""
+
+
+class OrgImports:
+    """The rows of `imports`, and those of the orgs that they are about."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        word_index: WordIndex,
+        conversations: Conversations,
+        events: Events,
+        orgs: Orgs,
+    ) -> None:
+        self._connection = connection
+        self._word_index = word_index
+        self._conversations = conversations
+        self._events = events
+        self._orgs = orgs
+
+    def named(self, name: str) -> Import | None:
+        """Returns the import of the org of this name, where there is one under way."""
+        row = self._connection.execute(
+            "SELECT i.org, i.file, i.shifts, i.chunks FROM imports AS i JOIN orgs AS o"
+            " ON o.id = i.org WHERE o.name = ?",
+            (name,),
+        ).fetchone()
+        if row is None:
+            return None
+        shifts = None if row[2] is None else json.loads(row[2])
+        return Import(org=row[0], file=row[1], shifts=shifts, chunks=row[3])
+
+    def names(self) -> set[str]:
+        """Returns the names of the orgs that have not wholly come yet."""
+        rows = self._connection.execute(
+            "SELECT o.name FROM imports AS i JOIN orgs AS o ON o.id = i.org"
+        )
+        return {name for (name,) in rows}
+
+    def begin(self, head: Head, now: int) -> Import:
+        """Makes an org that is not served. Its name is free.
+
+        Ids that its phones or apps may have seen are given to no other row from now on.
+        """
+        row = {name: head.org.get(name) for name in ORG_COLUMNS if name in head.org}
+        if self._is_taken("orgs", [head.org["id"]]):
+            del row["id"]
+        row["suspended_at"] = now
+        cursor = self._connection.execute(
+            f"INSERT INTO orgs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",  # noqa: S608
+            tuple(row.values()),
+        )
+        assert cursor.lastrowid is not None, "an INSERT of one row"  # noqa: S101
+        org = cursor.lastrowid
+        self._orgs.undone()
+        self._connection.execute("INSERT INTO imports (org, file) VALUES (?, ?)", (org, head.id))
+        for space in SPACES:
+            self._keep_above(space, head.given.get(space, 0))
+        return Import(org=org, file=head.id, shifts=None, chunks=0)
+
+    def forget(self, org: int) -> None:
+        """Deletes an org of which no chunk is stored."""
+        self._connection.execute(
+            "DELETE FROM orgs"
+            " WHERE id = (SELECT org FROM imports WHERE org = ? AND shifts IS NULL)",
+            (org,),
+        )
+        self._orgs.undone()
+
+    def given(self) -> dict[str, int]:
+        """Returns the highest id that was given in each space."""
+        return {space: given(self._connection, space) for space in SPACES}
+
+    def taken(self, space: str, ids: Sequence[int]) -> bool:
+        """Tells whether any of these ids is that of another org's row, or of what one has left."""
+        return self._is_taken(space, ids)
+
+    def plan(self, org: int, shifts: Shifts) -> None:
+        """Notes by how much the ids of an org grow."""
+        self._connection.execute(
+            "UPDATE imports SET shifts = ? WHERE org = ?", (json.dumps(dict(shifts)), org)
+        )
+        for space, by in shifts.items():
+            self._keep_above(space, by)
+
+    def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
+        """Stores the next chunk.
+
+        Args:
+            one: The import, whose shifts are known.
+            columns: What the chunk's rows hold.
+            chunk: What comes next.
+
+        Raises:
+            ValueError: It is not the next one: another try is at it.
+            sqlite3.IntegrityError: A row is there that no other org should have.
+        """
+        (done,) = self._connection.execute(
+            "SELECT chunks FROM imports WHERE org = ?", (one.org,)
+        ).fetchone() or (None,)
+        if done != chunk.number:
+            raise ValueError(chunk.number)
+        part, rows = _PARTS[chunk.table], chunk.rows
+        moved(part, columns, rows, one.shifts or {})
+        named = "org" in part.columns
+        if chunk.table == "conversations":
+            self._connection.executemany(_CONVERSATION, [(one.org, *row) for row in rows])
+        else:
+            names = (*(["org"] if named else []), *columns)
+            verb = "INSERT OR REPLACE" if chunk.table == "ended_keys" else "INSERT"
+            self._connection.executemany(
+                f"{verb} INTO {chunk.table} ({', '.join(_quoted(names))})"
+                f" VALUES ({', '.join('?' * len(names))})",
+                [(one.org, *row) for row in rows] if named else rows,
+            )
+        if chunk.table == MESSAGES:
+            self._follow(one.org, columns, rows)
+        self._connection.execute(
+            "UPDATE imports SET chunks = ? WHERE org = ?", (chunk.number + 1, one.org)
+        )
+
+    def finish(self, one: Import, head: Head) -> None:
+        """Has an org served that has wholly come."""
+        shift = (one.shifts or {}).get(MESSAGES, 0)
+        if plain := head.marks.get("plain_fingerprints"):
+            self._connection.execute(_MARK, ("plain_fingerprints", plain + shift))
+        self._connection.execute("DELETE FROM imports WHERE org = ?", (one.org,))
+        self._events.undone_listeners()
+        self._orgs.resume(one.org)
+        self._orgs.is_back(one.org)
+
+    def _follow(self, org: int, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Stores what follows from messages: counts, conversations and words."""
+        place = {name: n for n, name in enumerate(columns)}
+        id_, status = place["id"], place["status"]
+        direction, address, body = (place[name] for name in ("direction", "address", "body"))
+        sums = Counter(row[status] for row in rows)
+        self._connection.executemany(_TALLY, list(sums.items()))
+        newest: dict[str, tuple[int, int]] = {}
+        for row in rows:
+            last, last_in = newest.get(row[address], (0, 0))
+            came = row[id_] if row[direction] == "in" else 0
+            newest[row[address]] = max(last, row[id_]), max(last_in, came)
+        self._connection.executemany(
+            _CONVERSATION, [(org, one, *ids, 0) for one, ids in newest.items()]
+        )
+        self._word_index.add(
+            [(row[id_], org, row[direction], row[address], row[body]) for row in rows]
+        )
+
+    def _is_taken(self, space: str, ids: Sequence[int]) -> bool:
+        asked = json.dumps(list(ids))
+        return any(
+            self._connection.execute(
+                f"SELECT 1 FROM {table} WHERE {column}"  # noqa: S608 - constants
+                " IN (SELECT value FROM json_each(?)) LIMIT 1",
+                (asked,),
+            ).fetchone()
+            for table, column in SPACES[space]
+        )
+
+    def _keep_above(self, space: str, id_: int) -> None:
+        """Gives no id up to this one in a space from now on."""
+        if space == EVENTS:
+            self._events.keep_above(id_)
+        else:
+            keep_above(self._connection, space, id_)
+
+
+def columns_here(table: str, head: Head) -> tuple[str, ...]:
+    """Returns the columns of a table's rows in a file, all of which there are here.
+
+    Raises:
+        FileProblem: There is no such table, or it has other columns.
+    """
+    columns = head.tables.get(table, ())
+    known = set(kept(_PARTS[table])) if table in _PARTS and table in head.tables else None
+    if known is None or not known.issuperset(columns):
+        raise FileProblem(f"it has rows of {table} that this gateway can't read")
+    return columns
+
+
+def _quoted(names: Sequence[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+def ids_of(head: Head, chunk: Chunk) -> Mapping[str, Sequence[int]]:
+    """Returns the ids of a chunk's rows, by the space that they are of."""
+    part = _PARTS[chunk.table]
+    own = [
+        (space, column)
+        for space, ((table, column), *_) in SPACES.items()
+        if table == part.table and column in head.tables[part.table]
+    ]
+    return {
+        space: [row[head.tables[part.table].index(column)] for row in chunk.rows]
+        for space, column in own
+    }

@@ -1,0 +1,224 @@
+"""Reads all that belongs to an org, a chunk at a time, in bounded memory. Blocking.
+
+The reader has a connection of its own. Of an org that is served it reads one state throughout, and
+until it is done the log of the database can't be emptied and grows, as with a backup. Of one that
+is suspended nothing changes, so it lets go of what it has read with each page.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import attrs
+
+from phonegate.store.migrations import VERSION, version
+from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, PARTS, SPACES, Part
+from phonegate.store.moving.given_ids import given
+from phonegate.store.moving.org_file import Chunk, Head
+
+PAGE: Final = 200
+"""Rows of one page, and most of one chunk: with the indexes of messages some 10 ms to store."""
+
+CHUNK_BYTES: Final = 128 * 1024
+"""Bytes of texts and data after which a chunk ends. It has one row at least."""
+
+MARKS: Final = ("plain_fingerprints",)
+"""The gateway's marks that say something of the org's rows."""
+
+_MESSAGE_IDS: Final = """
+    SELECT id FROM messages INDEXED BY messages_by_org
+    WHERE org = :org AND direction = 'in' AND id > :k0
+    UNION ALL
+    SELECT id FROM messages INDEXED BY messages_by_org
+    WHERE org = :org AND direction = 'out' AND id > :k0
+    ORDER BY id LIMIT :limit
+"""
+"""A merge of two ranges, without going through the messages of others."""
+
+_ENDED_KEYS: Final = """
+    SELECT key, ended_at FROM ended_keys
+    WHERE key > :k0 AND EXISTS (
+        SELECT 1 FROM messages INDEXED BY messages_by_key WHERE org = :org AND key = ended_keys.key
+    )
+    ORDER BY key LIMIT :limit
+"""
+
+
+class NoSuchOrg(Exception):
+    """There is no org of this name in the file."""
+
+
+class OtherSchema(Exception):
+    """Another version of phonegate has the database: its tables are not those of this program."""
+
+
+@attrs.frozen(kw_only=True)
+class OrgReader:
+    """Reads one org from a connection that may be read from alone.
+
+    Raises:
+        OtherSchema: Another version of phonegate uses the file.
+    """
+
+    connection: sqlite3.Connection
+    name: str
+
+    def head(self, id: str, program: str, now: int) -> Head:  # noqa: A002 - the field's own name
+        """Begins to read, and returns what the file will be of.
+
+        Args:
+            id: Names this export.
+            program: The version of phonegate.
+            now: In ms.
+
+        Raises:
+            NoSuchOrg: There is none of this name.
+        """
+        self._begin()
+        found = self.connection.execute(
+            f"SELECT {', '.join(ORG_COLUMNS)}, suspended_at FROM orgs WHERE name = ?",  # noqa: S608
+            (self.name,),
+        ).fetchone()
+        if found is None:
+            raise NoSuchOrg
+        *row, suspended_at = found
+        org = dict(zip(ORG_COLUMNS, row, strict=True))
+        (count,) = self.connection.execute(
+            "SELECT count(*) FROM messages INDEXED BY messages_by_org WHERE org = ?", (org["id"],)
+        ).fetchone()
+        return Head(
+            id=id,
+            schema=VERSION,
+            version=program,
+            made_at=now,
+            suspended_at=suspended_at,
+            org=org,
+            tables={part.table: kept(part) for top in PARTS for part in (top, *top.children)},
+            given={space: given(self.connection, space) for space in SPACES},
+            marks=dict(
+                self.connection.execute(
+                    "SELECT name, value FROM marks WHERE name IN (SELECT value FROM json_each(?))",
+                    (json.dumps(MARKS),),
+                )
+            ),
+            messages=count,
+        )
+
+    def chunks(
+        self, head: Head, begin: int = 0, after: tuple[int, tuple[Any, ...]] | None = None
+    ) -> Iterator[Chunk]:
+        """Yields what belongs to the org.
+
+        Args:
+            head: As `head` has returned it, now or of an earlier try.
+            begin: The number of the first chunk.
+            after: Where an earlier try has come to. Of an org that has not changed since.
+        """
+        number, org = begin, head.org["id"]
+        start, key = (0, None) if after is None else after
+        for place in range(start, len(PARTS)):
+            part = PARTS[place]
+            while page := self._page(part, org, key):
+                last = page[-1][1]
+                rows = [row for row, _ in page]
+                pieces = [*_pieces(part.table, rows)]
+                for child in part.children:
+                    parents = [one[0] for _, one in page]
+                    pieces_of_child = _pieces(child.table, self._children(child, parents))
+                    # One is kept back: the last of all says that the page is complete.
+                    for piece in pieces_of_child:
+                        for table, some in pieces:
+                            yield Chunk(number=number, table=table, rows=some)
+                            number += 1
+                        pieces = [piece]
+                for table, some in pieces[:-1]:
+                    yield Chunk(number=number, table=table, rows=some)
+                    number += 1
+                table, some = pieces[-1]
+                yield Chunk(number=number, table=table, rows=some, reached=(place, last))
+                number += 1
+                if head.suspended_at is not None:
+                    self._begin()
+                key = last
+                if len(page) < PAGE:
+                    break
+            key = None
+
+    def _begin(self) -> None:
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        self.connection.execute("BEGIN")
+        if version(self.connection) != VERSION:
+            raise OtherSchema
+
+    def _page(
+        self, part: Part, org: int, after: tuple[Any, ...] | None
+    ) -> list[tuple[list[Any], tuple[Any, ...]]]:
+        """Returns the next rows of a part, as they are kept, each with its key."""
+        asked = {"org": org, "limit": PAGE}
+        asked |= {f"k{n}": value for n, value in enumerate(after or _least(part))}
+        if part.table == MESSAGES:
+            ids = [id_ for (id_,) in self.connection.execute(_MESSAGE_IDS, asked)]
+            rows = self.connection.execute(
+                f"SELECT {_names(kept(part))} FROM messages"  # noqa: S608 - constants
+                " WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+                (json.dumps(ids),),
+            )
+        elif part.table == "ended_keys":
+            rows = self.connection.execute(_ENDED_KEYS, asked)
+        elif part.key == ("org",):
+            if after is not None:
+                return []
+            rows = self.connection.execute(
+                f"SELECT {_names(kept(part)) or 'NULL'} FROM {part.table} WHERE org = :org",  # noqa: S608
+                asked,
+            )
+            return [([*row][: len(kept(part))], (0,)) for row in rows]
+        else:
+            keys = ", ".join(f":k{n}" for n in range(len(part.key)))
+            beyond = "" if after is None else f" AND ({_names(part.key)}) > ({keys})"
+            rows = self.connection.execute(
+                f"SELECT {_names(kept(part))} FROM {part.table}"  # noqa: S608 - constants
+                f" WHERE org = :org{beyond} ORDER BY {_names(part.key)} LIMIT :limit",
+                asked,
+            )
+        places = [kept(part).index(name) for name in part.key]
+        return [([*row], tuple(row[place] for place in places)) for row in rows]
+
+    def _children(self, part: Part, parents: Sequence[Any]) -> Iterator[list[Any]]:
+        cursor = self.connection.execute(
+            f"SELECT {_names(kept(part))} FROM {part.table}"  # noqa: S608 - constants
+            f" WHERE {part.of} IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(parents)),),
+        )
+        for row in cursor:
+            yield [*row]
+
+
+def kept(part: Part) -> tuple[str, ...]:
+    """Returns the columns that a file has: all but the org, which the head names."""
+    return tuple(name for name in part.columns if name != "org")
+
+
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _least(part: Part) -> tuple[Any, ...]:
+    return ("",) if part.table == "ended_keys" else (0,)
+
+
+def _pieces(table: str, rows: Iterable[list[Any]]) -> Iterator[tuple[str, list[list[Any]]]]:
+    """Yields rows in pieces of a bounded size."""
+    piece: list[list[Any]] = []
+    size = 0
+    for row in rows:
+        width = sum(len(value) for value in row if isinstance(value, str | bytes))
+        if piece and (len(piece) >= PAGE or size + width > CHUNK_BYTES):
+            yield table, piece
+            piece, size = [], 0
+        piece.append(row)
+        size += width
+    if piece:
+        yield table, piece
