@@ -182,8 +182,8 @@ def on_files(files: Any, config: Any) -> None:
             text = (ROOT / path).read_text()
             files.append(File.generated(config, page, content=text))
     texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
-    wanted = {FAVICON} | {other for path, text in texts.items() for other in linked(text, _origin(path))}
-    for path in sorted(wanted):
+    wanted = {other for path, text in texts.items() for other in linked(text, _origin(path))}
+    for path in sorted(wanted | {FAVICON}):
         if site_path(path).startswith(OTHERS) and (ROOT / path).is_file():
             content = (ROOT / path).read_bytes()
             files.append(File.generated(config, site_path(path), content=content))
