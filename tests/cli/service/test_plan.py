@@ -49,7 +49,7 @@ RESTART = [
 def steps(
     present: Present, program: Installation = ZIPAPP, where: places.Places = MACHINE
 ) -> list[Step]:
-    return list(plan.installation(where, program, present, copy=where.state))
+    return list(plan.installation(where, program, present))
 
 
 def written(found: list[Step]) -> dict[Path, str]:
@@ -113,7 +113,7 @@ def test_what_belongs_to_the_owner_is_never_written_again() -> None:
 
 def test_the_database_is_copied_before_anything_is_replaced() -> None:
     found = steps(attrs.evolve(after(steps(Present())), same_program=False, migrates=True))
-    assert found[0] == CopyDatabase(MACHINE.state)
+    assert found[0] == CopyDatabase(MACHINE.backups)
     assert isinstance(found[1], PlaceProgram)
 
 
@@ -155,7 +155,10 @@ def test_a_users_own_service_may_be_in_the_users_home() -> None:
 
 INSTALLED = attrs.evolve(
     after(steps(Present())),
-    there=frozenset({MACHINE.program.parent, MACHINE.config.parent, MACHINE.state, MACHINE.cache}),
+    there=frozenset(
+        {MACHINE.program.parent, MACHINE.config.parent, MACHINE.state, MACHINE.backups}
+        | {MACHINE.cache}
+    ),
 )
 
 
@@ -174,7 +177,7 @@ def test_a_removal_keeps_configuration_and_data() -> None:
 def test_a_purge_removes_them_and_the_user_last() -> None:
     found = removed(INSTALLED, purge=True)
     gone = {step.path for step in found if isinstance(step, Remove)}
-    assert {MACHINE.config.parent, MACHINE.state} <= gone
+    assert {MACHINE.config.parent, MACHINE.state, MACHINE.backups} <= gone
     assert found[-1] == RemoveUser("phonegate")
 
 
