@@ -91,8 +91,11 @@ def installation(places: Places, program: Installation, present: Present) -> Ite
     yield from _files(places, words, present, archive=archive)
     yield Manage(("daemon-reload",))
     yield Manage(("enable", UNIT_NAME))
-    # It is waited for by its answers, which also show why it does not start.
-    yield Manage(("restart", "--no-block", UNIT_NAME))
+    # In two steps, so that no answer of the old process counts. The start is waited for by its own
+    # answers, which also show why it does not come up.
+    yield Manage(("stop", UNIT_NAME))
+    yield Manage(("reset-failed", UNIT_NAME), may_fail=True)
+    yield Manage(("start", "--no-block", UNIT_NAME))
 
 
 def _files(
