@@ -90,5 +90,5 @@ def _why(error: ssl.SSLCertVerificationError, gateway: str) -> str:
         return f"{untrusted} Are the clocks of both machines right?"
     return (
         f"{untrusted} If it is yours, name its file, or that of the authority that signed it, "
-        "with --cacert or in SSL_CERT_FILE."
+        "with --cacert (in Python: cacert) or in SSL_CERT_FILE."
     )

@@ -24,6 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "process",
             "quantities",
             "rates",
+            "standard_webhooks",
             "supervisor",
             "trust",
             "turn_end",
@@ -32,6 +33,8 @@ LAYERS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"model"}),
+    # The client of other programs, which loads nothing of the gateway.
+    frozenset({"client"}),
     frozenset({"config.faults", "config.settings"}),
     frozenset({"store"}),
     frozenset({"domain"}),

@@ -14,6 +14,7 @@ from phonegate.model.callbacks import Method
 from phonegate.model.events import EventType
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.webhooks import AnyShape, Shape, Webhook
+from phonegate.standard_webhooks import SECRET_PREFIX
 
 Headers = Sequence[tuple[str, str]]
 
@@ -77,9 +78,6 @@ NO_SECRET: Final[Mapping[str, Any]] = MappingProxyType(
 )
 """The columns of a webhook that something else than its secret signs."""
 
-PREFIX: Final = "whsec_"
-"""What a secret begins with, by the same. The rest is base64."""
-
 
 @attrs.frozen(kw_only=True)
 class NewWebhook:
@@ -120,7 +118,7 @@ class Change:
 def new_secret(shape: AnyShape) -> str:
     """Makes a secret, as it is shown and kept. Programs made for others know of no prefix."""
     encoded = base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
-    return encoded if shape in ONE_SIGNATURE else PREFIX + encoded
+    return encoded if shape in ONE_SIGNATURE else SECRET_PREFIX + encoded
 
 
 def require_form(

@@ -1,17 +1,14 @@
 """Signs what receivers of webhooks get, so that they can tell who called. Pure.
 
 Shape `twilio` is signed as Twilio signs, see `http/twilio_signature.py`, and shape `smsgate` as the
-app SMS Gateway for Android signs. All others follow Standard Webhooks 1.0.0
-(github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md).
+app SMS Gateway for Android signs. All others follow Standard Webhooks (`standard_webhooks.py`).
 """
 
-import base64
-import binascii
 import hmac
 
-from phonegate.domain.webhook_form import PREFIX
 from phonegate.http.twilio_signature import sign as sign_form
 from phonegate.model.webhooks import Webhook
+from phonegate.standard_webhooks import ID_HEADER, SIGNATURE_HEADER, TIME_HEADER, signature
 
 
 def current_secrets(webhook: Webhook, now: int) -> tuple[str, ...]:
@@ -34,12 +31,11 @@ def standard_headers(
         now: The time of this attempt, in ms.
     """
     seconds = str(now // 1000)
-    signed = b".".join((call_id.encode(), seconds.encode(), body))
-    signatures = (hmac.digest(_key(secret), signed, "sha256") for secret in secrets)
+    signatures = (signature(secret, call_id, seconds, body) for secret in secrets)
     return [
-        ("webhook-id", call_id),
-        ("webhook-timestamp", seconds),
-        ("webhook-signature", " ".join(f"v1,{base64.b64encode(s).decode()}" for s in signatures)),
+        (ID_HEADER, call_id),
+        (TIME_HEADER, seconds),
+        (SIGNATURE_HEADER, " ".join(signatures)),
     ]
 
 
@@ -76,11 +72,3 @@ def called(url: str) -> str:
     parsed = httpx.URL(url)
     target = parsed.raw_path.decode("ascii")
     return f"{parsed.scheme}://{parsed.netloc.decode('ascii')}{target}"
-
-
-def _key(secret: str) -> bytes:
-    encoded = secret.removeprefix(PREFIX)
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        return secret.encode()

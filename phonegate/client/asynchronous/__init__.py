@@ -1,0 +1,1 @@
+"""The client for asyncio and Trio. The folder `synchronous` is made from this one."""

@@ -1,0 +1,140 @@
+"""How both shells use httpx: their settings, its errors, and what goes over it."""
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+import phonegate
+from phonegate import trust
+from phonegate.bind_address import is_loopback
+from phonegate.client.effects import EVENT_STREAM, Answer, Request
+from phonegate.client.errors import (
+    BadSetup,
+    GatewayError,
+    NotConnected,
+    TimedOut,
+    Unreachable,
+    Untrusted,
+)
+from phonegate.client.retries import ANSWER_S
+
+CONNECT_S: Final = 10.0
+
+Authority = str | Path | ssl.SSLContext
+"""A file with the certificates that alone are trusted, or a context of one's own."""
+
+
+def settings(url: str, credential: str, cacert: Authority | None = None) -> dict[str, Any]:
+    """Returns the arguments for a client of httpx.
+
+    Args:
+        url: The gateway's address.
+        credential: The org's secret, or an API key.
+        cacert: What is trusted. None: what this machine trusts.
+
+    Raises:
+        BadSetup: One of these can't be used.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") else None
+    except ValueError:
+        host = None
+    if not host:
+        raise _no_address(url)
+    if not (credential and credential.isascii() and credential.isprintable()):
+        raise BadSetup("The secret or API key must be printable ASCII.")
+    return {
+        "headers": {"X-Secret-Key": credential, "User-Agent": f"phonegate/{phonegate.__version__}"},
+        "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
+        "verify": _trusted(cacert),
+        # A proxy of the environment is for other machines, not for this one.
+        "trust_env": not is_loopback(host),
+    }
+
+
+def arguments(
+    url: str, request: Request, timeout_s: float, *, streams: bool = False
+) -> dict[str, Any]:
+    """Returns the arguments with which httpx makes a request.
+
+    Args:
+        url: The gateway's address.
+        request: The request.
+        timeout_s: Seconds without a byte after which it is given up.
+        streams: Whether its answer is to be a stream of events.
+    """
+    made: dict[str, Any] = {
+        "method": request.method,
+        "url": f"{url}{request.path}",
+        "params": {name: value for name, value in request.query.items() if value is not None},
+        "timeout": httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+        "headers": {},
+    }
+    if streams:
+        # A proxy that compresses would hold back what it has until there is more.
+        made["headers"] = {"Accept": EVENT_STREAM, "Accept-Encoding": "identity"}
+    if request.body is not None:
+        made["json"] = request.body
+    if request.idempotency_key is not None:
+        made["headers"]["Idempotency-Key"] = request.idempotency_key
+    return made
+
+
+def answered(response: httpx.Response) -> Answer:
+    """Returns an answer that was read whole."""
+    return Answer(response.status_code, _headers(response.headers), response.content)
+
+
+def begun(response: httpx.Response) -> Answer:
+    """Returns the answer of which the head has come."""
+    return Answer(response.status_code, _headers(response.headers), b"")
+
+
+FAULTS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError)
+"""What httpx raises where there is no answer."""
+
+
+def unanswered(url: str, error: Exception) -> GatewayError:
+    """Returns the error for a request without an answer.
+
+    The error's own text is left out, since it may quote the request.
+    """
+    distrusted = trust.distrust(error, urlsplit(url).netloc.rpartition("@")[2])
+    if distrusted is not None:
+        return Untrusted(url, distrusted)
+    match error:
+        case httpx.ConnectError():
+            return NotConnected(
+                url, f"No gateway answers at {url}. Is it running, and is the address right?"
+            )
+        case httpx.ConnectTimeout() | httpx.PoolTimeout():
+            return NotConnected(url, f"The gateway at {url} did not answer in time.")
+        case httpx.TimeoutException():
+            return TimedOut(url, f"The gateway at {url} did not answer in time.")
+        case httpx.InvalidURL() | httpx.UnsupportedProtocol():
+            return _no_address(url)
+        case _:
+            kind = type(error).__name__
+            return Unreachable(url, f"The connection to {url} failed ({kind}).")
+
+
+def _trusted(cacert: Authority | None) -> ssl.SSLContext:
+    if isinstance(cacert, ssl.SSLContext):
+        return cacert
+    try:
+        return trust.context(None if cacert is None else Path(cacert))
+    except trust.UnusableAuthority as error:
+        raise BadSetup(str(error)) from None
+
+
+def _no_address(url: str) -> BadSetup:
+    return BadSetup(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
+
+
+def _headers(headers: httpx.Headers) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

@@ -1,0 +1,78 @@
+"""Makes the folder `synchronous` of the client from the folder `asynchronous`.
+
+    .venv/bin/python -m tests.client.synchronous
+
+What one of them does, so does the other: only the shell waits otherwise.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+CLIENT: Final = Path(__file__).parent.parent.parent / "phonegate" / "client"
+SOURCE: Final = CLIENT / "asynchronous"
+MADE: Final = CLIENT / "synchronous"
+
+_INIT: Final = (
+    '"""The client for programs that wait, made from the folder `asynchronous`: see there."""\n'
+)
+
+_CHANGES: Final = (
+    (r"    import anyio.*\n\n", ""),
+    (r"await anyio\.sleep", "time.sleep"),
+    (r"StopAsyncIteration", "StopIteration"),
+    (r"async for", "for"),
+    (r"async def", "def"),
+    (r"\bawait ", ""),
+    (r"\banext\b", "next"),
+    (r"aiter_bytes", "iter_bytes"),
+    (r"\baread\b", "read"),
+    (r"\baclose\b", "close"),
+    (r"__a(iter|next|enter|exit)__", r"__\1__"),
+    (r"AsyncClient", "Client"),
+    (r"\bAsync(?=[A-Z])", ""),
+    (r"client\.asynchronous", "client.synchronous"),
+    (r"that run on asyncio or Trio", "that wait for each answer"),
+    (r"All of a program's tasks", "All of a program's threads"),
+    (
+        r" A wait for the next item may be cancelled, by a deadline say, and\n"
+        r"    begun again: nothing is lost\.",
+        "",
+    ),
+)
+
+
+def made() -> dict[str, str]:
+    """The text of each file of the folder `synchronous`, by its name."""
+    texts = {path.name: _made(path.read_text()) for path in sorted(SOURCE.glob("*.py"))}
+    return {**texts, "__init__.py": _INIT}
+
+
+def _made(text: str) -> str:
+    for pattern, other in _CHANGES:
+        text = re.sub(pattern, other, text)
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MADE / "made.py"), "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    sorted_imports = subprocess.run(
+        [
+            *(sys.executable, "-m", "ruff", "check", "--quiet", "--fix", "--select", "I"),
+            *("--stdin-filename", str(MADE / "made.py"), "-"),
+        ],
+        input=formatted.stdout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted_imports.stdout
+
+
+if __name__ == "__main__":
+    for name, text in made().items():
+        (MADE / name).write_text(text)
