@@ -1,7 +1,7 @@
 """The command line: one module for each group of commands, loaded when its command is run.
 
-Exit codes: 0 for success, 1 for failure (one sentence on standard error), 2 for wrong usage. Those of
-single commands stand in their help.
+Exit codes: 0 for success, 1 for failure (one sentence on standard error), 2 for wrong usage.
+A command that has others names them in its help.
 """
 
 import importlib
