@@ -98,7 +98,7 @@ def newer(deb: Path, tree: Path, target: Path) -> None:
     fields.write_text(re.sub(r"(?m)^Version: .*$", f"Version: {NEWER}", fields.read_text()))
     with (tree / CONFIG.removeprefix("/")).open("a") as file:
         file.write(f"{NEW_LINE}\n")
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, target]
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(target)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -141,6 +141,8 @@ def confined(trial: DebTrial) -> None:
     trial.do("runuser -u nobody -- phonegate org list", f"'{CONFIG}' is not readable", code=2)
     trial.do("runuser -u phonegate -- phonegate org list")
     trial.do("cd /tmp && phonegate check", CONFIG)
+    trial.do("phonegate service install", "apt upgrades it", code=1)
+    trial.do("phonegate upgrade", "sudo apt install")
 
 
 def by_root(trial: DebTrial) -> None:
