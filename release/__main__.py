@@ -16,21 +16,21 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Reads the command line and does what it says."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="python -m release",
         description="Builds every file of a release: wheel and sdist, zipapp, Debian package, bill "
         "of materials, notes and SHA256SUMS. Any Python from 3.11 builds the same bytes.",
     )
-    parser.add_argument("--output", type=Path, default=ROOT / "dist", help="the folder for them")
-    parser.add_argument(
+    made.add_argument("--output", type=Path, default=ROOT / "dist", help="the folder for them")
+    made.add_argument(
         "--only", action="append", choices=PARTS, help="build this part alone; may be repeated"
     )
-    parser.add_argument(
+    made.add_argument(
         "--tag", help="build for this tag, such as v1.2.0: refuses whatever does not fit it"
     )
-    commands = parser.add_subparsers(dest="command", title="instead of building")
+    commands = made.add_subparsers(dest="command", title="instead of building")
     setting = commands.add_parser(
         "set", help="write the version of the next release into the program and the changelog"
     )
@@ -41,9 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=dt.datetime.now(dt.UTC).date(),
         help="of the release, such as 2026-12-01; today if not given",
     )
-    options = parser.parse_args(arguments)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Reads the command line and does what it says."""
+    options = parser().parse_args(arguments)
     if sys.version_info < PYTHON:
-        parser.error(f"Python {'.'.join(map(str, PYTHON))} or newer is needed")
+        sys.exit(f"Python {'.'.join(map(str, PYTHON))} or newer is needed")
     if options.command == "set":
         set_version(ROOT, options.version, options.day)
         return

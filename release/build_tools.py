@@ -48,12 +48,15 @@ def run(
 ) -> None:
     """Runs a program, with `path` to import from; ends with its exit code where it fails.
 
-    A quiet one prints its errors alone.
+    What a quiet one prints is shown where it fails.
     """
     environment = {**os.environ, **(variables or {})}
     if path:
         environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
-    output = subprocess.DEVNULL if quiet else None
-    done = subprocess.run(command, cwd=folder, env=environment, stdout=output, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=quiet, text=True, check=False
+    )
     if done.returncode:
+        if quiet:
+            print(done.stdout, done.stderr, sep="", file=sys.stderr)
         sys.exit(done.returncode)

@@ -74,7 +74,8 @@ def find_signer() -> Signer:
         return OpensslSigner(program)
     raise SigningFailed(
         "Certificates are made by the program openssl, or by Python's cryptography; neither is "
-        "installed here. Install one, such as by: apt install openssl"
+        "installed here. Install one, such as by: apt install openssl, or pip install "
+        "'phonegate[tls]'"
     )
 
 

@@ -64,7 +64,7 @@ def test_a_public_key_is_32_bytes(key: str) -> None:
 def test_a_public_key_asks_for_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     told = problems("telnyx", {**TELNYX, "public_key": PUBLIC_KEY})
-    assert "pip install cryptography" in told["credentials.public_key"]
+    assert "'phonegate[telnyx]'" in told["credentials.public_key"]
     assert check_credentials("telnyx", TELNYX) == TELNYX
 
 

@@ -30,7 +30,8 @@ def check_public_key(public_key: str) -> None:
     except ImportError:
         raise SignatureUnsupported(
             "Checking Telnyx's signatures needs the package cryptography: "
-            "install it (pip install cryptography), or leave out the assistant's public_key"
+            "install it (pip install 'phonegate[telnyx]'; beside the zipapp: pip install "
+            "cryptography), or leave out the assistant's public_key"
         ) from None
 
 

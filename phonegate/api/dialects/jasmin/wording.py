@@ -17,6 +17,10 @@ TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 
 LOGIN_FAILED: Final = "Authentication failure for username:"
+NO_LOGIN: Final = (
+    LOGIN_FAILED + " none is given. This is Jasmin's API; phonegate's own is at POST /send/{{org}}."
+)
+"""For programs that mean the gateway's own API and have left the org out."""
 NOT_ALLOWED: Final = "Authorization failed for user [{user}] (Cannot send MT messages)."
 FILTERED: Final = "Value filter failed for user [{user}] (destination_address filter mismatch)."
 NO_ROUTE: Final = "No route found"
@@ -75,6 +79,8 @@ def _words(refusal: Refusal) -> tuple[int, str]:
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         usual = HTTPStatus.FORBIDDEN, TOO_FAST + ": {detail}"
     status, sentence = _BY_CODE.get(refusal.code, usual)
+    if sentence.startswith(LOGIN_FAILED) and "username" not in refusal.given:
+        sentence = NO_LOGIN
     return status, sentence.format(user=_user(refusal), detail=refusal.detail)
 
 
