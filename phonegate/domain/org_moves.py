@@ -6,7 +6,7 @@ it is called. What is suspended stays so after a restart. An org that comes is s
 of it is here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from phonegate import log
@@ -17,7 +17,6 @@ from phonegate.model.orgs import Org
 from phonegate.model.refusals import Conflict, NotFound
 from phonegate.model.storage_errors import ConstraintBroken
 from phonegate.store.database import Database
-from phonegate.store.moving.moved_ids import Shifts
 from phonegate.store.moving.org_file import Chunk, Head
 from phonegate.store.moving.org_imports import Import
 from phonegate.store.tables import Tables
@@ -134,17 +133,13 @@ class OrgMoves:
         await self._database.write(lambda tx: tx.org_imports.forget(one.org))
         self._authentication.resume(one.org)
 
-    async def given(self) -> dict[str, int]:
-        """Returns the highest ids that this gateway has given."""
-        return await self._database.read(lambda tx: tx.org_imports.given())
-
     async def taken(self, space: str, ids: Sequence[int]) -> bool:
         """Tells whether any of these ids is another org's."""
         return await self._database.read(lambda tx: tx.org_imports.taken(space, ids))
 
-    async def plan(self, one: Import, shifts: Shifts) -> None:
-        """Fixes by how much the ids of an org grow."""
-        await self._database.write(lambda tx: tx.org_imports.plan(one.org, shifts))
+    async def plan(self, one: Import, head: Head, taken: Collection[str]) -> Import:
+        """Fixes by how much the ids of an org grow, where other orgs have some of them."""
+        return await self._database.write(lambda tx: tx.org_imports.plan(one, head, taken))
 
     async def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
         """Stores the next chunk of an org.

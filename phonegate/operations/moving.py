@@ -3,7 +3,9 @@
 A thread reads or writes the file. What it takes in goes to the writer a chunk at a time.
 """
 
+import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,13 +17,19 @@ import phonegate
 from phonegate.domain.org_moves import OrgMoves
 from phonegate.store.database import Database
 from phonegate.store.moving import org_files
-from phonegate.store.moving.moved_ids import Shifts, shift_for
+from phonegate.store.moving.moved_ids import Shifts
 from phonegate.store.moving.org_file import Reader
 from phonegate.store.moving.org_files import Exported
 from phonegate.store.moving.org_imports import Import, columns_here, ids_of
 
 Progress = Callable[[int, int], None]
 """Takes what is done, and of how much, on the event loop."""
+
+REST: Final = 0.5
+"""How long it rests after each chunk, as a part of the time that it took, so that requests of
+other orgs have a core and the writer for themselves now and then."""
+
+LONGEST_REST_S: Final = 0.05
 
 AT_ONCE: Final = 1
 """Exports or imports under way: two would take the same disk from each other."""
@@ -89,15 +97,14 @@ class OrgMover:
             head = reader.head
             one: Import = trio.from_thread.run(self._moves.begin, head)
             try:
-                shifts = self._looked_through(reader, one, partial(_first_half, report, size))
+                taken = self._looked_through(reader, one, partial(_first_half, report, size))
             except Exception:
                 if one.shifts is None:
                     # Nothing but its name is here yet.
                     trio.from_thread.run(self._moves.give_up, one)
                 raise
         if one.shifts is None:
-            trio.from_thread.run(self._moves.plan, one, shifts)
-            one = attrs.evolve(one, shifts=shifts)
+            one = trio.from_thread.run(self._moves.plan, one, head, taken)
         with org_files.opened(source) as (reader, size):
             self._store(reader, one, partial(_second_half, report, size))
         trio.from_thread.run(self._moves.finish, one, head)
@@ -108,8 +115,10 @@ class OrgMover:
             shifts={space: by for space, by in (one.shifts or {}).items() if by},
         )
 
-    def _looked_through(self, reader: Reader, one: Import, report: Callable[[int], None]) -> Shifts:
-        """Finds out whether a file is whole, and by how much ids must grow."""
+    def _looked_through(
+        self, reader: Reader, one: Import, report: Callable[[int], None]
+    ) -> AbstractSet[str]:
+        """Finds out whether a file is whole, and which of its ids are other orgs'."""
         head, taken = reader.head, set[str]()
         for chunk in reader.chunks():
             columns_here(chunk.table, head)
@@ -118,10 +127,7 @@ class OrgMover:
                     if space not in taken and trio.from_thread.run(self._moves.taken, space, ids):
                         taken.add(space)
             report(reader.at)
-        if one.shifts is not None:
-            return one.shifts
-        given = trio.from_thread.run(self._moves.given)
-        return {space: shift_for(given[space], head.given.get(space, 0)) for space in taken}
+        return taken
 
     def _store(self, reader: Reader, one: Import, report: Callable[[int], None]) -> None:
         head = reader.head
@@ -141,9 +147,15 @@ def _second_half(report: Progress, size: int, at: int) -> None:
 
 
 def _from_thread(progress: Progress) -> Progress:
+    """Returns what a thread calls after each chunk. It leaves the machine to others for a while."""
+    begun = time.perf_counter()
+
     def report(done: int, total: int) -> None:
+        nonlocal begun
         # Raises where the command was given up, which ends the work.
         trio.from_thread.run_sync(progress, done, total)
         trio.from_thread.check_cancelled()
+        time.sleep(min(REST * (time.perf_counter() - begun), LONGEST_REST_S))
+        begun = time.perf_counter()
 
     return report

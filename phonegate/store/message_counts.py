@@ -30,6 +30,7 @@ BACKLOG: Final = """
     ) AS queue
     JOIN messages AS oldest ON oldest.id = queue.first
     JOIN orgs ON orgs.id = queue.org AND orgs.name IS NOT NULL
+        AND orgs.suspended_at IS NULL
 """
 
 HELD: Final = """
@@ -49,6 +50,7 @@ STRANDED: Final = """
         LIMIT ?
     ) AS pushed
     JOIN orgs ON orgs.id = pushed.org AND orgs.name IS NOT NULL
+        AND orgs.suspended_at IS NULL
     WHERE pushed.acked_at IS NULL GROUP BY pushed.org, pushed.phone
 """
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import pytest
@@ -41,6 +42,12 @@ PLACES = [
     for endpoint in ENDPOINTS
     for place in endpoint.credential_places
 ]
+
+
+UNNAMED_PLACES = [
+    (endpoint, place) for endpoint in ENDPOINTS for place in endpoint.credential_places
+]
+CALLED = {"name": "suspended", "mapping": {"to": ["{to}"], "text": "{text}"}}
 
 
 @attrs.frozen
@@ -204,6 +211,29 @@ async def test_an_api_key_opens_what_its_scopes_allow(
             assert reply.status in endpoint.statuses, reply.data
         await web.call("DELETE", f"/keys/{ORG}/{made.json['id']}")
         assert (await attempt(web, target, endpoint, place, key)).status == 401
+
+
+async def test_no_route_serves_a_suspended_org(web: Web, target: Target) -> None:
+    made = await web.call("POST", f"/keys/{ORG}", {"name": "all", "scopes": list(SCOPES)})
+    hook = (await web.call("POST", f"/hooks/of/{ORG}", CALLED)).json["url"]
+    assistant = await web.services.assistants.find(target.assistant_id)
+    assert assistant is not None
+    callback = web.services.assistants.callback_url(assistant)
+    assert callback is not None
+    public = [(urlsplit(url).path, {"to": "+15553334444", "text": "x"}) for url in (hook, callback)]
+    await web.services.accounts.moves.suspend(ORG)
+    refused = [
+        await attempt(web, target, endpoint, place, credential)
+        for endpoint, place in UNNAMED_PLACES
+        for credential in (SECRET, made.json["key"])
+    ]
+    refused += [await web.call("POST", path, body, secret=None) for path, body in public]
+    for reply in refused:
+        assert (reply.status, reply.json["code"]) == (503, "org_suspended"), reply.data
+        assert int(reply.headers["Retry-After"]) > 0
+    assert (await web.call("GET", f"/messages/{ORG}", secret="wrong-secret-12")).status == 401
+    await web.services.accounts.moves.resume(ORG)
+    assert (await web.call("GET", f"/messages/{ORG}")).status == 200
 
 
 @pytest.mark.parametrize(("endpoint", "place"), PLACES)

@@ -137,3 +137,28 @@ async def test_an_org_has_less_under_way_while_others_work_beside_it(
     assert work.begun[-1] == "c"
     await work.end("calm again", "batch", "c")
     assert len(work.shares) == 0
+
+
+async def test_it_says_when_nothing_of_an_org_is_under_way(
+    work: Work, nursery: trio.Nursery
+) -> None:
+    idle: list[int] = []
+
+    async def wait(org: int) -> None:
+        await work.shares.idle(org)
+        idle.append(org)
+
+    for name in ("first", "second"):
+        await work.start(name, 1, 1)
+    await work.start("of another", 2, 1)
+    for org in (1, 3):
+        nursery.start_soon(wait, org)
+    await wait_all_tasks_blocked()
+    assert idle == [3]
+    work.ends["first"].set()
+    await wait_all_tasks_blocked()
+    assert idle == [3]
+    work.ends["second"].set()
+    await wait_all_tasks_blocked()
+    assert idle == [3, 1]
+    work.ends["of another"].set()

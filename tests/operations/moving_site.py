@@ -128,7 +128,8 @@ class Filler:
         return org.id
 
     def _fill(self, connection: sqlite3.Connection, org: int, each: int) -> None:
-        for part in PARTS:
+        # What refers to something comes after it.
+        for part in (*PARTS[1:], PARTS[0]):
             many = 1 if part.key == ("org",) else each
             self._rows(connection, part, org, many)
             for child in part.children:

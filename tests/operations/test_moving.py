@@ -15,7 +15,8 @@ from phonegate.model.refusals import Conflict, OrgSuspended
 from phonegate.model.storage_errors import MoveFailed
 from phonegate.store.moving.contents import every_part
 from phonegate.store.moving.moved_ids import PUSHED_BEFORE, moved
-from tests.domain.account_site import SECRET, enter
+from phonegate.store.tables import Tables
+from tests.domain.account_site import SECRET, Clock, enter, restarted
 from tests.operations.moving_site import Filler, Site, chunks_of, read, site
 
 ALL = {*every_part()}
@@ -124,12 +125,44 @@ async def test_ids_that_an_org_has_seen_are_given_to_no_other_row(
 
     assert await there.database.write(send) == 6
     before = here.rows("SELECT max(id) FROM events")[0][0]
-    assert (await there.accounts.moves.given())["events"] >= before
+    assert (await there.database.read(lambda tx: tx.events.extent(org))).last >= before
+
+
+WAITING = (
+    "UPDATE messages SET status = 'queued', held_until = NULL, key = NULL WHERE id = 1",
+    "UPDATE messages SET status = 'queued', held_until = 5, expires_at = 5 WHERE id = 2",
+    "UPDATE messages SET status = 'sending', assistant = NULL, acked_at = 5 WHERE id = 3",
+)
+"""So that something of an org waits for each part of the gateway that moves messages on."""
+
+
+def _shape(tx: Tables) -> None:
+    for one in WAITING:
+        tx._connection.execute(one)
+
+
+def _waiting(tx: Tables) -> tuple[Any, ...]:
+    far = 1 << 50
+    return (
+        tx.webhooks.active(),
+        tx.webhooks.active_of_org(1),
+        tx.carrier_queue.ready(9),
+        tx.carrier_queue.to_poll(far, 9),
+        tx.carrier_queue.next_poll(),
+        tx.due_messages.next_held(),
+        tx.due_messages.next_expiry(),
+        tx.due_messages.oldest_push(),
+        tx.due_messages.expired(far, 9),
+        tx.due_messages.overdue(far, 9, online=(1,), away_before=far, now=far),
+        tx.message_counts.stranded([9]) or tx.message_counts.backlog().queues,
+    )
 
 
 async def test_a_suspended_org_stores_nothing_and_lets_no_caller_in(here: Site) -> None:
     org = await Filler(here, "mine").fill("myorg")
+    await here.database.write(_shape)
     before = await enter(here.accounts)
+    assert all(await here.database.read(_waiting))
     suspended = await here.accounts.moves.suspend("myorg")
     assert suspended.suspended_at is not None
     assert not here.accounts.authentication.is_current(before)
@@ -138,30 +171,17 @@ async def test_a_suspended_org_stores_nothing_and_lets_no_caller_in(here: Site) 
     # What was let in before is not stored either.
     with pytest.raises(OrgSuspended):
         await here.database.write(lambda tx: admit_to_disk(tx, RateLimits(), org, 1, 1))
-    far = 1 << 50
-    idle = await here.database.read(
-        lambda tx: (
-            tx.webhooks.active(),
-            tx.carrier_queue.ready(9),
-            tx.carrier_queue.to_poll(far, 9),
-            tx.carrier_queue.next_poll(),
-            tx.due_messages.next_held(),
-            tx.due_messages.next_expiry(),
-            tx.due_messages.oldest_push(),
-            tx.due_messages.expired(far, 9),
-        )
-    )
-    assert not any(idle)
+    assert not any(await here.database.read(_waiting))
     assert await here.accounts.moves.suspend("myorg") == suspended
+    again = await restarted(here.database, Clock())
+    with pytest.raises(OrgSuspended):
+        await enter(again)
 
     resumed = await here.accounts.moves.resume("myorg")
     assert resumed.suspended_at is None
     await enter(here.accounts)
     await here.database.write(lambda tx: admit_to_disk(tx, RateLimits(), org, 1, 1))
-    busy = await here.database.read(
-        lambda tx: (tx.webhooks.active(), tx.carrier_queue.next_poll(), tx.due_messages.next_held())
-    )
-    assert all(busy)
+    assert all(await here.database.read(_waiting))
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.9, 0.999, 1.0])

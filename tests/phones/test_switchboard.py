@@ -14,6 +14,7 @@ from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
 from phonegate.domain.managed_phones import Signs
 from phonegate.domain.pacing import Bucket, PacingRate
+from phonegate.model.facts import Suspended
 from phonegate.model.messages import Message, Pushed, Queue
 from phonegate.model.phones import Sim
 from phonegate.phones import switchboard
@@ -21,6 +22,7 @@ from phonegate.phones.close_codes import POLICY_VIOLATION, REPLACED
 from phonegate.phones.switchboard import Switchboard
 from phonegate.phones.switchboard_station import Station
 from tests.domain.messages import message
+from tests.patience import PATIENCE_S
 
 OUTLOOK = Outlook(bucket=Bucket(0, 0), rate=PacingRate(5), now=0)
 
@@ -420,6 +422,29 @@ async def test_drop_org_is_for_one_org(board: Switchboard) -> None:
     assert mine.told == [1008]
     assert others.told == []
     assert board.online(1) == ()
+
+
+async def test_the_phones_of_a_suspended_org_are_to_come_again(
+    board: Switchboard, nursery: trio.Nursery
+) -> None:
+    mine, others = fake(1), fake(2, org=2)
+    board.join(mine)
+    board.join(others)
+    board.note([Suspended(1)])
+    assert (mine.told, others.told) == ([1012], [])
+    left = trio.Event()
+
+    async def wait() -> None:
+        await board.org_left(1)
+        left.set()
+
+    nursery.start_soon(wait)
+    await trio.testing.wait_all_tasks_blocked()
+    assert not left.is_set(), "what it has sent is not recorded yet"
+    mine.ended.set()
+    board.done(mine)
+    with trio.fail_after(PATIENCE_S):
+        await left.wait()
 
 
 def unknown(phone: int, *slots: int) -> Fake:

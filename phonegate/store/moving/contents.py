@@ -66,6 +66,7 @@ _MESSAGE_PARTS: Final = Part(
 )
 
 PARTS: Final[Sequence[Part]] = (
+    Part(table="ended_keys", columns=_columns("key ended_at"), key=("key",)),
     Part(
         table="api_keys",
         columns=_columns("org id name scopes digest created_at last_used_at limits"),
@@ -247,9 +248,12 @@ PARTS: Final[Sequence[Part]] = (
             ),
         ),
     ),
-    Part(table="ended_keys", columns=_columns("key ended_at"), key=("key",)),
 )
-"""Parents before what refers to them. `ended_keys` are those of which there are messages."""
+"""Parents before what refers to them.
+
+`ended_keys` are those of which there are messages. They come first: once a key's messages are all
+cancelled, its row is gone, so who reads them in this order misses none that still bars a message.
+"""
 
 ORG_COLUMNS: Final = _columns(
     "id name secret_hash created_at self_made stored_bytes stored_at default_country max_characters"

@@ -8,7 +8,7 @@ goes on with the next chunk.
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -17,7 +17,7 @@ from phonegate.store.conversations import Conversations
 from phonegate.store.events import Events
 from phonegate.store.moving.contents import EVENTS, MESSAGES, ORG_COLUMNS, SPACES, every_part
 from phonegate.store.moving.given_ids import given, keep_above
-from phonegate.store.moving.moved_ids import Shifts, moved
+from phonegate.store.moving.moved_ids import Shifts, moved, shift_for
 from phonegate.store.moving.org_file import Chunk, FileProblem, Head
 from phonegate.store.moving.org_reading import kept
 from phonegate.store.orgs import Orgs
@@ -31,6 +31,17 @@ _CONVERSATION: Final = """
         last_in = max(last_in, excluded.last_in), read_to = max(read_to, excluded.read_to)
 """
 """Those of messages come with them, and the marks of what was read after them."""
+
+_NOT_YET: Final = 1 << 61
+"""What is added to the times at which keys were revoked whose messages have not wholly come: so the
+scheduler never asks for them."""
+
+_END_KEYS: Final = """
+    UPDATE ended_keys SET ended_at = ended_at - :added WHERE ended_at >= :added AND EXISTS (
+        SELECT 1 FROM messages INDEXED BY messages_by_key
+        WHERE org = :org AND key = ended_keys.key
+    )
+"""
 
 _TALLY: Final = """
     INSERT INTO tallies VALUES (?, ?) ON CONFLICT (status) DO UPDATE SET n = n + excluded.n
@@ -121,21 +132,28 @@ class OrgImports:
         )
         self._orgs.undone()
 
-    def given(self) -> dict[str, int]:
-        """Returns the highest id that was given in each space."""
-        return {space: given(self._connection, space) for space in SPACES}
-
     def taken(self, space: str, ids: Sequence[int]) -> bool:
         """Tells whether any of these ids is that of another org's row, or of what one has left."""
         return self._is_taken(space, ids)
 
-    def plan(self, org: int, shifts: Shifts) -> None:
-        """Notes by how much the ids of an org grow."""
+    def plan(self, one: Import, head: Head, taken: Collection[str]) -> Import:
+        """Fixes by how much the ids of an org grow, and keeps those for it.
+
+        Args:
+            one: The import.
+            head: That of its file.
+            taken: The spaces in which other orgs have some of its ids.
+        """
+        shifts = {}
+        for space in taken:
+            there = head.given.get(space, 0)
+            shifts[space] = shift_for(given(self._connection, space), there)
+            # What comes to others meanwhile comes after it.
+            self._keep_above(space, shifts[space] + there)
         self._connection.execute(
-            "UPDATE imports SET shifts = ? WHERE org = ?", (json.dumps(dict(shifts)), org)
+            "UPDATE imports SET shifts = ? WHERE org = ?", (json.dumps(shifts), one.org)
         )
-        for space, by in shifts.items():
-            self._keep_above(space, by)
+        return attrs.evolve(one, shifts=shifts)
 
     def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
         """Stores the next chunk.
@@ -157,6 +175,9 @@ class OrgImports:
         part, rows = _PARTS[chunk.table], chunk.rows
         moved(part, columns, rows, one.shifts or {})
         named = "org" in part.columns
+        if chunk.table == "ended_keys":
+            # Their messages come later. Until then none of them is cleared away.
+            rows = [[key, ended_at + _NOT_YET] for key, ended_at in rows]
         if chunk.table == "conversations":
             self._connection.executemany(_CONVERSATION, [(one.org, *row) for row in rows])
         else:
@@ -178,6 +199,7 @@ class OrgImports:
         shift = (one.shifts or {}).get(MESSAGES, 0)
         if plain := head.marks.get("plain_fingerprints"):
             self._connection.execute(_MARK, ("plain_fingerprints", plain + shift))
+        self._connection.execute(_END_KEYS, {"added": _NOT_YET, "org": one.org})
         self._connection.execute("DELETE FROM imports WHERE org = ?", (one.org,))
         self._events.undone_listeners()
         self._orgs.resume(one.org)

@@ -1,0 +1,95 @@
+"""An org from one file of a gateway that is not running to another's, by commands."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from phonegate.cli import main
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("PHONEGATE_"):
+            monkeypatch.delenv(name)
+
+
+def test_an_org_goes_from_one_file_to_another(capsys: Output, tmp_path: Path) -> None:
+    assert main(["org", "add", "shop"]) == 0
+    assert main(["key", "add", "shop", "app"]) == 0
+    capsys.readouterr()
+    assert main(["org", "export", "shop", "copy.org"]) == 0
+    output, hints = capsys.readouterr()
+    assert output.startswith(f"{tmp_path / 'copy.org'}  0 messages  0.0 MB")
+    assert "use --move" in hints
+    assert main(["org", "list"]) == 0
+    assert "suspended" not in capsys.readouterr().out
+
+    assert main(["org", "export", "shop", "shop.org", "--move"]) == 0
+    output, hints = capsys.readouterr()
+    assert "shop is not served now" in hints
+    assert "phonegate org remove shop" in hints
+    assert main(["org", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("suspended")
+    (one,) = _listed(capsys, "phonegate.db")
+    assert one["suspended_at"] is not None
+
+    there = ("--database", "there.db")
+    assert main(["org", "import", "shop.org", "--json", *there]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert done == {"org": "shop", "messages": 0, "shifted": {}}
+    (one,) = _listed(capsys, "there.db")
+    assert (one["org"], one["suspended_at"]) == ("shop", None)
+    assert main(["key", "list", "shop", *there]) == 0
+    assert "app" in capsys.readouterr().out
+    assert main(["org", "import", "shop.org", *there]) == 1
+    assert "There is an org named shop already" in capsys.readouterr().err
+    assert main(["org", "remove", "shop", "--yes"]) == 0
+
+
+def _listed(capsys: Output, database: str) -> list[dict[str, object]]:
+    assert main(["org", "list", "--json", "--database", database]) == 0
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)["orgs"]
+    return found
+
+
+def test_an_org_is_suspended_and_resumed(capsys: Output) -> None:
+    assert main(["org", "add", "shop"]) == 0
+    assert main(["org", "suspend", "shop"]) == 0
+    assert "phonegate org resume shop" in capsys.readouterr().out
+    assert main(["org", "suspend", "shop"]) == 0
+    assert main(["org", "resume", "shop"]) == 0
+    assert main(["org", "resume", "shop"]) == 0
+    capsys.readouterr()
+    assert _listed(capsys, "phonegate.db")[0]["suspended_at"] is None
+    for word in ("suspend", "resume"):
+        assert main(["org", word, "other"]) == 1
+        assert "no org named other" in capsys.readouterr().err
+
+
+def test_what_goes_wrong_says_what_to_do(capsys: Output, tmp_path: Path) -> None:
+    assert main(["org", "add", "shop"]) == 0
+    (tmp_path / "there.org").write_text("mine")
+    (tmp_path / "kept.org").write_text("mine")
+    capsys.readouterr()
+    assert main(["org", "export", "shop", "kept.org", "--move"]) == 1
+    errors = capsys.readouterr().err
+    assert "of this name already" in errors
+    assert "shop is still suspended" in errors
+    assert main(["org", "export", "other", "other.org"]) == 1
+    assert "no org named other" in capsys.readouterr().err
+    assert main(["org", "export", "other", "other.org", "--move"]) == 1
+    assert "no org named other" in capsys.readouterr().err
+    assert main(["org", "export", "shop", "no/folder.org"]) == 1
+    assert "can't be written" in capsys.readouterr().err
+    assert main(["org", "import", "none.org"]) == 1
+    assert "There is no file" in capsys.readouterr().err
+    assert main(["org", "import", "there.org"]) == 1
+    assert "no file of an org" in capsys.readouterr().err
+    assert (tmp_path / "kept.org").read_text() == "mine"
+    assert [one["org"] for one in _listed(capsys, "phonegate.db")] == ["shop"]
