@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -25,6 +26,15 @@ SOCKET_HOST: Final = "gateway.invalid"
 
 _DISCARD: Final = 9
 """A port for datagrams, none of which is sent (RFC 863)."""
+
+
+_CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that Docker and Podman put into each container."""
+
+
+def in_container() -> bool:
+    """Tells whether this is a container, whose addresses are not those of the machine around it."""
+    return any(mark.exists() for mark in _CONTAINER_MARKS)
 
 
 def lan_addresses() -> tuple[str, ...]:

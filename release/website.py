@@ -28,6 +28,9 @@ PAGES: Final = {
 OTHERS: Final = "files/"
 """Where the site has the other files that a document links to."""
 
+FAVICON: Final = "phonegate/pages/files/favicon.svg"
+"""The gateway's own, which `theme.favicon` of mkdocs.yml names."""
+
 FENCE: Final = re.compile(r"```+|~~~+")
 MARKER: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) +(?=\S)")
 INDENT: Final = 4
@@ -180,7 +183,7 @@ def on_files(files: Any, config: Any) -> None:
             files.append(File.generated(config, page, content=text))
     texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
     wanted = {other for path, text in texts.items() for other in linked(text, _origin(path))}
-    for path in sorted(wanted):
+    for path in sorted(wanted | {FAVICON}):
         if site_path(path).startswith(OTHERS) and (ROOT / path).is_file():
             content = (ROOT / path).read_bytes()
             files.append(File.generated(config, site_path(path), content=content))

@@ -20,6 +20,8 @@ from prometheus_client.core import CounterMetricFamily
 import phonegate
 from kit.gateway import GatewayProcess
 from phonegate.cli import group
+from phonegate.cli.service.places import of_machine
+from phonegate.cli.service.plan import first_configuration
 from phonegate.cli.service.unit import (
     BACKUP_TIMER_NAME,
     BACKUP_UNIT_NAME,
@@ -104,6 +106,10 @@ def test_the_units_are_those_that_the_program_writes() -> None:
     assert blocks("ini") == list(UNITS.values())
 
 
+def test_the_configuration_begins_as_the_program_writes_it() -> None:
+    assert tomllib.loads(first_configuration(of_machine())) in map(tomllib.loads, blocks("toml"))
+
+
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
     done = analyze("verify", "--man=no", *(str(unit.with_name(name)) for name in UNITS))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -128,7 +134,9 @@ def test_the_unit_lets_the_gateway_write_where_it_is_told_to(unit: Path) -> None
     (folders,) = re.findall(r"^ReadWritePaths=(.*)$", unit.read_text(), re.MULTILINE)
     (state,) = re.findall(r"^StateDirectory=(\w+)$", unit.read_text(), re.MULTILINE)
     writable = {folder.removeprefix("-") for folder in folders.split()} | {f"/var/lib/{state}"}
-    backups = set(re.findall(r"phonegate(?:\.pyz)? backup (/\w+)", GUIDE))
+    backups = set(
+        re.findall(r"phonegate(?:\.pyz)? backup (/var/[\w/]+?)(?:/[\w-]+\.db)?[ `\n]", GUIDE)
+    )
     (database,) = re.findall(r'^path = "(.*)/phonegate.db"', GUIDE, re.MULTILINE)
     assert backups
     assert backups | {database} <= writable
@@ -262,10 +270,10 @@ def push(gateway: GatewayProcess, body: str) -> None:
 
 def test_a_backup_is_taken_and_restored_as_printed(tmp_path: Path) -> None:
     """The steps of the guide, with folders of a test and without systemctl and chown."""
-    take, restore = (text for text in blocks("sh") if "/backups/phonegate.db" in text)
+    take, restore = (text for text in blocks("sh") if "backups/phonegate/phonegate.db" in text)
     places = {
         "/var/lib/phonegate": str(tmp_path / "var"),
-        "/backups": str(tmp_path / "backups"),
+        "/var/backups/phonegate": str(tmp_path / "backups"),
         "-o phonegate -g phonegate ": "",
     }
 

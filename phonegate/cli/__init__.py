@@ -1,6 +1,7 @@
 """The command line: one module for each group of commands, loaded when its command is run.
 
 Exit codes: 0 for success, 1 for failure (one sentence on standard error), 2 for wrong usage.
+A command that has others names them in its help.
 """
 
 import importlib
@@ -69,6 +70,9 @@ COMMANDS: Mapping[str, CommandEntry] = {
     ),
     "service": CommandEntry(
         "service", "command", "Install, remove and look at the gateway as a service of systemd."
+    ),
+    "upgrade": CommandEntry(
+        "upgrade", "command", "Show how to upgrade, or compare this version with another."
     ),
     "backup": CommandEntry("backup", "command", "Copy the database, while serving or not."),
     "check": CommandEntry(

@@ -13,11 +13,14 @@ from typing import Final
 import attrs
 import click
 
+from phonegate.cli.upgrade import NEWER
+
 EXIT_CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
         0: "It succeeded.",
         1: "It failed, and standard error says in one sentence why.",
         2: "It was used wrongly: no such command or option, or a value that can't be.",
+        NEWER: "`phonegate upgrade --check` has found a newer version.",
     }
 )
 """What each exit code of the program means."""

@@ -16,6 +16,9 @@ Way = Literal["zipapp", "pipx", "uv", "venv", "deb", "container", "python"]
 DEB_FOLDER: Final = Path("/usr/lib/phonegate")
 """Where the Debian package has the program."""
 
+IMAGE_FOLDER: Final = Path("/opt/phonegate")
+"""Where the image for containers has it."""
+
 CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
 """Files that Docker and Podman put into every container."""
 
@@ -76,7 +79,7 @@ def recognise(facts: Facts) -> Installation:
         )
     code = (python, facts.package)
     command = facts.prefix / "bin" / "phonegate"
-    if facts.container:
+    if facts.container and facts.prefix == IMAGE_FOLDER:
         return Installation(way="container", place=facts.prefix, program=(str(command),), code=code)
     if not facts.own_environment:
         program = (str(python), "-m", "phonegate")
@@ -103,7 +106,7 @@ def facts() -> Facts:
         own_environment=sys.prefix != sys.base_prefix,
         package=Path(phonegate.__file__).resolve().parent,
         container=any(mark.exists() for mark in CONTAINER_MARKS)
-        or bool(os.environ.get("KUBERNETES_SERVICE_HOST")),
+        or "KUBERNETES_SERVICE_HOST" in os.environ,
     )
 
 

@@ -3,7 +3,7 @@
 import gc
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,7 +11,7 @@ import phonegate
 from phonegate import deferred_methods
 from phonegate.cli import hangup, options
 from phonegate.domain.registration import Mode
-from phonegate.own_addresses import base_urls, lan_addresses, local_url
+from phonegate.own_addresses import base_urls, in_container, lan_addresses, local_url
 
 if TYPE_CHECKING:
     from phonegate.config.settings import Settings
@@ -22,6 +22,12 @@ _NEW_ORGS: dict[Mode, str] = {
     "closed": "by phonegate org add alone",
 }
 """Which callers may make an org, in words."""
+
+
+CONTAINED: Final = (
+    "others use this machine's address and the port that leads here; set PHONEGATE_HTTP_PUBLIC_URL"
+)
+"""What a container can't know of the machine around it."""
 
 
 @click.command()
@@ -76,6 +82,7 @@ def command(config: Path | None, bind: tuple[str, ...], database: Path | None) -
             mode,
             prefix=http.prefix,
             set_up=set_up,
+            contained=in_container(),
         ):
             # Where this can't be written, the log still says where the gateway listens.
             with suppress(OSError, ValueError):
@@ -98,10 +105,12 @@ def where_to_look(
     *,
     prefix: str = "",
     set_up: str | None = None,
+    contained: bool = False,
 ) -> list[str]:
     """Returns what a newcomer needs next: addresses, the file, and who may make an org.
 
-    `set_up` is the path of the set-up link, where there is no org yet.
+    `set_up` is the path of the set-up link, where there is no org yet. `contained` is whether the
+    addresses are those of a container.
     """
     urls = [local_url(host, port, scheme=scheme, prefix=prefix) for host, port in bound]
     others = base_urls(bound, lan_addresses(), scheme=scheme, public_url=public_url, prefix=prefix)
@@ -110,11 +119,13 @@ def where_to_look(
     console = f"  Console     {shown}/console"
     if set_up is not None:
         console = f"  Set up      {shown}{set_up}"
+    hint = [f"  Container   {CONTAINED}"] if contained and not public_url else []
     return [
         f"phonegate {phonegate.__version__} is serving.",
         f"  Here        {', '.join(dict.fromkeys(urls))}",
         f"  Phones      {link}/websocket?org_id=ORG&secret_key=SECRET",
         console,
+        *hint,
         f"  Database    {Path(database).absolute()}",
         f"  New orgs    {_NEW_ORGS[mode]} (phonegate registration)",
         "  Stop        Ctrl-C",

@@ -59,6 +59,12 @@ def environment(prefix: str) -> Facts:
             "container",
             ("/opt/phonegate/bin/phonegate",),
         ),
+        # Of an image that another person has made.
+        (
+            attrs.evolve(environment("/venv"), container=True),
+            "venv",
+            ("/venv/bin/phonegate",),
+        ),
         # A zipapp in a container is upgraded as any other.
         (
             attrs.evolve(SYSTEM, started=Path("/x.pyz"), archive=True, container=True),
@@ -74,5 +80,5 @@ def test_each_way_is_recognised(facts: Facts, way: str, program: tuple[str, ...]
 
 def test_this_program_knows_its_own() -> None:
     found = installation.own()
-    assert found.way in {"venv", "python", "pipx", "uv", "container"}
+    assert found.way in {"venv", "python", "pipx", "uv"}
     assert Path(installation.__file__).is_relative_to(found.code[-1])

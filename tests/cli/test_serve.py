@@ -19,6 +19,7 @@ import pytest
 from kit.gateway import GatewayProcess
 from phonegate.cli import main, tour
 from phonegate.cli.serve import where_to_look
+from phonegate.config.setting_texts import variable_of
 from phonegate.config.settings import Settings
 from phonegate.operations import offline
 from phonegate.operations.control_client import OwnerRequest
@@ -28,6 +29,17 @@ from tests.patience import PATIENCE_S
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_container_says_that_its_addresses_are_its_own_unless_it_has_the_public_one() -> None:
+    bound, variable = [("0.0.0.0", 8080)], variable_of("http", "public_url")
+    hinted = where_to_look(bound, "http", "", "x.db", "closed", set_up="/set-up", contained=True)
+    assert [line for line in hinted if variable in line]
+    for lines in (
+        where_to_look(bound, "http", "http://nas:8080", "x.db", "closed", contained=True),
+        where_to_look(bound, "http", "", "x.db", "closed"),
+    ):
+        assert not [line for line in lines if variable in line]
 
 
 def test_where_to_look_names_addresses_that_work() -> None:

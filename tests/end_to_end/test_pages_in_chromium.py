@@ -133,6 +133,18 @@ def execute(browser: Browser, operation: str, body: str | None = None) -> tuple[
     return int(status.text.split()[0]), answer.text
 
 
+def test_the_credential_is_asked_for_at_the_place_that_is_logged_nowhere(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    browser.look(f"{gateway.url}/docs")
+    browser.find(".opblock-summary")
+    browser.click("button.authorize")
+    field = browser.find(".auth-container input")
+    assert browser.run("return document.activeElement === arguments[0]", field)
+    assert browser.run("return document.querySelector('.modal-ux-content').scrollTop") == 0
+    assert "X-Secret-Key" in browser.find(".auth-container").text
+
+
 def test_a_message_is_sent_from_a_phones_screen_with_try_it_out(
     browser: Browser, gateway: GatewayProcess
 ) -> None:

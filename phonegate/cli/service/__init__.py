@@ -55,7 +55,7 @@ def install(*, of_user: bool, dry_run: bool) -> int:
     program = installation.own()
     now = survey.configured(places)
     present = survey.survey(places, program, now)
-    steps = list(plan.installation(places, program, present, copy=places.state))
+    steps = list(plan.installation(places, program, present))
     if dry_run:
         return _show(step.sentence for step in steps)
     changes.carry_out(steps, manager, now.database)
@@ -83,19 +83,17 @@ def remove(*, of_user: bool, dry_run: bool, purge: bool, yes: bool) -> int:
 
     places, manager = _scope(of_user=of_user, changes_it=not dry_run)
     steps = list(plan.removal(places, survey.remains(places), purge=purge))
+    kept = f"{places.config.parent}, {places.state} and {places.backups}"
     if dry_run:
         return _show(step.sentence for step in steps)
     if not steps:
         click.echo("There is nothing to remove.")
         return 0
     if purge and not yes:
-        click.confirm(
-            f"Remove {places.config.parent} and {places.state}, with every message in it?",
-            abort=True,
-        )
+        click.confirm(f"Remove {kept}, with every message?", abort=True)
     changes.carry_out(steps, manager, places.database)
     if not purge and places.state.exists():
-        click.echo(f"{places.config.parent} and {places.state} stay. --purge removes them.")
+        click.echo(f"{kept} stay. --purge removes them.")
     return 0
 
 

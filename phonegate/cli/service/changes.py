@@ -69,12 +69,14 @@ def _manage(manager: Manager, words: tuple[str, ...], *, may_fail: bool) -> None
 
 def _change_files(step: MakeFolder | WriteFile | PlaceProgram | Remove) -> None:
     match step:
-        case MakeFolder(path, mode):
+        case MakeFolder(path, mode, owner):
             # Those above it get the usual mode of folders.
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.is_dir():
                 path.mkdir(mode)
                 path.chmod(mode)
+                if owner is not None:
+                    shutil.chown(path, owner, owner)
         case WriteFile(path, text, mode, group):
             _replace(path, text.encode(), mode, group)
         case PlaceProgram(source, path, previous):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from phonegate.cli.service.unit import CACHE_ROOT, NAME, STATE_ROOT, UNIT_NAME
+from phonegate.cli.service.unit import BACKUP_ROOT, CACHE_ROOT, NAME, STATE_ROOT, UNIT_NAME
 
 
 @attrs.frozen(kw_only=True)
@@ -19,6 +19,7 @@ class Places:
         command: The command for a shell.
         config: The configuration file.
         state: The folder of the database.
+        backups: The folder for copies of the database.
         cache: Where a zipapp unpacks itself.
         unit: The unit.
     """
@@ -29,6 +30,7 @@ class Places:
     command: Path
     config: Path
     state: Path
+    backups: Path
     cache: Path
     unit: Path
 
@@ -48,6 +50,7 @@ def of_machine() -> Places:
         command=Path("/usr/local/bin", NAME),
         config=Path("/etc", NAME, "gateway.toml"),
         state=Path(STATE_ROOT, NAME),
+        backups=Path(BACKUP_ROOT, NAME),
         cache=Path(CACHE_ROOT, NAME),
         unit=Path("/etc/systemd/system", UNIT_NAME),
     )
@@ -71,6 +74,7 @@ def of_user(home: Path, environ: Mapping[str, str]) -> Places:
         command=home / ".local" / "bin" / NAME,
         config=config / NAME / "gateway.toml",
         state=data,
+        backups=data / "backups",
         cache=base("XDG_CACHE_HOME", ".cache") / NAME,
         unit=config / "systemd" / "user" / UNIT_NAME,
     )

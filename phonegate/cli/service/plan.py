@@ -61,16 +61,13 @@ class Present:
     there: frozenset[Path] = frozenset()
 
 
-def installation(
-    places: Places, program: Installation, present: Present, *, copy: Path
-) -> Iterator[Step]:
+def installation(places: Places, program: Installation, present: Present) -> Iterator[Step]:
     """Yields the steps that install the service, or bring it up to date.
 
     Args:
         places: Where its files are.
         program: How the program that runs was installed.
         present: What there is.
-        copy: Where the database is copied to, if the program would change it.
 
     Raises:
         Failure: Something stands in the way that a person has to decide about.
@@ -79,9 +76,14 @@ def installation(
     if places.user is not None and not present.user:
         yield AddUser(places.user, places.state)
     archive = program.way == "zipapp"
-    # Before anything else changes: what fails here leaves the old program at work.
+    if places.user is None:
+        # systemd makes the folder of a service of the machine.
+        yield from _folder(places.state, present, 0o700)
+    if places.backups not in present.there:
+        yield MakeFolder(places.backups, 0o700, places.user)
+    # Before the program changes: what fails here leaves the old one at work.
     if present.migrates:
-        yield CopyDatabase(copy)
+        yield CopyDatabase(places.backups)
     if archive and not present.same_program:
         yield from _folder(places.program.parent, present)
         yield PlaceProgram(program.place, places.program, places.previous)
@@ -89,8 +91,11 @@ def installation(
     yield from _files(places, words, present, archive=archive)
     yield Manage(("daemon-reload",))
     yield Manage(("enable", UNIT_NAME))
-    # It is waited for by its answers, which also show why it does not start.
-    yield Manage(("restart", "--no-block", UNIT_NAME))
+    # In two steps, so that no answer of the old process counts. The start is waited for by its own
+    # answers, which also show why it does not come up.
+    yield Manage(("stop", UNIT_NAME))
+    yield Manage(("reset-failed", UNIT_NAME), may_fail=True)
+    yield Manage(("start", "--no-block", UNIT_NAME))
 
 
 def _files(
@@ -101,9 +106,6 @@ def _files(
         # The service reads it, and it may hold credentials later.
         mode = 0o640 if places.user else 0o600
         yield WriteFile(places.config, first_configuration(places), mode, places.user)
-    if places.user is None:
-        # systemd makes the folder of a service of the machine.
-        yield from _folder(places.state, present, 0o700)
     command = shell_command(words, places)
     if present.command != command and (present.command is None or MADE in present.command):
         yield from _folder(places.command.parent, present)
@@ -172,6 +174,7 @@ def unit_text(places: Places, words: tuple[str, ...], present: Present, *, archi
         user=places.user,
         state=places.state,
         cache=places.cache,
+        backups=places.backups,
         unpacks=archive,
         low_ports=present.low_ports,
     )
@@ -233,7 +236,7 @@ def removal(places: Places, present: Present, *, purge: bool) -> Iterator[Step]:
         yield Remove(places.command)
     ends = [places.program.parent, places.cache]
     if purge:
-        ends += [places.config.parent, places.state]
+        ends += [places.config.parent, places.state, places.backups]
     yield from (Remove(path) for path in ends if path in present.there)
     if purge and places.user is not None and present.user:
         yield RemoveUser(places.user)

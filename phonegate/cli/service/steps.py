@@ -20,10 +20,11 @@ class AddUser:
 
 @attrs.frozen
 class MakeFolder:
-    """Makes a folder, and those above it, unless it is there."""
+    """Makes a folder, and those above it, unless it is there. It belongs to `owner`, or root."""
 
     path: Path
     mode: int
+    owner: str | None = None
 
     @property
     def sentence(self) -> str:

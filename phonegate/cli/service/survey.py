@@ -89,7 +89,7 @@ def survey(places: Places, program: Installation, now: Configured) -> Present:
 def remains(places: Places) -> Present:
     """Looks at what there is already, and a removal would remove."""
     folders = {path.parent for path in (places.program, places.config, places.command, places.unit)}
-    folders |= {places.cache, places.state}
+    folders |= {places.cache, places.state, places.backups}
     packaged = places.user is not None and any((folder / UNIT_NAME).exists() for folder in PACKAGED)
     return Present(
         user=places.user is not None and user_exists(places.user),

@@ -22,6 +22,9 @@ STATE_ROOT: Final = PurePosixPath("/var/lib")
 CACHE_ROOT: Final = PurePosixPath("/var/cache")
 """The same of `CacheDirectory=`."""
 
+BACKUP_ROOT: Final = PurePosixPath("/var/backups")
+"""Where Debian has copies of the machine's own data."""
+
 MEMORY_MAX: Final = "2G"
 """The gateway needs a small part of it. Past it, the kernel ends the gateway and no neighbour."""
 
@@ -99,7 +102,7 @@ class ServiceUnit:
     state: PurePosixPath = attrs.field(default=STATE_ROOT / NAME, converter=PurePosixPath)
     unpacks: bool = True
     cache: PurePosixPath = attrs.field(default=CACHE_ROOT / NAME, converter=PurePosixPath)
-    backups: PurePosixPath = attrs.field(default=PurePosixPath("/backups"), converter=PurePosixPath)
+    backups: PurePosixPath = attrs.field(default=BACKUP_ROOT / NAME, converter=PurePosixPath)
     documentation: tuple[str, ...] = ()
     low_ports: bool = False
 

@@ -62,6 +62,18 @@ const LinksAsWritten = () => ({
   },
 });
 
+// "Authorize" begins at its first place, the header. Swagger UI puts the cursor into the last.
+new MutationObserver((changes) => {
+  for (const change of changes) {
+    for (const added of change.addedNodes) {
+      const places = added.querySelector?.(".modal-ux-content");
+      if (!places) continue;
+      places.querySelector("input")?.focus({ preventScroll: true });
+      places.scrollTop = 0;
+    }
+  }
+}).observe(place, { childList: true, subtree: true });
+
 SwaggerUIBundle({
   plugins: [UnchosenLeftEmpty, LinksAsWritten],
   domNode: place,

@@ -33,7 +33,6 @@ def stop() -> None:
 
 
 def start() -> None:
-    stop()
     lines = dict(
         line.split("=", 1)
         for line in UNIT.read_text().splitlines()
@@ -72,8 +71,11 @@ def main() -> None:
     match words[0]:
         case "show":
             show()
-        case "restart":
+        case "start":
             start()
+        case "stop":
+            stop()
+            PID.unlink(missing_ok=True)
         case "enable":
             ENABLED.touch()
         case "disable":

@@ -42,14 +42,16 @@ VENV = Installation(
 RESTART = [
     Manage(("daemon-reload",)),
     Manage(("enable", UNIT_NAME)),
-    Manage(("restart", "--no-block", UNIT_NAME)),
+    Manage(("stop", UNIT_NAME)),
+    Manage(("reset-failed", UNIT_NAME), may_fail=True),
+    Manage(("start", "--no-block", UNIT_NAME)),
 ]
 
 
 def steps(
     present: Present, program: Installation = ZIPAPP, where: places.Places = MACHINE
 ) -> list[Step]:
-    return list(plan.installation(where, program, present, copy=where.state))
+    return list(plan.installation(where, program, present))
 
 
 def written(found: list[Step]) -> dict[Path, str]:
@@ -89,7 +91,7 @@ def test_a_first_installation_makes_all() -> None:
     assert 'path = "/var/lib/phonegate/phonegate.db"' in texts[MACHINE.config]
     (config,) = (one for one in found if isinstance(one, WriteFile) and one.path == MACHINE.config)
     assert (config.mode, config.group) == (0o640, "phonegate")
-    assert found[-3:] == RESTART
+    assert found[-len(RESTART) :] == RESTART
 
 
 def test_the_files_of_a_user_are_where_the_user_has_set_them() -> None:
@@ -113,7 +115,7 @@ def test_what_belongs_to_the_owner_is_never_written_again() -> None:
 
 def test_the_database_is_copied_before_anything_is_replaced() -> None:
     found = steps(attrs.evolve(after(steps(Present())), same_program=False, migrates=True))
-    assert found[0] == CopyDatabase(MACHINE.state)
+    assert found[0] == CopyDatabase(MACHINE.backups)
     assert isinstance(found[1], PlaceProgram)
 
 
@@ -155,7 +157,10 @@ def test_a_users_own_service_may_be_in_the_users_home() -> None:
 
 INSTALLED = attrs.evolve(
     after(steps(Present())),
-    there=frozenset({MACHINE.program.parent, MACHINE.config.parent, MACHINE.state, MACHINE.cache}),
+    there=frozenset(
+        {MACHINE.program.parent, MACHINE.config.parent, MACHINE.state, MACHINE.backups}
+        | {MACHINE.cache}
+    ),
 )
 
 
@@ -174,7 +179,7 @@ def test_a_removal_keeps_configuration_and_data() -> None:
 def test_a_purge_removes_them_and_the_user_last() -> None:
     found = removed(INSTALLED, purge=True)
     gone = {step.path for step in found if isinstance(step, Remove)}
-    assert {MACHINE.config.parent, MACHINE.state} <= gone
+    assert {MACHINE.config.parent, MACHINE.state, MACHINE.backups} <= gone
     assert found[-1] == RemoveUser("phonegate")
 
 
@@ -194,6 +199,6 @@ def test_every_plan_ends_with_a_running_service(
     command: str | None,
 ) -> None:
     found = steps(Present(user=user, config=config, same_program=same, command=command))
-    assert found[-3:] == RESTART
+    assert found[-len(RESTART) :] == RESTART
     assert (MACHINE.config in written(found)) is not config
     assert all(step.sentence for step in found)

@@ -77,7 +77,9 @@ def test_a_service_is_installed_looked_at_upgraded_and_removed(
     assert calls(home) == [
         "daemon-reload",
         "enable phonegate.service",
-        "restart --no-block phonegate.service",
+        "stop phonegate.service",
+        "reset-failed phonegate.service",
+        "start --no-block phonegate.service",
     ]
     pid = (home / "run/pid").read_text()
 

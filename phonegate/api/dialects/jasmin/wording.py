@@ -11,12 +11,14 @@ from typing import Final
 
 from phonegate.api.dialect import Refusal, Worded
 from phonegate.domain.credentials import is_key_like
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.refusals import FieldProblem
 
-TEXT: Final = "text/plain; charset=utf-8"
-JSON: Final = "application/json"
-
 LOGIN_FAILED: Final = "Authentication failure for username:"
+NO_LOGIN: Final = (
+    LOGIN_FAILED + " none is given. This is Jasmin's API; phonegate's own is at POST /send/{{org}}."
+)
+"""For programs that mean the gateway's own API and have left the org out."""
 NOT_ALLOWED: Final = "Authorization failed for user [{user}] (Cannot send MT messages)."
 FILTERED: Final = "Value filter failed for user [{user}] (destination_address filter mismatch)."
 NO_ROUTE: Final = "No route found"
@@ -44,10 +46,12 @@ def refuse(refusal: Refusal) -> Worded:
     if endpoint.startswith(_REST):
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             status = refusal.status
-        return Worded(status=status, body=_json({"message": text}), media=JSON)
+        return Worded(status=status, body=_json({"message": text}), media=JSON_MEDIA)
     if endpoint in _IN_JSON:
-        return Worded(status=status, body=_json(text), media=JSON)
-    return Worded(status=status, body=f'Error "{text}"'.encode("utf-8", "replace"), media=TEXT)
+        return Worded(status=status, body=_json(text), media=JSON_MEDIA)
+    return Worded(
+        status=status, body=f'Error "{text}"'.encode("utf-8", "replace"), media=PLAIN_MEDIA
+    )
 
 
 def success(message_id: int) -> bytes:
@@ -75,6 +79,8 @@ def _words(refusal: Refusal) -> tuple[int, str]:
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         usual = HTTPStatus.FORBIDDEN, TOO_FAST + ": {detail}"
     status, sentence = _BY_CODE.get(refusal.code, usual)
+    if sentence.startswith(LOGIN_FAILED) and "username" not in refusal.given:
+        sentence = NO_LOGIN
     return status, sentence.format(user=_user(refusal), detail=refusal.detail)
 
 

@@ -141,6 +141,12 @@ async def test_who_is_not_known(web: Web) -> None:
     assert reply.data == b'Error "Authentication failure for username:"', "it may be a key"
 
 
+async def test_a_program_that_means_another_api_learns_of_its_address(web: Web) -> None:
+    reply = await web.call("POST", "/send", {"to": FRIEND, "body": "x"})
+    assert reply.status == 403
+    assert b"phonegate's own is at POST /send/{org}." in reply.data
+
+
 async def test_limits_and_routes_in_its_words(web: Web) -> None:
     asker = await client(web, limits={"to": [FRIEND], "per_hour": 1})
     await connect_phone(web)
