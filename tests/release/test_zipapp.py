@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,6 +18,7 @@ import phonegate
 from kit.gateway import GatewayProcess
 from tests.patience import PATIENCE_S
 from tests.release.conftest import BUILD_S, ROOT, build, copy
+from tests.release.pythons import found
 
 RUN_S = 60
 
@@ -80,19 +80,6 @@ def test_every_dependency_is_pinned_to_what_the_project_accepts() -> None:
         assert pins[canonicalize_name(wanted.name)] in wanted.specifier, line
     assert text.count("--hash=sha256:") >= len(pins)
     assert "://" not in text
-
-
-def found(version: str) -> Path | None:
-    """An interpreter of a version that runs and has what phonegate needs of it."""
-    managed = Path.home() / ".pyenv" / "versions"
-    candidates = sorted(managed.glob(f"{version}.*/bin/python{version}"))
-    if path := shutil.which(f"python{version}"):
-        candidates.append(Path(path))
-    for candidate in candidates:
-        probe = [str(candidate), "-c", "import sqlite3, ssl"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
 
 
 def run(zipapp: Path, version: str, *words: str) -> "subprocess.CompletedProcess[str]":
