@@ -62,6 +62,7 @@ from phonegate.domain.sending import Sending
 from phonegate.domain.sessions import Sessions
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_deliveries import WebhookDeliveries
 from phonegate.domain.webhook_replies import WebhookReplies
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
@@ -271,9 +272,11 @@ class Core:
             webhooks=Webhooks(
                 database,
                 check_url=webhook_urls.check,
-                call_test=webhooks.courier.test,
                 now_ms=now_ms,
                 rate_limits=rate_limits,
+            ),
+            webhook_deliveries=WebhookDeliveries(
+                database, call_test=webhooks.courier.test, now_ms=now_ms
             ),
             hooks=Hooks(database, accounts.authentication, now_ms=now_ms, rate_limits=rate_limits),
             presences=Presences(phones, admission, enrolments, source, timings.smsgate),

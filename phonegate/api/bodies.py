@@ -1,4 +1,4 @@
-"""The bodies of requests: received within bounds of time and memory, and parsed."""
+"""The bodies of requests: received within bounds of time and memory, parsed and understood."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -7,13 +7,17 @@ from typing import Any, Final
 import trio
 
 from phonegate.api.body_budget import BodyBudget
+from phonegate.api.callers import ORG_FIELD
+from phonegate.api.convert import CONVERTER, refusal
 from phonegate.api.exchange import Exchange
-from phonegate.api.given import given_texts
+from phonegate.api.given import given_texts, structured
 from phonegate.api.large_bodies import READ_AT_ONCE_BYTES, UNKNOWN
+from phonegate.api.parameters import read_parameters
 from phonegate.api.payload import check_media, read_object
 from phonegate.api.services import Services
+from phonegate.http.credentials import SECRET_FIELD
 from phonegate.http.refusals import BodyTimeout, TooLarge
-from phonegate.model.refusals import Busy
+from phonegate.model.refusals import Busy, FieldProblem
 
 ReadBody = Callable[[Callable[[int], None]], Awaitable[bytes]]
 """Reads the body of a request, and tells the size of each piece as it comes. What it raises is
@@ -88,3 +92,28 @@ class Bodies:
         known = exchange.known
         org = UNKNOWN if known is None else known.principal.org
         return await self._large_bodies.read(read, len(exchange.sent), org)
+
+    async def understand(self, exchange: Exchange) -> tuple[Any, Any]:
+        """Returns the query and the body as the endpoint's own types.
+
+        Raises:
+            BadInput: Fields are wrong. All are named.
+        """
+        endpoint = exchange.endpoint
+        asked: Any = None
+        body: Any = None
+        if endpoint.query is not None:
+            beside = () if endpoint.scope is None else (SECRET_FIELD,)
+            asked, wrong = read_parameters(endpoint.query, exchange.query, beside)
+            if wrong:
+                raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
+        if endpoint.given is not None:
+            return asked, structured(endpoint.given.type, exchange.body)
+        if endpoint.body is not None and endpoint.dialect is not None:
+            known = partial(CONVERTER.read_known, exchange.body, endpoint.body)
+            return asked, await self.in_turn(known, exchange)
+        if endpoint.body is not None:
+            beside = () if "org" in exchange.path else (ORG_FIELD,)
+            structure = partial(CONVERTER.read, exchange.body, endpoint.body, beside)
+            body, exchange.ignored = await self.in_turn(structure, exchange)
+        return asked, body

@@ -9,20 +9,22 @@ from phonegate.api.address import own_address
 from phonegate.api.convert import CONVERTER, id_in_path
 from phonegate.api.dialects.sending import recipients
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example, a_list
-from phonegate.api.hooks_types import (
-    HookPatch,
+from phonegate.api.hook_states import (
     HookRemovedAnswer,
     HooksAnswer,
     HookTriedAnswer,
-    HookTry,
     NewHookAnswer,
-    NewHookJson,
     OneHookAnswer,
     ReadyMappingsAnswer,
-    ReadyQuery,
     hook_json,
-    mapping_of,
     ready_json,
+)
+from phonegate.api.hooks_types import (
+    HookPatch,
+    HookTry,
+    NewHookJson,
+    ReadyQuery,
+    mapping_of,
     verification_of,
 )
 from phonegate.domain.hooks.hooks import HookChange, MadeHook, NewHook

@@ -7,7 +7,6 @@ the log.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -16,15 +15,14 @@ import trio
 
 from phonegate.api.answer_budget import Reader, UnsentAnswer
 from phonegate.api.bodies import Bodies, ReadBody
-from phonegate.api.callers import ORG_FIELD, Callers
-from phonegate.api.convert import CONVERTER, refusal
+from phonegate.api.callers import Callers
+from phonegate.api.convert import CONVERTER
 from phonegate.api.dialect_errors import in_dialect
-from phonegate.api.endpoint import Answer, Call, Endpoint, Request
+from phonegate.api.endpoint import Answer, Call, Request
 from phonegate.api.errors import answer_for, code_of, with_standing
 from phonegate.api.exchange import Exchange
-from phonegate.api.given import structured
+from phonegate.api.intent import require_intent
 from phonegate.api.known_head import KnownHead
-from phonegate.api.parameters import read_parameters
 from phonegate.api.plain_page import PlainPages
 from phonegate.api.plain_push import PlainPushes
 from phonegate.api.plain_send import PlainSends
@@ -32,26 +30,19 @@ from phonegate.api.reply import BASE_HEADERS, STAY_ENCRYPTED, Reply, render
 from phonegate.api.request_log import RequestLog
 from phonegate.api.services import Services
 from phonegate.api.table import Table
+from phonegate.api.worded_errors import in_words_of
 from phonegate.config.settings import RequestLog as Logged
 from phonegate.http.body_stream import BodyStream, Produce
-from phonegate.http.credentials import SECRET_FIELD, find_credential
-from phonegate.http.login import speaks_basic
-from phonegate.http.origins import ForeignPage, Origins, is_blind, is_prefetched
+from phonegate.http.credentials import find_credential
+from phonegate.http.origins import ForeignPage, Origins
 from phonegate.model.principal import Principal
-from phonegate.model.refusals import FieldProblem, Forbidden, NotFound, Refused
+from phonegate.model.refusals import NotFound, Refused
 
 READING: Final = ("GET", "HEAD")
 """Methods by which a link leads somewhere, and which change nothing."""
 
 CLIENT_GONE: Final = 499
 """What the log says of a request whose client hung up before its answer (nginx's number)."""
-
-PREFETCHED: Final = "A browser asked for this before anyone has opened it, and it sends messages."
-
-REMEMBERED: Final = (
-    "A browser adds a password by itself that it remembers, also where another site's page leads "
-    "here, and over plain HTTP it does not say so. Put an API key into the address, or use HTTPS."
-)
 
 FAILED: Final = 500
 """What the log says of an answer that failed after it had begun, and so was cut short."""
@@ -236,25 +227,14 @@ class Pipeline:
     def _refused(self, error: Exception, exchange: Exchange) -> tuple[Answer, Reply]:
         """Returns the answer to a request that failed, unwritten and written."""
         answer = answer_for(self._callers.count_refusal(error, exchange))
-        worded = self._worded(answer, exchange)
-        bare = exchange.request.method == "HEAD"
-        return answer, render(worded, self.base_headers, head=bare)
-
-    def _worded(self, answer: Answer, exchange: Exchange) -> Answer:
-        """Returns an error in the words that the callers of its endpoint know."""
         match = exchange.match
         endpoint = None if match is None else match.endpoint
         if endpoint is None:
-            return self.worded(answer, exchange.request)
-        if endpoint.dialect is not None:
-            given = (
-                exchange.body if endpoint.given is not None and exchange.body else exchange.query
-            )
-            return in_dialect(answer, endpoint.dialect, exchange.request, endpoint.name, given)
-        if endpoint.detail_too is None:
-            return answer
-        named = {**answer.content, endpoint.detail_too: answer.content["detail"]}
-        return attrs.evolve(answer, content=named)
+            worded = self.worded(answer, exchange.request)
+        else:
+            worded = in_words_of(endpoint, answer, exchange)
+        bare = exchange.request.method == "HEAD"
+        return answer, render(worded, self.base_headers, head=bare)
 
     def worded(self, answer: Answer, request: Request) -> Answer:
         """Returns an error of a request that means no endpoint, in the words of its dialect."""
@@ -350,7 +330,7 @@ class Pipeline:
             match = self.table.match(request.method, request.path, request.headers)
             exchange.match = match
         endpoint = match.endpoint
-        _require_intent(head, endpoint)
+        require_intent(head, endpoint)
         if endpoint is None or (endpoint.scope is None and not endpoint.knows_caller):
             exchange.counted = True
             self._services.rate_limits.count_unauthenticated(head.request.client, exchange.began)
@@ -420,11 +400,11 @@ class Pipeline:
         asked: Any = None
         body: Any = None
         if exchange.endpoint.creates_org:
-            asked, body = await self._understand(exchange)
+            asked, body = await self._bodies.understand(exchange)
             principal = await self._identify(exchange)
         else:
             principal = await self._identify(exchange)
-            asked, body = await self._understand(exchange)
+            asked, body = await self._bodies.understand(exchange)
         request = exchange.request
         if exchange.endpoint.raw_limit is not None:
             request = attrs.evolve(request, body=exchange.sent)
@@ -443,41 +423,6 @@ class Pipeline:
         if principal is not None:
             self._callers.note(principal, exchange)
         return principal
-
-    async def _understand(self, exchange: Exchange) -> tuple[Any, Any]:
-        """Returns the query and the body as the endpoint's own types."""
-        endpoint = exchange.endpoint
-        asked: Any = None
-        body: Any = None
-        if endpoint.query is not None:
-            beside = () if endpoint.scope is None else (SECRET_FIELD,)
-            asked, wrong = read_parameters(endpoint.query, exchange.query, beside)
-            if wrong:
-                raise refusal(tuple(FieldProblem(name, text) for name, text in wrong.items()))
-        if endpoint.given is not None:
-            return asked, structured(endpoint.given.type, exchange.body)
-        if endpoint.body is not None and endpoint.dialect is not None:
-            known = partial(CONVERTER.read_known, exchange.body, endpoint.body)
-            return asked, await self._bodies.in_turn(known, exchange)
-        if endpoint.body is not None:
-            beside = () if "org" in exchange.path else (ORG_FIELD,)
-            structure = partial(CONVERTER.read, exchange.body, endpoint.body, beside)
-            body, exchange.ignored = await self._bodies.in_turn(structure, exchange)
-        return asked, body
-
-
-def _require_intent(head: KnownHead, endpoint: Endpoint | None) -> None:
-    """Refuses what a browser asks for without the person who uses it."""
-    if head.foreign:
-        # A page of another site, before anything of what it may have sent counts.
-        raise ForeignPage
-    if endpoint is None or not endpoint.sends:
-        return
-    request = head.request
-    if is_prefetched(request.headers):
-        raise Forbidden(PREFETCHED)
-    if request.method == "GET" and speaks_basic(request.headers) and is_blind(request.headers):
-        raise Forbidden(REMEMBERED)
 
 
 def _naming(answer: Answer, ignored: Sequence[str]) -> Answer:

@@ -42,6 +42,7 @@ from phonegate.domain.sessions import Sessions
 from phonegate.domain.simulation import NoSimulation, Simulation
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_deliveries import WebhookDeliveries
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.feed import Feed
@@ -81,6 +82,7 @@ class Services:
     switchboard: Dispatcher
     enrolments: Enrolments
     webhooks: Webhooks
+    webhook_deliveries: WebhookDeliveries
     own_numbers: OwnNumbers
     hooks: Hooks
     presences: Presences

@@ -113,7 +113,7 @@ async def enable(call: Call) -> Answer:
 
 async def test(call: Call) -> Answer:
     """Calls one with a sample, and shows what its receiver answered."""
-    delivery = await call.services.webhooks.test(call.caller, _id(call))
+    delivery = await call.services.webhook_deliveries.test(call.caller, _id(call))
     status = None if delivery.last is None else delivery.last.status
     return Answer(
         content=TestedAnswer(
@@ -134,7 +134,7 @@ async def deliveries(call: Call) -> Answer:
         )
 
     return Answer(
-        content=await call.services.webhooks.deliveries(
+        content=await call.services.webhook_deliveries.show(
             caller.org, _id(call), asked.limit, asked.before, show
         )
     )
@@ -143,7 +143,7 @@ async def deliveries(call: Call) -> Answer:
 async def replay(call: Call) -> Answer:
     """Delivers an event again."""
     id_, n = _id(call), id_in_path(call.path["n"], "n")
-    await call.services.webhooks.replay(call.caller, id_, n)
+    await call.services.webhook_deliveries.replay(call.caller, id_, n)
     return Answer(content=ReplayedAnswer(n=n))
 
 

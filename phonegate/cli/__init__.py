@@ -18,7 +18,7 @@ import phonegate
 from phonegate import colour
 from phonegate.cli import streams
 from phonegate.cli.failure import explain, reader_left
-from phonegate.cli.retries import PAUSES, Pauses
+from phonegate.cli.pauses import PAUSES, Pauses
 
 
 @attrs.frozen

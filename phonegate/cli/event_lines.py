@@ -21,6 +21,18 @@ def event_line(event: Json) -> str:
     return f"{event['id']:>6}  {terminal.moment(event['created_at'])}  {name}  {about}".rstrip()
 
 
+def missing(upto: int, since: int | None = None) -> str:
+    """Returns a line that says that events are missing, for the person and not for the output.
+
+    Args:
+        upto: The last one that is missing, or the newest that there is.
+        since: The id that the person has named, if any.
+    """
+    if since is not None and since > upto:
+        return f"phonegate: There is no event {since}: the newest is {upto}."
+    return f"phonegate: Events up to {upto} are no longer kept."
+
+
 def _about(type_: str, data: Json) -> str:
     """Returns what an event is about. A kind that this version does not know shows nothing."""
     match data:

@@ -1,16 +1,16 @@
 """`phonegate events`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phonegate.cli import options, terminal
-from phonegate.cli.event_lines import event_line
+from phonegate.cli.event_lines import event_line, missing
 from phonegate.model.bounds import MAX_PAGE
 
 if TYPE_CHECKING:
-    from phonegate.cli.event_source import News
+    from phonegate.client import News
 
 
 @click.command(epilog=options.CLIENT_EPILOG)
@@ -54,28 +54,26 @@ def command(
     several times. With --json, each event is a JSON object on a line of its own.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import connect, with_retries  # noqa: PLC0415
-    from phonegate.cli.event_source import EventSource, tell_of_gap  # noqa: PLC0415
-    from phonegate.cli.retries import Retries  # noqa: PLC0415
+    from phonegate.cli.client import connect  # noqa: PLC0415
 
-    about = {"types": ",".join(types) or None, "address": address, "sim": sim, "phone": phone}
+    about: dict[str, Any] = {"address": address, "sim": sim, "phone": phone}
 
     def show(news: "News") -> None:
         if news.gap is not None:
-            tell_of_gap(news.gap, since)
+            click.echo(missing(news.gap.upto, since), err=True)
         for event in news.events:
             if as_json:
-                terminal.print_json(event)
+                terminal.print_json(event.raw)
             else:
-                click.echo(event_line(event))
+                click.echo(event_line(event.raw))
 
-    with connect(url, org, cacert) as client:
-        source = EventSource(client, about, context.obj)
+    with connect(url, org, cacert) as gateway:
         if not follow:
-            show(source.page(since, limit))
+            show(gateway.events_page(*types, since=since, limit=limit, **about))
             return
         with options.until_ctrl_c():
-            first = with_retries(lambda: source.page(since, limit), Retries(pauses=context.obj))
+            patient = gateway.with_retries(context.obj.retries())
+            first = patient.events_page(*types, since=since, limit=limit, **about)
             show(first)
-            for news in source.follow(first.upto):
+            for news in patient.news(*types, since=first.upto, **about):
                 show(news)

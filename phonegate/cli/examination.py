@@ -18,7 +18,7 @@ from phonegate.cli.exposure import OTHERS_READ, OTHERS_WRITE, Finding, exposures
 from phonegate.config.faults import Fault
 from phonegate.config.reader import ConfigError
 from phonegate.config.settings import Settings, TlsSettings
-from phonegate.domain.alarm_targets import names, parse_targets
+from phonegate.domain.alarm_targets import SmsTarget, names, parse_targets
 from phonegate.local_ca.authority import AUTHORITY
 from phonegate.model.stand_ins import TWILIO_HOST
 from phonegate.model.storage_errors import StoreError
@@ -64,6 +64,7 @@ def examine(config: Path | None, database: Path | None) -> list[Finding]:
     findings += _addresses(settings, serving)
     findings += _modem(settings)
     findings += _notices(settings)
+    findings += _missing_orgs(settings, path)
     findings += _admissions(settings, path)
     return findings
 
@@ -261,6 +262,28 @@ def _notices(settings: Settings) -> Iterator[Finding]:
     if not faults:
         text = f"{', '.join(names(targets))} (`phonegate alarms test` tries them)"
         yield Finding("fine", "alarms", text)
+
+
+def _missing_orgs(settings: Settings, path: Path) -> Iterator[Finding]:
+    """Yields orgs that the configuration names and the gateway does not have."""
+    named = [
+        (target.org, "alarms", f"no alarm reaches the target sms:{target.org}")
+        for target in parse_targets(settings.alarms.notify)
+        if isinstance(target, SmsTarget)
+    ]
+    if settings.modem.enabled:
+        named.append((settings.modem.org, "modem", "the modem is no phone"))
+    if not named:
+        return
+    try:
+        answer = ask(path, OwnerRequest("GET", "/orgs"), timeout_s=ASK_S)
+        there = frozenset(one["org"] for one in answer["orgs"])
+    except ControlError:
+        there = offline.orgs(path)
+    for org, about, effect in dict.fromkeys(named):
+        if org not in there:
+            text = f"there is no org {org}, so {effect}: `phonegate org add {org}` makes it"
+            yield Finding("note", about, text)
 
 
 def _admissions(settings: Settings, path: Path) -> Iterator[Finding]:

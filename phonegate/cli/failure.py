@@ -1,12 +1,9 @@
 """The text for a person when a command fails, for every error that is not a bug of phonegate."""
 
-import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator
 
-_MORE: Final = re.compile(r" \(([0-9]+) more in errors\.\)\Z")
-"""The end of a refusal's sentence when it has more wrong fields than it names."""
+from phonegate.cli.refusals import refusal
 
 
 class Failure(Exception):
@@ -20,26 +17,6 @@ def explain(error: BaseException) -> str | None:
     if not all(isinstance(cause, known) for cause in causes):
         return None
     return "\n".join(_sentence(cause) for cause in causes)
-
-
-def refusal(detail: str, problems: Sequence[tuple[str, str]]) -> str:
-    """Returns the text of a gateway's refusal, which names each wrong field and problem once."""
-    more = _MORE.search(detail)
-    if more is not None:
-        detail = detail[: more.start()]
-    others = [(field, problem) for field, problem in problems if not _said(field, problem, detail)]
-    lines = [detail, *(f"  {field}: {problem}" for field, problem in others)]
-    if more is not None and (unnamed := int(more[1]) - len(others)) > 0:
-        lines.append(f"  and {unnamed} more")
-    return "\n".join(lines)
-
-
-def _said(field: str, problem: str, detail: str) -> bool:
-    """Tells whether a sentence already names a problem, in words or in its list (`: a, b`)."""
-    listed = problem.partition(": ")[2]
-    return f"{field} {problem}" in detail or bool(
-        listed and f": {listed}" in detail and "[" not in field
-    )
 
 
 def reader_left(error: BaseException) -> bool:
@@ -59,6 +36,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _loaded() -> tuple[type[BaseException], ...]:
     """Returns phonegate's error classes, of the modules that this run has loaded."""
     names = {
+        "phonegate.client.errors": "GatewayError",
         "phonegate.config.reader": "ConfigError",
         "phonegate.operations.control_client": "ControlError",
         "phonegate.model.refusals": "Refused",
@@ -74,6 +52,11 @@ def _loaded() -> tuple[type[BaseException], ...]:
 
 
 def _sentence(error: BaseException) -> str:
+    client = sys.modules.get("phonegate.client.errors")
+    if client is not None and isinstance(error, client.GatewayError):
+        from phonegate.cli import gateway_words  # noqa: PLC0415 - keeps `--help` fast
+
+        return gateway_words.sentence(error)
     faults = getattr(error, "faults", None)
     if faults is not None:
         many = f"the configuration has {len(faults)} faults" if len(faults) > 1 else "configuration"

@@ -34,7 +34,7 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
         raise Failure(
             f"Set {client_environment.ORG} too: an org's secret needs its name beside it."
         )
-    settings = client.connection(url, credential, cacert)
+    settings = client.settings(url, credential, cacert)
     if org is not None:
         settings["params"] = {"org_id": org}
     # A person ends this by Ctrl-C, which is not a failure.

@@ -13,7 +13,8 @@ import httpx
 import trio
 
 from phonegate.api.mcp.protocol import PARSE_ERROR, encoded, named_version
-from phonegate.cli.client import unanswered
+from phonegate.cli import gateway_words
+from phonegate.client.connection import FAULTS, unanswered
 
 MAX_LINE: Final = 262_144
 """Most bytes of a line: what the gateway accepts in one POST."""
@@ -160,8 +161,9 @@ class McpBridge:
         }
         try:
             response = await self._http.post(f"{self._url}/mcp", content=line, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            return _refusal(message, UNREACHED, str(unanswered(self._url, error)))
+        except FAULTS as error:
+            said = gateway_words.sentence(unanswered(self._url, error))
+            return _refusal(message, UNREACHED, said)
         if response.status_code == _ACCEPTED:
             return None
         answer = _understood(response)

@@ -65,9 +65,9 @@ def command(
     from phonegate.cli.client import connect  # noqa: PLC0415
     from phonegate.cli.message_follower import MessageFollower  # noqa: PLC0415
 
-    about = {"direction": direction, "address": address, "sim": sim, "key": key, "q": search}
+    about = {"direction": direction, "address": address, "sim": sim, "key": key, "search": search}
     state = {"status": status, "waiting_for": "approval" if held else None}
-    bounds = {"since_id": since, "before_id": before, "limit": limit}
+    bounds = {"since": since, "before": before, "limit": limit}
 
     def show(messages: Iterable[Mapping[str, Any]]) -> None:
         for message in messages:
@@ -76,13 +76,13 @@ def command(
             else:
                 click.echo(terminal.message_line(message))
 
-    with connect(url, org, cacert) as client:
+    with connect(url, org, cacert) as gateway:
         if not follow:
-            query = {**about, **state, **bounds}
-            show(client.get(f"/messages/{client.org}", query)["messages"])
+            page: dict[str, Any] = {**about, **state, **bounds}
+            show(message.raw for message in gateway.page(**page))
             return
         with options.until_ctrl_c():
-            MessageFollower(client, about, state, context.obj, show).run(bounds)
+            MessageFollower(gateway, about, state, context.obj, show).run(bounds)
 
 
 @command.command(epilog=options.CLIENT_EPILOG)
@@ -104,6 +104,6 @@ def refuse(id: int, url: str, org: str | None, cacert: Path | None) -> None:  # 
 def _decide(message: int, decision: str, url: str, org: str | None, cacert: Path | None) -> None:
     from phonegate.cli.client import connect  # noqa: PLC0415 - keeps `--help` fast
 
-    with connect(url, org, cacert) as client:
-        answer = client.post(f"/messages/{client.org}/id/{message}/{decision}", {})
-    click.echo(terminal.message_line(answer["message"]))
+    with connect(url, org, cacert) as gateway:
+        decided = gateway.approve(message) if decision == "approve" else gateway.refuse(message)
+    click.echo(terminal.message_line(decided.raw))

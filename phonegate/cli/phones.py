@@ -52,7 +52,8 @@ class _Gateway:
         """Asks for `/phones/{org}` and what stands below it.
 
         Raises:
-            Failure: It refuses, or does not answer.
+            GatewayError: It refuses, or does not answer.
+            ControlError: So does the one on this machine.
             click.UsageError: The org is missing.
         """
         # Imported here to keep `--help` fast.
@@ -64,8 +65,8 @@ class _Gateway:
             if self.org is None:
                 raise click.UsageError(options.ORG_MISSING)
             return carry_out(None, self.database, method, target("phones", self.org, *below), body)
-        with connect(self.url, self.org, self.cacert) as client:
-            return client.ask(method, "/".join(["/phones", client.org, *below]), body)
+        with connect(self.url, self.org, self.cacert) as gateway:
+            return gateway.request(method, "/".join(["/phones/{org}", *below]), body=body)
 
 
 def _gateway(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,13 +182,14 @@ def _spoken() -> Iterator[None]:
         Failure: It refused.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import Refusal  # noqa: PLC0415
+    from phonegate.client import Refused  # noqa: PLC0415
     from phonegate.operations.control_client import ControlRefused  # noqa: PLC0415
 
     try:
         yield
-    except (Refusal, ControlRefused) as refused:
-        problems = {one.field: one.problem for one in refused.problems}
+    except (Refused, ControlRefused) as refused:
+        wrong = refused.errors if isinstance(refused, Refused) else refused.problems
+        problems = {one.field: one.problem for one in wrong}
         if "sims[0].slot" in problems:
             # The sentence names the slots that there are.
             raise Failure(refused.detail) from None

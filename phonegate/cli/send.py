@@ -2,7 +2,6 @@
 
 import sys
 import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +10,12 @@ import click
 
 from phonegate.cli import moment, options, terminal
 from phonegate.cli.progress import LiveLine
+from phonegate.model.states import LEFT, LOST
 
 if TYPE_CHECKING:
-    from phonegate.cli.client import Client
-    from phonegate.cli.retries import Pauses
+    from phonegate.cli.pauses import Pauses
+    from phonegate.client import Gateway
 
-LEFT = frozenset({"sent", "delivered"})
-LOST = frozenset({"failed", "expired", "cancelled", "uncertain"})
 MOST_NAMED = 10
 """Messages of a batch that are named one by one when they have not left in time."""
 
@@ -68,25 +66,19 @@ def command(
     end is left out.
     """
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import connect, with_retries  # noqa: PLC0415
-    from phonegate.cli.retries import Retries  # noqa: PLC0415
+    from phonegate.cli.client import connect  # noqa: PLC0415
+    from phonegate.client import NO_RETRIES  # noqa: PLC0415
 
     at = None if send_at is None else _moment(send_at)
     text = _typed() if body in (None, "-") else body
     if not text:
         raise click.UsageError("There is no text to send: give BODY, or pipe it in.")
-    extra = {"sim": sim, "ttl": ttl, "send_at": at, "priority": priority}
-    messages = [{"to": number, "body": text} for number in to]
-    request: dict[str, Any] = {key: value for key, value in extra.items() if value is not None}
-    request.update({"messages": messages} if len(to) > 1 else messages[0])
-    # The idempotency key makes it safe to repeat a request whose answer was lost.
-    once = uuid.uuid4().hex
-    retries = Retries(pauses=pauses)
-    with connect(url, org, cacert) as client:
-        answer = with_retries(lambda: client.post(f"/send/{client.org}", request, once), retries)
+    with connect(url, org, cacert, pauses.retries()) as gateway:
+        answer = gateway.send(to, text, sim=sim, ttl=ttl, send_at=at, priority=priority).raw
         results = answer["results"]
         if wait is not None:
-            results = _watch(client, results, wait, pauses.sent_s)
+            hasty = gateway.with_retries(NO_RETRIES)
+            results = _watch(hasty, results, wait, pauses.sent_s)
     if as_json:
         terminal.print_json({**answer, "results": [_printed(result) for result in results]})
     else:
@@ -131,11 +123,12 @@ def _moment(text: str) -> int | str:
         raise click.BadParameter(str(error), param_hint="'--send-at'") from None
 
 
-def _watch(client: "Client", results: list[Result], wait_s: float, poll_s: float) -> list[Result]:
+def _watch(gateway: "Gateway", results: list[Result], wait_s: float, poll_s: float) -> list[Result]:
     """Reads the messages until each has left or can't leave any more, or the time is up."""
     # Imported here to keep `--help` fast.
-    from phonegate.cli.client import Unavailable  # noqa: PLC0415
-    from phonegate.cli.retries import LONGEST_HEEDED_S  # noqa: PLC0415
+    from phonegate.cli import gateway_words  # noqa: PLC0415
+    from phonegate.client import GatewayError  # noqa: PLC0415
+    from phonegate.client.retries import LONGEST_HEEDED_S  # noqa: PLC0415
 
     began = time.monotonic()
     with LiveLine() as line:
@@ -145,9 +138,11 @@ def _watch(client: "Client", results: list[Result], wait_s: float, poll_s: float
                 if result["status"] in LEFT | LOST:
                     continue
                 try:
-                    found = client.get(f"/messages/{client.org}/id/{result['id']}")["message"]
-                except Unavailable as error:
-                    results[index] = {**result, UNANSWERED: str(error)}
+                    found = gateway.message(result["id"]).raw
+                except GatewayError as error:
+                    if not error.is_transient:
+                        raise
+                    results[index] = {**result, UNANSWERED: gateway_words.sentence(error)}
                     pause = max(pause, min(error.retry_after_s, LONGEST_HEEDED_S))
                     break
                 kept = {name: found.get(name) for name in ("error", "waiting_for", "send_at")}

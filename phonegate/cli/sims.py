@@ -1,7 +1,6 @@
 """`phonegate sims`."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,20 +14,16 @@ def command(*, as_json: bool, url: str, org: str | None, cacert: Path | None) ->
     """List the SIMs of an org's phones, and which are online."""
     from phonegate.cli.client import connect  # noqa: PLC0415 - keeps `--help` fast
 
-    with connect(url, org, cacert) as client:
-        answer = client.get(f"/sims/{client.org}")
+    with connect(url, org, cacert) as gateway:
+        sims = gateway.sims()
     if as_json:
-        terminal.print_json(answer)
+        terminal.print_json(sims.raw)
         return
-    live = [_key(sim) for sim in answer["live_sims"]]
+    live = {(sim.slot, sim.number) for sim in sims.live_sims}
     rows = [
-        [sim.get("slot"), sim.get("number"), sim.get("carrier"), "yes" if _key(sim) in live else ""]
-        for sim in answer["known_sims"]
+        [sim.slot, sim.number, sim.carrier, "yes" if (sim.slot, sim.number) in live else ""]
+        for sim in sims.known_sims
     ]
-    click.echo(f"Phones online: {answer['online_devices']}")
+    click.echo(f"Phones online: {sims.online_devices}")
     if rows:
         terminal.show_table(("slot", "number", "carrier", "online"), rows)
-
-
-def _key(sim: dict[str, Any]) -> tuple[Any, Any]:
-    return sim.get("slot"), sim.get("number")

@@ -6,6 +6,7 @@ Neither a socket nor a clock is touched here: see `effects`.
 import random
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -52,6 +53,13 @@ class Manner:
     dice: Callable[[], float] = random.random
 
 
+@attrs.define
+class OrgName:
+    """The OrgId, as soon as it is known."""
+
+    known: str | None
+
+
 class Calls:
     """The calls of one org at one gateway.
 
@@ -64,11 +72,13 @@ class Calls:
     def __init__(self, url: str, org: str | None, manner: Manner) -> None:
         self.url = url.rstrip("/")
         self.manner = manner
-        self._org = org
+        self._org = OrgName(org)
 
     def in_manner(self, manner: Manner) -> "Calls":
         """Returns the calls of the same org, made otherwise."""
-        return Calls(self.url, self._org, manner)
+        other = copy(self)
+        other.manner = manner
+        return other
 
     # --- What all share -------------------------------------------------------------------------
 
@@ -100,10 +110,10 @@ class Calls:
 
     def org_id(self, manner: Manner | None = None) -> Operation[str]:
         """Returns the OrgId. The gateway is asked once for that of an API key."""
-        if self._org is None:
+        if self._org.known is None:
             request = Request(method="GET", path="/me", is_repeatable=True)
-            self._org = Me.read((yield from self.call(request, manner))).org_id
-        return self._org
+            self._org.known = Me.read((yield from self.call(request, manner))).org_id
+        return self._org.known
 
     def in_path(self, path: str, manner: Manner | None = None) -> Operation[str]:
         """Returns a path in which `{org}` stands for the OrgId."""
@@ -171,7 +181,7 @@ class Calls:
             send_at=moment(send_at),
         )
         key = idempotency_key or secrets.token_hex(16)
-        query = {} if self._org is None else {"org_id": self._org}
+        query = {"org_id": self._org.known}
         answer = yield from self.request(
             "POST", "/sms/send", query=query, body=asked, idempotency_key=key
         )
@@ -203,7 +213,7 @@ class Calls:
 
     def me(self) -> Operation[Me]:
         """Reads what the credential is."""
-        return Me.read((yield from self._get("/me", org_id=self._org)))
+        return Me.read((yield from self._get("/me", org_id=self._org.known)))
 
     def sims(self) -> Operation[Sims]:
         """Reads the SIMs."""

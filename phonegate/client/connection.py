@@ -113,7 +113,8 @@ def unanswered(url: str, error: Exception) -> GatewayError:
                 url, f"No gateway answers at {url}. Is it running, and is the address right?"
             )
         case httpx.ConnectTimeout() | httpx.PoolTimeout():
-            return NotConnected(url, f"The gateway at {url} did not answer in time.")
+            sentence = f"The gateway at {url} did not answer in time."
+            return NotConnected(url, sentence, is_refused=False)
         case httpx.TimeoutException():
             return TimedOut(url, f"The gateway at {url} did not answer in time.")
         case httpx.InvalidURL() | httpx.UnsupportedProtocol():

@@ -47,9 +47,17 @@ class Unreachable(GatewayError):
 
 
 class NotConnected(Unreachable):
-    """There was not even a connection, so nothing was done."""
+    """There was not even a connection, so nothing was done.
+
+    Attributes:
+        is_refused: Whether nothing listens there, as opposed to an answer that did not come.
+    """
 
     is_untouched = True
+
+    def __init__(self, url: str, sentence: str, *, is_refused: bool = True) -> None:
+        self.is_refused = is_refused
+        super().__init__(url, sentence)
 
 
 class TimedOut(Unreachable):
@@ -86,7 +94,7 @@ class NoEvents(GatewayError):
     """The gateway has no events, since it is of an earlier version."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"The gateway at {url} has no events: it is older than this client.")
+        super().__init__(f"The gateway at {url} has no events: it is older than this program.")
 
 
 @attrs.frozen(kw_only=True)

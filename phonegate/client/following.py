@@ -28,7 +28,7 @@ from phonegate.client.effects import (
 from phonegate.client.errors import GatewayError, NoEvents, NotAGateway, NotFound, TimedOut
 from phonegate.client.events import GAP, Event, Gap, News
 from phonegate.client.messages import Message, given
-from phonegate.client.retries import Patience
+from phonegate.client.retries import Patience, unending
 from phonegate.event_stream import StreamEvent, StreamReader
 from phonegate.model.bounds import MAX_PAGE
 
@@ -282,9 +282,7 @@ def read_news(found: Sequence[StreamEvent], since: int, last_id: str) -> News:
 
 def endless(manner: Manner) -> Manner:
     """Returns the manner of calls that never give up while the gateway is away."""
-    return attrs.evolve(
-        manner, retries=attrs.evolve(manner.retries, pauses_s=None), deadline_s=None
-    )
+    return attrs.evolve(manner, retries=unending(manner.retries), deadline_s=None)
 
 
 def _named(text: str, otherwise: int) -> int:

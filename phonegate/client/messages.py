@@ -7,27 +7,13 @@ from typing import Any, Final, Literal
 import attrs
 
 from phonegate.client.record import Record
-from phonegate.model.states import (
-    CANCELLED,
-    DELIVERED,
-    EXPIRED,
-    FAILED,
-    FINAL_STATES,
-    SENT,
-    UNCERTAIN,
-)
+from phonegate.model.states import DELIVERED, FINAL_STATES, LEFT, LOST
 
 Until = Literal["sent", "delivered", "final"]
 """A state to wait for."""
 
 Moment = datetime | int | str
 """A datetime with a time zone, or what the API takes: ISO 8601, or ms or s since 1970."""
-
-LEFT: Final = frozenset({SENT, DELIVERED})
-"""The states of a message that has left."""
-
-LOST: Final = frozenset({FAILED, EXPIRED, CANCELLED, UNCERTAIN})
-"""The states of a message that will not leave any more, or may never be known to have left."""
 
 _ENDS: Final = {"sent": LEFT | LOST, "delivered": {DELIVERED} | LOST, "final": FINAL_STATES}
 

@@ -66,6 +66,11 @@ class Patience:
         return pause
 
 
+def unending(retries: Retries) -> Retries:
+    """Returns retries that begin likewise and never give up."""
+    return attrs.evolve(retries, pauses_s=None)
+
+
 def is_transient(status: int) -> bool:
     """Tells whether the same request may get another HTTP status later."""
     return status >= _FIRST_SERVER_FAULT or status in _TRANSIENT

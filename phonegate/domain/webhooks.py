@@ -1,6 +1,6 @@
-"""Webhooks of an org: made, shown, changed, enabled and removed, and what was delivered to them."""
+"""Webhooks of an org: made, shown, changed, enabled and removed."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Self, TypeVar
 
 import attrs
@@ -23,27 +23,16 @@ from phonegate.model.refusals import (
     Forbidden,
     NotFound,
     OrgFull,
-    Throttled,
 )
-from phonegate.model.webhooks import Delivery, Webhook
+from phonegate.model.webhooks import Webhook
 from phonegate.store.database import Database
 from phonegate.store.tables import Tables
 
 ROTATION_MS: Final = 24 * 3_600 * 1000
 """For how long the secret before signs too, so that a receiver can be given the new one."""
 
-TESTS_OF_ORG: Final = 2
-"""Tests of one org's webhooks that are under way at the same time. A receiver that hangs takes one
-for as long as a call may last, and all orgs share a few."""
-
-TEST_AGAIN_S: Final = 5
-"""When to come again if there are so many. Most receivers answer within a second."""
-
 CheckUrl = Callable[[str], None]
 """Takes a URL. It raises `BadInput` or `AddressRefused` for one that the gateway won't call."""
-
-CallTest = Callable[[Webhook], Awaitable[Delivery]]
-"""Calls a webhook once with a sample of an event, and keeps what came of it."""
 
 _log = log.get("webhooks")
 
@@ -74,17 +63,13 @@ class Webhooks:
         database: Database,
         *,
         check_url: CheckUrl,
-        call_test: CallTest,
         now_ms: Callable[[], int],
         rate_limits: RateLimits,
     ) -> None:
         self._database = database
         self._check_url = check_url
-        self._call_test = call_test
         self._now_ms = now_ms
         self._rate_limits = rate_limits
-        self._tested: dict[int, int] = {}
-        """The webhooks that are being tested, with their org."""
 
     async def add(
         self,
@@ -237,7 +222,7 @@ class Webhooks:
         Raises:
             NotFound: The org has no such webhook.
         """
-        return await self._database.read(lambda tx: Standing.of(tx, _found(tx, org, id)))
+        return await self._database.read(lambda tx: Standing.of(tx, found_webhook(tx, org, id)))
 
     async def change(
         self,
@@ -274,7 +259,7 @@ class Webhooks:
             self._check_url(change.url)
 
         def op(tx: Tables) -> Standing:
-            old = _own(tx, caller.org, id)
+            old = own_webhook(tx, caller.org, id)
             columns = changed_columns(old, change, signing_state=signing_state, method=method)
             if change.phone:
                 _require_phone(tx, caller.org, change.phone)
@@ -287,7 +272,7 @@ class Webhooks:
                 columns["client_event"] = None
             if columns:
                 tx.webhooks.set(id, **columns)
-            return Standing.of(tx, _found(tx, caller.org, id))
+            return Standing.of(tx, found_webhook(tx, caller.org, id))
 
         changed = await self._database.write(op)
         _log.info("webhook_changed", org=caller.org_name, webhook=id)
@@ -320,10 +305,10 @@ class Webhooks:
         now = self._now_ms()
 
         def op(tx: Tables) -> Standing:
-            old = _own(tx, caller.org, id)
+            old = own_webhook(tx, caller.org, id)
             if old.shape == "smsgate":
                 tx.webhooks.change_signing_key(caller.org, new_secret(old.shape))
-                return Standing.of(tx, _found(tx, caller.org, id))
+                return Standing.of(tx, found_webhook(tx, caller.org, id))
             tx.webhooks.set(
                 id,
                 secret=new_secret(old.shape),
@@ -331,7 +316,7 @@ class Webhooks:
                 old_secret_until=now + ROTATION_MS if old.secret else None,
                 signing_state=None,
             )
-            return Standing.of(tx, _found(tx, caller.org, id))
+            return Standing.of(tx, found_webhook(tx, caller.org, id))
 
         rotated = await self._database.write(op)
         _log.info("webhook_rotated", org=caller.org_name, webhook=id)
@@ -351,14 +336,14 @@ class Webhooks:
         await self._hasten(caller.org, id, self._now_ms())
 
         def op(tx: Tables) -> Standing:
-            old = _found(tx, caller.org, id)
+            old = found_webhook(tx, caller.org, id)
             columns: dict[str, Any] = dict.fromkeys(
                 ("failing_since", "disabled_at", "disabled_reason")
             )
             if old.key is not None and not tx.keys.exists(old.key):
                 columns["key"] = caller.key_id
             tx.webhooks.set(id, **columns)
-            return Standing.of(tx, _found(tx, caller.org, id))
+            return Standing.of(tx, found_webhook(tx, caller.org, id))
 
         enabled = await self._database.write(op)
         _log.info("webhook_enabled", org=caller.org_name, webhook=id)
@@ -369,80 +354,11 @@ class Webhooks:
         after: int | None = 0
 
         def op(tx: Tables) -> int | None:
-            webhook, beyond = _found(tx, org, id).id, after or 0
+            webhook, beyond = found_webhook(tx, org, id).id, after or 0
             return tx.deliveries.hasten(webhook, now, after=beyond, limit=HASTENED_AT_ONCE)
 
         while after is not None:
             after = await self._database.write(op)
-
-    # -- what was delivered
-
-    async def deliveries(
-        self,
-        org: int,
-        id: int,  # noqa: A002
-        limit: int,
-        before: int | None,
-        show: Callable[[Sequence[Delivery]], T],
-    ) -> T:
-        """Returns what `show` makes of deliveries to a webhook, the newest first.
-
-        Raises:
-            NotFound: The org has no such webhook.
-        """
-
-        def op(tx: Tables) -> T:
-            return show(tx.deliveries.page(_found(tx, org, id).id, limit, before))
-
-        return await self._database.read(op)
-
-    async def replay(self, caller: Principal, id: int, n: int) -> None:  # noqa: A002
-        """Delivers an event to a webhook again, at once and with the tries of a new one.
-
-        Raises:
-            NotFound: The org has no such webhook, or that no such delivery.
-            Conflict: The webhook is disabled, or the event is kept no longer.
-        """
-        now = self._now_ms()
-
-        def op(tx: Tables) -> None:
-            webhook = _found(tx, caller.org, id)
-            if webhook.disabled_at is not None:
-                raise Conflict("The webhook is disabled: enable it first.")
-            if not tx.deliveries.replay(webhook, n, now):
-                raise NotFound(
-                    f"Delivery {n} can't be made again: there is none, it was a test, "
-                    "or its event is too old."
-                )
-
-        await self._database.write(op)
-        _log.info("delivery_replayed", org=caller.org_name, webhook=id, n=n)
-
-    async def test(self, caller: Principal, id: int) -> Delivery:  # noqa: A002
-        """Calls a webhook once with a sample of an event. A disabled one too.
-
-        Returns:
-            The delivery, with what the receiver answered.
-
-        Raises:
-            NotFound: The org has no such webhook.
-            Conflict: It is being tested, or is for status callbacks.
-            Throttled: Others of the org are.
-        """
-        webhook = await self._database.read(lambda tx: _own(tx, caller.org, id))
-        if id in self._tested:
-            raise Conflict("This webhook is being tested. Wait for the answer.")
-        if list(self._tested.values()).count(caller.org) >= TESTS_OF_ORG:
-            raise Throttled(
-                f"{TESTS_OF_ORG} webhooks of this org are being tested. Try again in "
-                f"{TEST_AGAIN_S} s.",
-                TEST_AGAIN_S,
-            )
-        self._tested[id] = caller.org
-        try:
-            return await self._call_test(webhook)
-        finally:
-            del self._tested[id]
 
 
 def _secret_of(tx: Tables, org: int, shape: str, own: str) -> str:
@@ -465,16 +381,26 @@ def _require_phone(tx: Tables, org: int, phone: int | None) -> None:
         raise BadInput(f"phone {problem}.", [FieldProblem("phone", problem)])
 
 
-def _found(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
+def found_webhook(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
+    """Returns a webhook of an org.
+
+    Raises:
+        NotFound: The org has no such webhook.
+    """
     found = tx.webhooks.get(org, id)
     if found is None:
         raise _unknown()
     return found
 
 
-def _own(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
-    """Returns a webhook that its org has made."""
-    found = _found(tx, org, id)
+def own_webhook(tx: Tables, org: int, id: int) -> Webhook:  # noqa: A002 - the record's own name
+    """Returns a webhook that its org has made.
+
+    Raises:
+        NotFound: The org has no such webhook.
+        Conflict: It is for status callbacks.
+    """
+    found = found_webhook(tx, org, id)
     if found.is_for_callbacks:
         raise Conflict(
             "This webhook brings messages' status callbacks to their URLs, and is made from them: "

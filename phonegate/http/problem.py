@@ -24,6 +24,9 @@ from phonegate.rates import Rate, Standing
 JSON_MEDIA: Final = "application/json"
 """The Content-Type of nearly everything here (RFC 8259)."""
 
+PLAIN_MEDIA: Final = "text/plain; charset=utf-8"
+"""The Content-Type of a plain text (RFC 2046, 4.1)."""
+
 RETRY_STORAGE_S: Final = 5
 """A full disk or a restart is rarely over sooner, and a waiting client should not hammer."""
 

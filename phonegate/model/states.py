@@ -48,6 +48,12 @@ FINAL_STATES: Final = frozenset({DELIVERED, FAILED, EXPIRED, CANCELLED})
 UNDELIVERED: Final = frozenset({FAILED, EXPIRED, UNCERTAIN})
 """States of a message that its recipient did not get, or may not have."""
 
+LEFT: Final = frozenset({SENT, DELIVERED})
+"""States of a message that has left, as far as its phone or carrier says."""
+
+LOST: Final = UNDELIVERED | {CANCELLED}
+"""States of a message that will not leave any more, or may never be known to have left."""
+
 
 class Cause(Enum):
     """Why a message moves from one state to another: what happened to it."""

@@ -55,6 +55,11 @@ def registration(settings: Settings, path: Path) -> tuple[Registration, tuple[st
     return rule, seen.published
 
 
+def orgs(path: Path) -> frozenset[str]:
+    """Returns the names of all orgs of a gateway that is not running."""
+    return look(path).orgs
+
+
 def carry_out(
     settings: Settings, path: Path, request: OwnerRequest, progress: Progress | None = None
 ) -> dict[str, Any]:

@@ -16,13 +16,15 @@ from typing import Final
 import attrs
 import trio
 
+from phonegate.http.problem import PLAIN_MEDIA
+
 PREFIX: Final = "/assets/"
 
 MEDIA: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": PLAIN_MEDIA,
 }
 """The Content-Type by a file's ending. A name without one is a notice, which is text."""
 

@@ -12,6 +12,7 @@ from quart import Blueprint, Response, render_template, request
 from phonegate.api.address import own_address
 from phonegate.api.table import Table
 from phonegate.domain.registration import Mode, Registration
+from phonegate.http.problem import PLAIN_MEDIA
 from phonegate.pages.assets import Asset, Assets
 from phonegate.pages.highlight import marked, painted
 from phonegate.pages.page_context import page_context
@@ -23,7 +24,6 @@ from phonegate.pages.policies import (
     KEEP,
     NO_POLICY,
     PAGE_POLICY,
-    PLAIN,
     WORKER_POLICY,
     framed,
 )
@@ -51,8 +51,8 @@ PAGES: Final = {
     "/": Page(template="start.html", media=HTML, policy=PAGE_POLICY),
     "/reference": Page(template="reference.html", media=HTML, policy=PAGE_POLICY),
     "/docs": Page(template="docs.html", media=HTML, policy=DOCS_POLICY),
-    "/llms.txt": Page(template="llms.txt", media=PLAIN, policy=NO_POLICY),
-    "/robots.txt": Page(template="robots.txt", media=PLAIN, policy=NO_POLICY),
+    "/llms.txt": Page(template="llms.txt", media=PLAIN_MEDIA, policy=NO_POLICY),
+    "/robots.txt": Page(template="robots.txt", media=PLAIN_MEDIA, policy=NO_POLICY),
 }
 
 

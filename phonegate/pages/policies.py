@@ -12,7 +12,6 @@ ASK: Final = "no-cache"
 """For pages: kept, and asked for again each time, which costs no more than their tag."""
 
 HTML: Final = "text/html; charset=utf-8"
-PLAIN: Final = "text/plain; charset=utf-8"
 
 NO_FRAMES: Final = "frame-ancestors 'none'"
 OWN_FRAMES: Final = "frame-ancestors 'self'"

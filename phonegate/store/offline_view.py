@@ -11,12 +11,14 @@ from phonegate.store.tables import Tables
 
 @attrs.frozen(kw_only=True)
 class OfflineView:
-    """What a file says of who may come in."""
+    """What a file says of orgs, and of who may come in."""
 
     registration: str | None
     """What the owner chose by command."""
     published: tuple[str, ...]
     """Orgs whose secret is one that documents print."""
+    orgs: frozenset[str]
+    """The names of all orgs."""
 
 
 def look(path: Path) -> OfflineView:
@@ -31,5 +33,6 @@ def look(path: Path) -> OfflineView:
             return OfflineView(
                 registration=tables.registrations.choice("registration"),
                 published=tuple(tables.orgs.published()),
+                orgs=frozenset(org.name for org in tables.orgs.all()),
             )
-    return OfflineView(registration=None, published=())
+    return OfflineView(registration=None, published=(), orgs=frozenset())

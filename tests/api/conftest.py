@@ -61,6 +61,7 @@ from phonegate.domain.sending import Sending
 from phonegate.domain.sessions import Sessions
 from phonegate.domain.templates import Templates
 from phonegate.domain.waits import Waits
+from phonegate.domain.webhook_deliveries import WebhookDeliveries
 from phonegate.domain.webhooks import Webhooks
 from phonegate.domain.withdrawal import Withdrawal
 from phonegate.events.bus import Bus
@@ -361,10 +362,10 @@ def build_services(
         webhooks=Webhooks(
             database,
             check_url=check_url,
-            call_test=receiver.test,
             now_ms=now_ms,
             rate_limits=rate_limits,
         ),
+        webhook_deliveries=WebhookDeliveries(database, call_test=receiver.test, now_ms=now_ms),
         hooks=Hooks(database, accounts.authentication, now_ms=now_ms, rate_limits=rate_limits),
         presences=build_presences(database, accounts, enrolments, rate_limits, now_ms),
         contacts=Contacts(database),

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from phonegate import cli
-from phonegate.cli.retries import Pauses
+from phonegate.cli.pauses import Pauses
 
 SHORT = Pauses(sent_s=0.001, received_s=0.001, first_retry_s=0.001)
 

@@ -34,7 +34,8 @@ def test_a_page_of_events_is_shown_as_lines(fake: Fake, capsys: Output) -> None:
 
 
 def test_a_page_of_events_is_shown_as_json(fake: Fake, capsys: Output) -> None:
-    happened = [changed(8, "sent", 5), event(9, "phone.offline", phone={"id": 3})]
+    phone = {"id": 3, "kind": "link", "online": False}
+    happened = [changed(8, "sent", 5), event(9, "phone.offline", phone=phone)]
     fake.answers[PATH] = [events_page(*happened)]
     assert main(["events", "--json"]) == 0
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == happened

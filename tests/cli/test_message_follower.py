@@ -181,7 +181,7 @@ def test_of_a_gateway_without_events_the_new_messages_are_shown(
     assert main(["messages", "--follow", "--json"]) == 1
     captured = capsys.readouterr()
     assert [json.loads(line)["id"] for line in captured.out.splitlines()] == [4, 5, 6]
-    assert "has no events: it is older than this command. New messages" in captured.err
+    assert "has no events: it is older than this program. New messages" in captured.err
     asked = [query.get("since_id") for query in queries(fake, "/messages/myorg")]
     assert asked == [None, "4", "4", "4", "6", "6", "6"]
 

@@ -354,6 +354,20 @@ def test_check_notes_callbacks_that_nothing_proves(capsys: Output) -> None:
     assert "signed of myorg" not in output
 
 
+def test_check_notes_orgs_that_are_named_and_missing(capsys: Output) -> None:
+    Path("gateway.toml").write_text(
+        '[alarms]\nnotify = ["sms:home:+15551112222", "sms:home:+15553334444"]\n'
+    )
+    missing = (
+        "note   alarms: there is no org home, so no alarm reaches the target sms:home: "
+        "`phonegate org add home` makes it"
+    )
+    assert told(capsys, "check").count(missing) == 1
+    assert main(["org", "add", "home"]) == 0
+    capsys.readouterr()
+    assert "there is no org" not in told(capsys, "check")
+
+
 def test_check_takes_a_good_certificate(capsys: Output) -> None:
     authority = trustme.CA()
     leaf = authority.issue_cert("sms.example.org")

@@ -35,7 +35,7 @@ def test_nothing_is_missing() -> None:
     assert root.commands
     for endpoint in build_table().endpoints:
         if endpoint.dialect is not None:
-            assert all(f"`{path}`" in TEXTS["api.md"] for path in endpoint.paths)
+            assert endpoint.summary in TEXTS["api.md"]
         elif endpoint.listed:
             assert f"{endpoint.method} {endpoint.paths[0]}" in api
     settings = {f"{one.name}.{each.key}" for one in section_texts() for each in one.settings}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +17,7 @@ import trio
 
 from kit.gateway import UNLIMITED, GatewayProcess
 from kit.program import Program, child_environment
-from phonegate.cli.client import Client
+from phonegate.client import connection
 from phonegate.event_stream import StreamReader
 from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
@@ -134,11 +134,17 @@ def test_over_restarts_and_kills_all_is_shown_once(gateway: GatewayProcess, tmp_
 
 def test_a_stream_says_at_once_where_it_is(gateway: GatewayProcess) -> None:
     with (
-        Client(gateway.url, ORG, SECRET) as client,
-        closing(client.open_stream(f"/events/{ORG}", {"since_id": 7}, PATIENCE_S)) as stream,
+        httpx.Client(**connection.settings(gateway.url, SECRET)) as client,
+        client.stream(
+            "GET",
+            f"{gateway.url}/events/{ORG}",
+            params={"since_id": 7},
+            headers={"Accept": "text/event-stream", "Accept-Encoding": "identity"},
+            timeout=PATIENCE_S,
+        ) as stream,
     ):
-        reader = StreamReader()
-        assert reader.feed(next(stream.iter_bytes())) == []
+        reader, chunks = StreamReader(), stream.iter_bytes()
+        assert reader.feed(next(chunks)) == []
         assert reader.last_id == "7"
 
 

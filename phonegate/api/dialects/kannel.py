@@ -20,6 +20,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.given import form_pairs, given_texts
 from phonegate.api.messages_types import MAX_AHEAD_MS, MAX_TTL_S
 from phonegate.http.login import Login
+from phonegate.http.problem import PLAIN_MEDIA
 from phonegate.model.bounds import MAX_URL
 from phonegate.model.callbacks import MOST, Callback
 from phonegate.model.refusals import FieldProblem
@@ -27,8 +28,6 @@ from phonegate.model.states import QUEUED
 from phonegate.model.times import MINUTE_MS
 from phonegate.typed_json.fields import Wrong, field
 from phonegate.typed_json.rules import Text, Whole, Written
-
-TEXT: Final = "text/plain; charset=utf-8"
 
 ACCEPTED: Final = b"0: Accepted for delivery"
 BUFFERED: Final = b"3: Queued for later delivery"
@@ -203,7 +202,7 @@ async def send_sms(call: Call) -> Answer:
         for number in numbers
     ]
     answer = await send(DIALECT, call, wanted, render)
-    return attrs.evolve(answer, media=TEXT)
+    return attrs.evolve(answer, media=PLAIN_MEDIA)
 
 
 def render(done: Sequence[Accepted]) -> Answer:
@@ -216,7 +215,7 @@ def refuse(refusal: Refusal) -> Worded:
     """Words an error in one line, and what a person may do about it in the next."""
     status, text = _words(refusal)
     more = f"\n{refusal.detail}" if refusal.status != HTTPStatus.UNAUTHORIZED else ""
-    return Worded(status=status, body=f"{text}{more}".encode("utf-8", "replace"), media=TEXT)
+    return Worded(status=status, body=f"{text}{more}".encode("utf-8", "replace"), media=PLAIN_MEDIA)
 
 
 _BY_CODE: Final[Mapping[str, tuple[int, str]]] = {
@@ -273,7 +272,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     "scope": "send",
     "group": f"dialect: {DIALECT.name}",
     "answer": None,
-    "media": TEXT,
+    "media": PLAIN_MEDIA,
     "statuses": (HTTPStatus.ACCEPTED.value,),
     "error_codes": SENDING_CODES,
     "idempotent": True,

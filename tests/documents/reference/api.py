@@ -147,19 +147,19 @@ class _Page:
         yield (
             "The APIs of other gateways, for programs that speak one of them already. "
             "[Dialects](../dialects.md) explains how each is used, and [recipes](../recipes.md) "
-            "what to enter in which program.\n"
+            "what to enter in which program. Many are answered at other spellings of their "
+            "address too, which `/openapi.json` names.\n"
         )
         for name in DIALECTS:
             found = [(one, one.dialect) for one in self._endpoints if one.dialect is not None]
             members = [one for one, dialect in found if dialect.name == name]
             title = next(dialect.title for _, dialect in found if dialect.name == name)
             yield f"### {title[0].upper()}{title[1:]} (`{name}`)\n"
+            # Some stand there twice: at addresses of their own, and beside the API's.
+            rows = {(one.method, one.summary): one for one in reversed(members)}
             yield from table(
                 ("endpoint", "scope", ""),
-                (
-                    (f"{one.method} {' '.join(map(code, one.paths))}", _scope(one), one.summary)
-                    for one in members
-                ),
+                ((code(_title(one)), _scope(one), one.summary) for one in reversed(rows.values())),
             )
 
 

@@ -14,8 +14,6 @@ from phonegate.api.dialects.generic.names import FORMAT, given_by_part
 from phonegate.model.states import FAILED
 from phonegate.typed_json.fields import field
 
-PLAIN_MEDIA: Final = "text/plain; charset=utf-8"
-
 _PLAIN_WORDS: Final = frozenset({"text", "plain", "txt", "text/plain"})
 _JSON_WORDS: Final = frozenset({"json", "application/json"})
 

@@ -10,7 +10,6 @@ from phonegate.api.convert import CONVERTER, refusal
 from phonegate.api.dialect import Dialect, Given, Refusal, Worded
 from phonegate.api.dialects.generic import teltonika_answers, textbee_answers
 from phonegate.api.dialects.generic.answers import (
-    PLAIN_MEDIA,
     SmsAccepted,
     SmsResult,
     json_refused,
@@ -29,7 +28,7 @@ from phonegate.api.presenters import APPROVAL
 from phonegate.api.rules import Moment, SimSelector, WebAddress
 from phonegate.domain.routing import is_slot
 from phonegate.http.login import Login
-from phonegate.http.problem import JSON_MEDIA
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.http.refusals import CODES, FIRST_ERROR
 from phonegate.model.bounds import MAX_LABEL, MAX_MEDIA, MAX_RECEIVED
 from phonegate.model.refusals import FieldProblem

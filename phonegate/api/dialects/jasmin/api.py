@@ -21,7 +21,7 @@ from phonegate.api.dialects.jasmin.parameters import (
     read_send,
     text_of,
 )
-from phonegate.api.dialects.jasmin.wording import JSON, TEXT, refuse, success
+from phonegate.api.dialects.jasmin.wording import refuse, success
 from phonegate.api.dialects.local_times import smpp_ms
 from phonegate.api.dialects.sending import recipients, send
 from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
@@ -29,6 +29,7 @@ from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.given import structured
 from phonegate.domain.segmentation import count
 from phonegate.http.login import Login
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.callbacks import Callback
 from phonegate.model.refusals import FieldProblem
@@ -51,7 +52,7 @@ async def send_one(call: Call) -> Answer:
     answer = await send(
         DIALECT, call, wanted, lambda done: Answer(content=success(done[0].id)), fields=FIELDS
     )
-    return attrs.evolve(answer, media=TEXT)
+    return attrs.evolve(answer, media=PLAIN_MEDIA)
 
 
 async def send_secure(call: Call) -> Answer:
@@ -63,7 +64,7 @@ async def send_secure(call: Call) -> Answer:
     def render(done: Sequence[Accepted]) -> Answer:
         return Answer(content=_json({"data": success(done[0].id).decode()}))
 
-    return attrs.evolve(await send(DIALECT, call, wanted, render, fields=FIELDS), media=JSON)
+    return attrs.evolve(await send(DIALECT, call, wanted, render, fields=FIELDS), media=JSON_MEDIA)
 
 
 async def send_batch(call: Call) -> Answer:
@@ -81,7 +82,7 @@ async def send_batch(call: Call) -> Answer:
     answer = await send(
         DIALECT, call, wanted, lambda done: _batch_answer(done, batch), fields=FIELDS
     )
-    return attrs.evolve(answer, media=JSON)
+    return attrs.evolve(answer, media=JSON_MEDIA)
 
 
 def _read(body: bytes, now: int) -> tuple[Batch, list[tuple[Sequence[str], JasminSms, str]]]:
@@ -171,12 +172,12 @@ def _text(asked: JasminSms | JasminText) -> str:
 
 async def rate(call: Call) -> Answer:
     """Says what a message would cost, which is nothing, and how many SMS it would be."""
-    return Answer(content=_json(await _rate(call)), media=JSON)
+    return Answer(content=_json(await _rate(call)), media=JSON_MEDIA)
 
 
 async def rate_secure(call: Call) -> Answer:
     """Says the same, for the REST API."""
-    return Answer(content=_json({"data": await _rate(call)}), media=JSON)
+    return Answer(content=_json({"data": await _rate(call)}), media=JSON_MEDIA)
 
 
 async def _rate(call: Call) -> Mapping[str, Any]:
@@ -189,12 +190,12 @@ async def _rate(call: Call) -> Mapping[str, Any]:
 
 async def balance(_: Call) -> Answer:
     """Says how much may be sent. There is no balance."""
-    return Answer(content=_json(_BALANCE), media=JSON)
+    return Answer(content=_json(_BALANCE), media=JSON_MEDIA)
 
 
 async def balance_secure(_: Call) -> Answer:
     """Says the same, for the REST API."""
-    return Answer(content=_json({"data": _BALANCE}), media=JSON)
+    return Answer(content=_json({"data": _BALANCE}), media=JSON_MEDIA)
 
 
 _BALANCE: Final = {"balance": UNLIMITED, "sms_count": UNLIMITED}
@@ -202,7 +203,7 @@ _BALANCE: Final = {"balance": UNLIMITED, "sms_count": UNLIMITED}
 
 async def ping(_: Call) -> Answer:
     """Shows that this is a gateway that speaks as Jasmin does."""
-    return Answer(content=b"Jasmin/PONG", media=TEXT)
+    return Answer(content=b"Jasmin/PONG", media=PLAIN_MEDIA)
 
 
 def _json(value: object) -> bytes:
@@ -229,7 +230,7 @@ def _endpoint(name: str, method: str, path: str, summary: str, **more: Any) -> E
         "scope": "send",
         "group": f"dialect: {DIALECT.name}",
         "answer": None,
-        "media": TEXT,
+        "media": PLAIN_MEDIA,
         "dialect": DIALECT,
         "listed": False,
     }
@@ -279,7 +280,7 @@ ENDPOINTS: Final = (
         "/rate",
         "Ask what an SMS would cost",
         given=Given(type=JasminText, read=read_send),
-        media=JSON,
+        media=JSON_MEDIA,
         handler=rate,
     ),
     _endpoint(
@@ -288,7 +289,7 @@ ENDPOINTS: Final = (
         "/balance",
         "Ask how much may be sent",
         given=Given(type=JasminAsker, read=read_send),
-        media=JSON,
+        media=JSON_MEDIA,
         handler=balance,
     ),
     _endpoint("ping", "GET", "/ping", "Ask whether it is there", scope=None, handler=ping),
@@ -297,7 +298,7 @@ ENDPOINTS: Final = (
         "POST",
         "/secure/send",
         "Send one SMS by JSON",
-        media=JSON,
+        media=JSON_MEDIA,
         handler=send_secure,
         **_SENDS,
     ),
@@ -308,7 +309,7 @@ ENDPOINTS: Final = (
         "Send SMS to many",
         description="All messages are accepted, or none. callback_url and errback_url are not "
         "called.",
-        media=JSON,
+        media=JSON_MEDIA,
         raw_limit=BATCH_BYTES,
         sends=True,
         idempotent=True,
@@ -321,7 +322,7 @@ ENDPOINTS: Final = (
         "/secure/rate",
         "Ask what an SMS would cost",
         given=Given(type=JasminText, read=read_send),
-        media=JSON,
+        media=JSON_MEDIA,
         handler=rate_secure,
     ),
     _endpoint(
@@ -329,7 +330,7 @@ ENDPOINTS: Final = (
         "GET",
         "/secure/balance",
         "Ask how much may be sent",
-        media=JSON,
+        media=JSON_MEDIA,
         handler=balance_secure,
     ),
 )

@@ -11,10 +11,8 @@ from typing import Final
 
 from phonegate.api.dialect import Refusal, Worded
 from phonegate.domain.credentials import is_key_like
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.refusals import FieldProblem
-
-TEXT: Final = "text/plain; charset=utf-8"
-JSON: Final = "application/json"
 
 LOGIN_FAILED: Final = "Authentication failure for username:"
 NO_LOGIN: Final = (
@@ -48,10 +46,12 @@ def refuse(refusal: Refusal) -> Worded:
     if endpoint.startswith(_REST):
         if refusal.status == HTTPStatus.UNAUTHORIZED:
             status = refusal.status
-        return Worded(status=status, body=_json({"message": text}), media=JSON)
+        return Worded(status=status, body=_json({"message": text}), media=JSON_MEDIA)
     if endpoint in _IN_JSON:
-        return Worded(status=status, body=_json(text), media=JSON)
-    return Worded(status=status, body=f'Error "{text}"'.encode("utf-8", "replace"), media=TEXT)
+        return Worded(status=status, body=_json(text), media=JSON_MEDIA)
+    return Worded(
+        status=status, body=f'Error "{text}"'.encode("utf-8", "replace"), media=PLAIN_MEDIA
+    )
 
 
 def success(message_id: int) -> bytes:

@@ -11,7 +11,6 @@ from phonegate.api.dialect import Dialect, Given
 from phonegate.api.dialects.playsms.parameters import PlaysmsCall
 from phonegate.api.dialects.playsms.wording import (
     CREDIT,
-    JSON,
     NO_ADMIN,
     NO_DATA,
     NO_STATUS,
@@ -30,6 +29,7 @@ from phonegate.api.dialects.sending import recipients, send
 from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Wanted
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.http.login import Login
+from phonegate.http.problem import JSON_MEDIA
 from phonegate.model import states
 from phonegate.model.messages import Direction, MessageView, PageQuery
 from phonegate.model.principal import allows
@@ -78,7 +78,7 @@ async def act(call: Call) -> Answer:
         raise refusal((FieldProblem("op", f"must be one of: {', '.join(_OPS)}"),))
     answer = await do(call)
     is_json = answer.content.startswith(b"{")
-    return attrs.evolve(answer, media=JSON if is_json else XML)
+    return attrs.evolve(answer, media=JSON_MEDIA if is_json else XML)
 
 
 async def put(call: Call) -> Answer:
@@ -249,7 +249,7 @@ _USUAL: Final[Mapping[str, Any]] = {
     "scope": "send",
     "group": f"dialect: {DIALECT.name}",
     "answer": None,
-    "media": JSON,
+    "media": JSON_MEDIA,
     "error_codes": ("not_found", *SENDING_CODES),
     "idempotent": True,
     "dialect": DIALECT,

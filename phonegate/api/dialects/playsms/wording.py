@@ -11,12 +11,12 @@ from typing import Any, Final
 from phonegate.api.dialect import Refusal, Worded
 from phonegate.api.dialects.local_times import local_text
 from phonegate.api.dialects.plain_xml import plain_xml
+from phonegate.http.problem import JSON_MEDIA
 from phonegate.model import states
 from phonegate.model.bounds import MAX_ID
 from phonegate.model.messages import MessageView
 from phonegate.model.refusals import FieldProblem
 
-JSON: Final = "application/json"
 XML: Final = "text/xml; charset=utf-8"
 
 LOGIN_FAILED: Final = "100"
@@ -127,7 +127,9 @@ def refuse(refusal: Refusal) -> Worded:
         "info": refusal.detail,
     }
     return Worded(
-        status=refusal.status, body=written(body, as_xml=as_xml), media=XML if as_xml else JSON
+        status=refusal.status,
+        body=written(body, as_xml=as_xml),
+        media=XML if as_xml else JSON_MEDIA,
     )
 
 

@@ -18,11 +18,9 @@ from phonegate.api.dialects.smseagle.parameters import (
     v2_problems,
 )
 from phonegate.api.dialects.smseagle.wording import (
-    JSON,
     NO_CONTACT,
     NO_GROUP,
     RPC,
-    TEXT,
     V2,
     accepted,
     form_of,
@@ -34,6 +32,7 @@ from phonegate.api.dialects.wanted import SENDING_CODES, Accepted, Render, Wante
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example, Handler
 from phonegate.domain.text_limits import text_fault
 from phonegate.http.login import Login
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.bounds import MAX_MESSAGES
 from phonegate.model.refusals import BadInput, FieldProblem
 from phonegate.model.states import QUEUED
@@ -169,7 +168,7 @@ def _endpoint(
         "scope": "send",
         "group": f"dialect: {DIALECT.name}",
         "answer": None,
-        "media": TEXT,
+        "media": PLAIN_MEDIA,
         "error_codes": SENDING_CODES,
         "idempotent": True,
         "dialect": DIALECT,
@@ -229,7 +228,7 @@ ENDPOINTS: Final = (
         "/jsonrpc/sms",
         "Send an SMS by JSON-RPC",
         jsonrpc,
-        media=JSON,
+        media=JSON_MEDIA,
         given=Given(type=SmseagleSms, read=read_rpc),
     ),
     _endpoint(
@@ -238,7 +237,7 @@ ENDPOINTS: Final = (
         "/api/v2/messages/sms",
         "Send an SMS by APIv2",
         send_message,
-        media=JSON,
+        media=JSON_MEDIA,
         given=Given(type=SmseagleMessage, read=read),
     ),
 )

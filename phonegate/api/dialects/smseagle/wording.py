@@ -12,11 +12,10 @@ from typing import Any, Final
 from phonegate.api.dialect import Refusal, Texts, Worded
 from phonegate.api.dialects.plain_xml import plain_xml
 from phonegate.api.dialects.wanted import Accepted
+from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.states import FAILED
 
-TEXT: Final = "text/plain; charset=utf-8"
 XML: Final = "text/xml; charset=utf-8"
-JSON: Final = "application/json"
 
 WRONG_TOKEN: Final = "Invalid access token"  # noqa: S105 - words of an error
 WRONG_LOGIN: Final = "Invalid login or password"
@@ -77,7 +76,7 @@ def queued(done: Sequence[Accepted]) -> bytes:
 def media_of(body: bytes) -> str:
     """Returns the Content-Type of an answer, which may be that of a request before."""
     start = body[:1]
-    return JSON if start in {b"{", b"["} else XML if start == b"<" else TEXT
+    return JSON_MEDIA if start in {b"{", b"["} else XML if start == b"<" else PLAIN_MEDIA
 
 
 def refuse(refusal: Refusal) -> Worded:
@@ -85,17 +84,19 @@ def refuse(refusal: Refusal) -> Worded:
     text = _words(refusal)
     if refusal.endpoint == V2:
         message = refusal.detail if text.startswith(WRONG_PARAMETERS) else text
-        return Worded(status=refusal.status, body=_json({"message": message}), media=JSON)
+        return Worded(status=refusal.status, body=_json({"message": message}), media=JSON_MEDIA)
     form = form_of(refusal.given, refusal.endpoint)
     if form == "text":
-        return Worded(status=refusal.status, body=text.encode("utf-8", "replace"), media=TEXT)
+        return Worded(
+            status=refusal.status, body=text.encode("utf-8", "replace"), media=PLAIN_MEDIA
+        )
     if form == "simple":
-        return Worded(status=refusal.status, body=_json({"result": text}), media=JSON)
+        return Worded(status=refusal.status, body=_json({"result": text}), media=JSON_MEDIA)
     error = {"error_text": text, "status": "error"}
     if form == "xml":
         body = plain_xml("xml", error).encode("utf-8", "replace")
         return Worded(status=refusal.status, body=body, media=XML)
-    return Worded(status=refusal.status, body=_json({"result": error}), media=JSON)
+    return Worded(status=refusal.status, body=_json({"result": error}), media=JSON_MEDIA)
 
 
 def _words(refusal: Refusal) -> str:
