@@ -33,7 +33,9 @@ def build(source: Path, folder: Path, *, python: str, epoch: int, scratch: Path)
     backend(source, "sdist")
     (sdist,) = folder.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
-        archive.extractall(scratch / "sdist", filter="data")
+        # Debian 12 has a Python 3.11 without filters, and later ones warn where there is none.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(scratch / "sdist")  # noqa: S202 - just made here
     (unpacked,) = (scratch / "sdist").iterdir()
     backend(unpacked, "wheel")
     (wheel,) = folder.glob("*.whl")

@@ -117,6 +117,8 @@ def pack(root: Path, site: Path, tools: Path, output: Path) -> None:
         # shiv itself needs click, which is one of the packages.
         path=(tools, site),
         variables={"SOURCE_DATE_EPOCH": str(epoch_of(root))},
+        # It warns of its own age on later Pythons.
+        quiet=True,
     )
 
 

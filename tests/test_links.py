@@ -14,6 +14,13 @@ DOCUMENTS = [
 ]
 """All documents for people, by their paths in the repository."""
 
+OTHERS = [
+    path.relative_to(ROOT)
+    for folder in (".github", "bench", "deploy", "release", "trials")
+    for path in sorted((ROOT / folder).rglob("*.md"))
+]
+"""What stands beside the code that it is about."""
+
 BLOCK = re.compile(r"^ *(```+|~~~+).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 MARKDOWN_LINK = re.compile(r"\]\(([^()\s]*(?:\([^()\s]*\)[^()\s]*)*)\)")
@@ -57,7 +64,7 @@ def fault(target: str, path: Path) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *OTHERS], ids=str)
 def test_every_link_leads_somewhere(path: Path) -> None:
     text = (ROOT / path).read_text()
     assert [(target, wrong) for target in targets(text) if (wrong := fault(target, path))] == []

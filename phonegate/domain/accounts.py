@@ -38,7 +38,9 @@ class Accounts:
         )
         self.orgs = Orgs(database, self.authentication, registration=registration, now_ms=now_ms)
         self.options = OrgOptions(database)
-        self.moves = OrgMoves(database, self.authentication, self.options, now_ms=now_ms)
+        self.moves = OrgMoves(
+            database, self.authentication, self.options, now_ms=now_ms, publish=publish
+        )
         self.set_up = SetUp(self.orgs, self.authentication.checks, now_ms=now_ms)
         self.keys = ApiKeys(database, self.authentication, now_ms=now_ms, rate_limits=rate_limits)
 

@@ -6,13 +6,13 @@ it is called. What is suspended stays so after a restart. An org that comes is s
 of it is here.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final
 
 from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.org_options import OrgOptions
-from phonegate.model.facts import Rescheduled, Suspended, WebhooksChanged
+from phonegate.model.facts import Publish, Rescheduled, Suspended, WebhooksChanged
 from phonegate.model.orgs import Org
 from phonegate.model.refusals import Conflict, NotFound
 from phonegate.model.storage_errors import ConstraintBroken
@@ -22,6 +22,14 @@ from phonegate.store.moving.org_imports import Import
 from phonegate.store.tables import Tables
 
 _log: Final = log.get("accounts")
+
+
+Drain = Callable[[int], Awaitable[None]]
+"""Waits until nothing of an org is under way."""
+
+
+async def _at_once(_: int) -> None:
+    """Waits for nothing."""
 
 
 class OrgMoves:
@@ -34,11 +42,13 @@ class OrgMoves:
         options: OrgOptions,
         *,
         now_ms: Callable[[], int],
+        publish: Publish,
     ) -> None:
         self._database = database
         self._authentication = authentication
         self._options = options
         self._now_ms = now_ms
+        self._publish = publish
 
     async def load(self) -> None:
         """Reads which orgs are suspended, before the first request."""
@@ -50,8 +60,16 @@ class OrgMoves:
 
     # -- from here
 
-    async def suspend(self, name: str) -> Org:
+    async def suspend(self, name: str, drain: Drain = _at_once) -> Org:
         """Has an org served no more, until it is resumed. One that is suspended stays so.
+
+        Its phones are sent away and its callers refused at once. What it has under way may end:
+        an SMS that a phone has handed in may never come again. Only then is nothing stored for it
+        any more, and that outlives a restart.
+
+        Args:
+            name: The org.
+            drain: Waits until nothing of it is under way, as long as that may take.
 
         Raises:
             NotFound: There is no such org.
@@ -59,14 +77,15 @@ class OrgMoves:
         before = await self._database.read(lambda tx: _named(tx, name))
         # Before its phones are sent away, so that none is let in again.
         self._authentication.suspend([before.id])
-        now = self._now_ms()
 
         def suspend(tx: Tables) -> Org:
-            tx.orgs.suspend(before.id, now)
-            tx.facts += (Suspended(before.id), WebhooksChanged(before.id, again=False))
+            tx.orgs.suspend(before.id, self._now_ms())
+            tx.facts.append(WebhooksChanged(before.id, again=False))
             return _named(tx, name)
 
         try:
+            self._publish((Suspended(before.id),))
+            await drain(before.id)
             org = await self._authentication.change(suspend)
         except BaseException:
             if before.suspended_at is None:

@@ -86,12 +86,14 @@ def moving_endpoints(
 
     async def suspend_org(call: Call) -> Answer:
         """Has an org served no more: its phones and callers are to come again later."""
-        org = await moves.suspend(call.path["org"])
-        with trio.move_on_after(DRAIN_S):
-            if phones_left is not None:
-                await phones_left(org.id)
-            await call.services.shares.idle(org.id)
-        return Answer(content=_standing(org))
+
+        async def drain(org: int) -> None:
+            with trio.move_on_after(DRAIN_S):
+                if phones_left is not None:
+                    await phones_left(org)
+                await call.services.shares.idle(org)
+
+        return Answer(content=_standing(await moves.suspend(call.path["org"], drain)))
 
     async def resume_org(call: Call) -> Answer:
         """Has an org served again that was suspended."""

@@ -10,12 +10,14 @@ import trio
 
 from phonegate.domain.admission import admit_to_disk
 from phonegate.domain.rate_limits import RateLimits
+from phonegate.model.facts import Suspended
 from phonegate.model.messages import NewMessage, PageQuery
 from phonegate.model.refusals import Conflict, OrgSuspended
 from phonegate.model.storage_errors import MoveFailed
 from phonegate.store.moving.contents import every_part
 from phonegate.store.moving.moved_ids import PUSHED_BEFORE, moved
 from phonegate.store.tables import Tables
+from tests.buses import heard
 from tests.domain.account_site import SECRET, Clock, enter, restarted
 from tests.operations.moving_site import Filler, Site, chunks_of, read, site
 
@@ -32,6 +34,10 @@ async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
 async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
     async with site(tmp_path, nursery, "there") as made:
         yield made
+
+
+class Ended(Exception):
+    """What ends a step in the middle, as a crash would."""
 
 
 def unseen(_done: int, _total: int) -> None:
@@ -184,6 +190,30 @@ async def test_a_suspended_org_stores_nothing_and_lets_no_caller_in(here: Site) 
     assert all(await here.database.read(_waiting))
 
 
+async def test_what_is_under_way_may_end_before_nothing_is_stored_any_more(here: Site) -> None:
+    org = await Filler(here, "mine").fill("myorg")
+    sent_away = heard(here.bus, Suspended)
+
+    async def drain(found: int) -> None:
+        assert found == org
+        assert sent_away == [Suspended(org)]
+        with pytest.raises(OrgSuspended):
+            await enter(here.accounts)
+        await here.database.write(lambda tx: admit_to_disk(tx, RateLimits(), org, 1, 1))
+
+    await here.accounts.moves.suspend("myorg", drain)
+    with pytest.raises(OrgSuspended):
+        await here.database.write(lambda tx: admit_to_disk(tx, RateLimits(), org, 1, 1))
+    await here.accounts.moves.resume("myorg")
+
+    async def fails(_: int) -> None:
+        raise Ended
+
+    with pytest.raises(Ended):
+        await here.accounts.moves.suspend("myorg", fails)
+    await enter(here.accounts)
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.9, 0.999, 1.0])
 async def test_an_export_of_a_suspended_org_goes_on_where_it_was(
     here: Site, tmp_path: Path, kept: float
@@ -219,10 +249,6 @@ async def test_an_export_of_another_state_is_begun_anew(here: Site, tmp_path: Pa
         assert not made.resumed
         assert set(read(path)[1]) == ALL
         path.unlink()
-
-
-class Ended(Exception):
-    """What ends an import in the middle, as a crash would."""
 
 
 async def test_an_import_goes_on_after_any_chunk(

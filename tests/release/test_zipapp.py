@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -17,7 +16,9 @@ from packaging.utils import canonicalize_name
 
 import phonegate
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 from tests.release.conftest import BUILD_S, ROOT, build, copy
+from tests.release.pythons import found
 
 RUN_S = 60
 
@@ -81,19 +82,6 @@ def test_every_dependency_is_pinned_to_what_the_project_accepts() -> None:
     assert "://" not in text
 
 
-def found(version: str) -> Path | None:
-    """An interpreter of a version that runs and has what phonegate needs of it."""
-    managed = Path.home() / ".pyenv" / "versions"
-    candidates = sorted(managed.glob(f"{version}.*/bin/python{version}"))
-    if path := shutil.which(f"python{version}"):
-        candidates.append(Path(path))
-    for candidate in candidates:
-        probe = [str(candidate), "-c", "import sqlite3, ssl"]
-        if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-            return candidate
-    return None
-
-
 def run(zipapp: Path, version: str, *words: str) -> "subprocess.CompletedProcess[str]":
     python = Path(sys.executable) if version == "3.11" else found(version)
     if python is None:
@@ -147,7 +135,7 @@ def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
     program = ("-I", str(zipapp))
     with (
         GatewayProcess(tmp_path / "phonegate.db", program=program) as gateway,
-        httpx.Client(base_url=gateway.url, trust_env=False) as client,
+        httpx.Client(base_url=gateway.url, trust_env=False, timeout=PATIENCE_S) as client,
     ):
         assert "made of" in client.get("/").raise_for_status().text
         page = client.get("/docs").raise_for_status().text

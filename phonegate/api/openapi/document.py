@@ -70,6 +70,7 @@ HANDSHAKE_ERRORS: Final = by_status(
         "upgrade_required",
         "too_many_requests",
         "head_too_large",
+        "org_suspended",
         "storage_unavailable",
     )
 )

@@ -18,6 +18,7 @@ ALWAYS: Final = (
     "head_too_large",
     "internal_error",
     "unavailable",
+    "org_suspended",
     "storage_unavailable",
 )
 """The codes that any request may meet, whatever it asks for."""

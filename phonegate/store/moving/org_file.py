@@ -64,6 +64,10 @@ class Head:
     """About how many messages follow."""
 
 
+Reached = tuple[str, tuple[Any, ...]]
+"""How far an export has come: a table, and the key of its last row."""
+
+
 @attrs.frozen(kw_only=True)
 class Chunk:
     """Some rows of one table."""
@@ -72,8 +76,8 @@ class Chunk:
     """Counted from 0."""
     table: str
     rows: list[Row] = attrs.field(repr=False)
-    reached: tuple[int, tuple[Any, ...]] | None = None
-    """Up to where all is in the file by now: the place of a part, and the key of a row of it."""
+    reached: Reached | None = None
+    """Set where all up to there is in the file by now."""
 
 
 @attrs.frozen(kw_only=True)

@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import attrs
 
@@ -18,6 +18,7 @@ from phonegate.store.moving.org_file import (
     FileProblem,
     Head,
     Lines,
+    Reached,
     Reader,
     chunk_of,
     members,
@@ -151,9 +152,7 @@ def _open_part(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "r+b")
 
 
-def _resume(
-    file: IO[bytes], lines: Lines, head: Head
-) -> tuple[Head, tuple[int, tuple[Any, ...]] | None] | None:
+def _resume(file: IO[bytes], lines: Lines, head: Head) -> tuple[Head, Reached | None] | None:
     """Goes on with what an earlier try has left. Leaves the file at the end of what counts.
 
     Returns:
@@ -210,4 +209,7 @@ def _head_of(line: bytes) -> Head | None:
 def _is_same(known: Head, head: Head) -> bool:
     """Tells whether two heads are of the same org, which has not changed between them."""
     same = ("schema", "version", "suspended_at", "org", "tables")
-    return all(getattr(known, name) == getattr(head, name) for name in same)
+    # An order of before would leave tables out.
+    return list(known.tables) == list(head.tables) and all(
+        getattr(known, name) == getattr(head, name) for name in same
+    )

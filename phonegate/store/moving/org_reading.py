@@ -8,6 +8,7 @@ is suspended nothing changes, so it lets go of what it has read with each page.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile
 from typing import Any, Final
 
 import attrs
@@ -15,10 +16,11 @@ import attrs
 from phonegate.store.migrations import VERSION, version
 from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, PARTS, SPACES, Part
 from phonegate.store.moving.given_ids import given
-from phonegate.store.moving.org_file import Chunk, Head
+from phonegate.store.moving.org_file import Chunk, Head, Reached, Row
 
-PAGE: Final = 200
-"""Rows of one page, and most of one chunk: with the indexes of messages some 10 ms to store."""
+PAGE: Final = 100
+"""Rows of one page, and most of one chunk: with their indexes and words 5 ms of the writer, and
+rarely 15, for which others may have to wait."""
 
 CHUNK_BYTES: Final = 128 * 1024
 """Bytes of texts and data after which a chunk ends. It has one row at least."""
@@ -43,6 +45,13 @@ _ENDED_KEYS: Final = """
     )
     ORDER BY key LIMIT :limit
 """
+
+
+_Keyed = tuple[Row, tuple[Any, ...]]
+"""A row as it is kept, and its key."""
+
+_Piece = tuple[str, list[Row]]
+"""Rows of a table."""
 
 
 class NoSuchOrg(Exception):
@@ -105,9 +114,7 @@ class OrgReader:
             messages=count,
         )
 
-    def chunks(
-        self, head: Head, begin: int = 0, after: tuple[int, tuple[Any, ...]] | None = None
-    ) -> Iterator[Chunk]:
+    def chunks(self, head: Head, begin: int = 0, after: Reached | None = None) -> Iterator[Chunk]:
         """Yields what belongs to the org.
 
         Args:
@@ -115,35 +122,32 @@ class OrgReader:
             begin: The number of the first chunk.
             after: Where an earlier try has come to. Of an org that has not changed since.
         """
-        number, org = begin, head.org["id"]
-        start, key = (0, None) if after is None else after
-        for place in range(start, len(PARTS)):
-            part = PARTS[place]
-            while page := self._page(part, org, key):
-                last = page[-1][1]
-                rows = [row for row, _ in page]
-                pieces = [*_pieces(part.table, rows)]
-                for child in part.children:
-                    parents = [one[0] for _, one in page]
-                    pieces_of_child = _pieces(child.table, self._children(child, parents))
-                    # One is kept back: the last of all says that the page is complete.
-                    for piece in pieces_of_child:
-                        for table, some in pieces:
-                            yield Chunk(number=number, table=table, rows=some)
-                            number += 1
-                        pieces = [piece]
-                for table, some in pieces[:-1]:
-                    yield Chunk(number=number, table=table, rows=some)
+        number = begin
+        first, key = (PARTS[0].table, None) if after is None else after
+        for part in dropwhile(lambda one: one.table != first, PARTS):
+            while page := self._page(part, head.org["id"], key):
+                key = page[-1][1]
+                pieces = self._of_page(part, page)
+                table, rows = next(pieces)
+                # The last of all says that the page is complete.
+                for following in pieces:
+                    yield Chunk(number=number, table=table, rows=rows)
                     number += 1
-                table, some = pieces[-1]
-                yield Chunk(number=number, table=table, rows=some, reached=(place, last))
+                    table, rows = following
+                yield Chunk(number=number, table=table, rows=rows, reached=(part.table, key))
                 number += 1
                 if head.suspended_at is not None:
                     self._begin()
-                key = last
                 if len(page) < PAGE:
                     break
             key = None
+
+    def _of_page(self, part: Part, page: Sequence[_Keyed]) -> Iterator[_Piece]:
+        """Yields the rows of a page, and after them what belongs to them."""
+        yield from _pieces(part.table, [row for row, _ in page])
+        for child in part.children:
+            parents = [key[0] for _, key in page]
+            yield from _pieces(child.table, self._children(child, parents))
 
     def _begin(self) -> None:
         if self.connection.in_transaction:
@@ -152,9 +156,7 @@ class OrgReader:
         if version(self.connection) != VERSION:
             raise OtherSchema
 
-    def _page(
-        self, part: Part, org: int, after: tuple[Any, ...] | None
-    ) -> list[tuple[list[Any], tuple[Any, ...]]]:
+    def _page(self, part: Part, org: int, after: tuple[Any, ...] | None) -> list[_Keyed]:
         """Returns the next rows of a part, as they are kept, each with its key."""
         asked = {"org": org, "limit": PAGE}
         asked |= {f"k{n}": value for n, value in enumerate(after or _least(part))}
@@ -209,7 +211,7 @@ def _least(part: Part) -> tuple[Any, ...]:
     return ("",) if part.table == "ended_keys" else (0,)
 
 
-def _pieces(table: str, rows: Iterable[list[Any]]) -> Iterator[tuple[str, list[list[Any]]]]:
+def _pieces(table: str, rows: Iterable[list[Any]]) -> Iterator[_Piece]:
     """Yields rows in pieces of a bounded size."""
     piece: list[list[Any]] = []
     size = 0

@@ -13,6 +13,8 @@ from phonegate.cli import main
 from phonegate.cli.failure import Failure
 from phonegate.cli.service import manager, start
 from phonegate.cli.service.manager import Manager, ManagerFailure, absence
+from phonegate.cli.service.survey import Configured
+from phonegate.config.settings import HttpSettings, Settings
 
 CONFIGURATION = '[http]\nbind = ["127.0.0.1:0"]\n[log]\nformat = "json"\n'
 
@@ -139,6 +141,20 @@ def test_root_is_asked_for_with_the_line_that_gives_it(
     err = capsys.readouterr().err
     assert "This needs root: sudo /" in err
     assert " service install\n" in err
+
+
+@pytest.mark.parametrize(("pid", "counts"), [("7", True), ("8", False), ("0", False)])
+def test_only_the_services_own_process_counts(
+    pid: str,
+    counts: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(start, "ask", lambda *_, **__: {"pid": 7, "version": "1.2.3"})
+    settings = Settings(http=HttpSettings(bind=("127.0.0.1:0",)))
+    now = Configured(settings=settings, database=Path("x.db"))
+    seen = {"ActiveState": "active", "MainPID": pid}
+    assert (start.answering(seen, now) is not None) is counts
+    assert start.answering({**seen, "ActiveState": "activating"}, now) is None
 
 
 @pytest.mark.parametrize(

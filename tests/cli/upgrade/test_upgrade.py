@@ -121,8 +121,10 @@ def serving(answers: dict[str, tuple[int, dict[str, str], bytes]]) -> Iterator[s
 
 
 def test_an_address_of_the_own_network_is_asked_with_a_remark(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A proxy of the environment must not come between us and this machine.
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     answers = {
         "/latest": (302, {"Location": "/release"}, b""),
         "/release": (200, {}, b'{"tag_name": "v9.8.7"}'),

@@ -35,7 +35,9 @@ def written(chunks: list[list[list[Any]]], head: Head = HEAD) -> bytes:
     lines = Lines(file)
     lines.head(head)
     for number, rows in enumerate(chunks):
-        lines.chunk(Chunk(number=number, table="messages", rows=rows, reached=(0, (number,))))
+        lines.chunk(
+            Chunk(number=number, table="messages", rows=rows, reached=("messages", (number,)))
+        )
     lines.foot()
     return file.getvalue()
 
@@ -50,7 +52,9 @@ def test_what_is_written_is_read(chunks: list[list[list[Any]]]) -> None:
     head, found = read(written(chunks))
     assert head == HEAD
     assert [one.rows for one in found] == chunks
-    assert [one.reached for one in found] == [(0, (number,)) for number in range(len(chunks))]
+    assert [one.reached for one in found] == [
+        ("messages", (number,)) for number in range(len(chunks))
+    ]
 
 
 def test_usual_programs_read_it() -> None:

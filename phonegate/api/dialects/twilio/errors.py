@@ -85,6 +85,7 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "outcome_unknown": Number(20500),
         "not_implemented": _PARAMETER,
         "unavailable": Number(20503),
+        "org_suspended": Number(20503),
         "storage_unavailable": Number(20503),
         "disk_low": Number(20503),
         "timeout": Number(20503),
