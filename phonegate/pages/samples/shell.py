@@ -3,7 +3,7 @@
 from typing import Final
 
 _SEND: Final = """
-curl -fsS --retry 5 --retry-connrefused -X POST "BASE/send/myorg" \\
+curl -fsS --retry 5 --retry-connrefused -X POST 'BASE/send/myorg' \\
   -H "Authorization: Bearer $PHONEGATE_KEY" \\
   -H "Content-Type: application/json" \\
   -H "Idempotency-Key: dinner-2026-11-21" \\
@@ -12,14 +12,14 @@ curl -fsS --retry 5 --retry-connrefused -X POST "BASE/send/myorg" \\
 
 _READ: Final = """
 # since_id is what you have read so far.
-curl -fsS "BASE/messages/myorg?direction=in&since_id=0" \\
+curl -fsS 'BASE/messages/myorg?direction=in&since_id=0' \\
   -H "Authorization: Bearer $PHONEGATE_KEY"
 """
 
 _FOLLOW: Final = """
 # A stream of events: a line "data: {…}" for each. The last line "id: …" is where to go on,
 # with -H "Last-Event-ID: …".
-curl -fsSN "BASE/events/myorg?types=message.received" \\
+curl -fsSN 'BASE/events/myorg?types=message.received' \\
   -H "Authorization: Bearer $PHONEGATE_KEY" \\
   -H "Accept: text/event-stream"
 """
