@@ -69,6 +69,7 @@ def test_nothing_inside_is_native_or_names_the_builder(zipapp: Path) -> None:
     assert not [name for name in names if re.search(r"\.(so|pyd|pyc)$|/RECORD$|direct_url", name)]
     assert "site-packages/phonegate/cli/serve.py" in names
     assert "site-packages/phonegate/py.typed" in names
+    assert "CHANGELOG.md" in names
 
 
 def test_every_dependency_is_pinned_to_what_the_project_accepts() -> None:
