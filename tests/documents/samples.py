@@ -12,7 +12,7 @@ _BEGINNING: Final = """\
 
 Four small programs in each language: they send, read, follow what comes in, and receive a webhook.
 Each works as printed. `PHONEGATE_KEY` is an API key with the scopes `send` and `read`
-(`phonegate key add myorg --name samples --scope send --scope read`), `myorg` stands for your OrgId,
+(`phonegate key add myorg samples --scope send --scope read`), `myorg` stands for your OrgId,
 and `WEBHOOK_SECRET` is what `phonegate webhook add` has shown.
 
 The same stand on each gateway's own page, `/reference`, with its address filled in. [The client for
