@@ -34,6 +34,7 @@ REQUIREMENTS = ROOT / "release" / "requirements.txt"
 SHIV = ROOT / "release" / "shiv.txt"
 START = ROOT / "release" / "start.py"
 SPEC = ROOT / "shiv.spec"
+CHANGELOG = "CHANGELOG.md"
 
 MODE = 0o100644
 """Of every file inside."""
@@ -74,7 +75,8 @@ def build(output: Path, *, root: Path = ROOT, python: str | None = None) -> str:
             strip(site)
             packed = Path(folder, "packed.pyz")
             pack(root, site, tools, packed)
-            even_out(packed, (root / START.relative_to(ROOT)).read_bytes(), output)
+            start = (root / START.relative_to(ROOT)).read_bytes()
+            even_out(packed, start, (root / CHANGELOG).read_bytes(), output)
     finally:
         os.umask(before)
     return digest_of(output)
@@ -122,8 +124,10 @@ def pack(root: Path, site: Path, tools: Path, output: Path) -> None:
     )
 
 
-def even_out(packed: Path, start: bytes, output: Path) -> None:
+def even_out(packed: Path, start: bytes, changelog: bytes, output: Path) -> None:
     """Writes the archive anew in a fixed order, with fixed modes, and with our own start.
+
+    The changelog is added, for `phonegate upgrade --check`. It is not unpacked.
 
     shiv sorts what it packs but its own bootstrap files, which keep the order and the modes of
     the file system that it was installed on.
@@ -139,6 +143,10 @@ def even_out(packed: Path, start: bytes, output: Path) -> None:
                 even.external_attr = MODE << 16
                 ours = entry.filename == "__main__.py"
                 new.writestr(even, start if ours else old.read(entry))
+            news = zipfile.ZipInfo(CHANGELOG, even.date_time)
+            news.compress_type = zipfile.ZIP_DEFLATED
+            news.external_attr = MODE << 16
+            new.writestr(news, changelog)
     output.chmod(0o755)
 
 

@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "colour",
             "deferred_methods",
             "event_stream",
+            "file_owner",
             "histogram",
             "local_ca",
             "log",

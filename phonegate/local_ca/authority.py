@@ -18,6 +18,7 @@ from typing import Final
 
 import attrs
 
+from phonegate import file_owner
 from phonegate.local_ca.errors import (
     FolderUnusable,
     NoCertificate,
@@ -168,7 +169,7 @@ class LocalAuthority:
             raise FolderUnusable(f"{error.filename or self.folder}: {reason}") from None
 
     def _ensure(self, asked: Names, usual: Names, *, force: bool) -> Outcome:
-        self.folder.mkdir(mode=self.folder_mode, parents=True, exist_ok=True)
+        self._make_folder()
         authority, made = self._read(AUTHORITY), False
         if authority is None:
             authority, made = self._make_authority(asked.with_(usual)), True
@@ -248,6 +249,15 @@ class LocalAuthority:
         write_whole(self.certificate, made.certificate, CERTIFICATE_MODE)
         return read_pem(made.certificate)
 
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(mode=self.folder_mode, parents=True)
+        except FileExistsError:
+            return
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        file_owner.like_folder(descriptor, self.folder)
+        os.close(descriptor)
+
     def _read(self, name: str) -> Certificate | None:
         path = self.folder / name
         try:
@@ -272,6 +282,7 @@ def write_whole(path: Path, content: bytes, mode: int, *, replace: bool = True) 
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            file_owner.like_folder(descriptor, path)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

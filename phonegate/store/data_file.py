@@ -14,6 +14,7 @@ from typing import Final
 
 import attrs
 
+from phonegate import file_owner
 from phonegate.model.storage_errors import DatabaseBusy, DatabaseUnusable
 from phonegate.store import migrations
 
@@ -116,7 +117,7 @@ def lock(path: Path) -> int:
     beside = lock_path(path)
     while True:
         try:
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            descriptor = _open_lock(beside)
         except OSError as error:
             raise refused(path, error) from None
         try:
@@ -134,6 +135,17 @@ def lock(path: Path) -> int:
                 _sign(descriptor)
                 return descriptor
         os.close(descriptor)
+
+
+def _open_lock(path: Path) -> int:
+    """Opens the lock file, and makes it where it is missing."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags, 0o600)
+    file_owner.like_folder(descriptor, path)
+    return descriptor
 
 
 def _sign(descriptor: int) -> None:

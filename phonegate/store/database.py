@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 import trio
 
+from phonegate import file_owner
 from phonegate.model.facts import Publish, unheard
 from phonegate.model.storage_errors import StoreClosed
 from phonegate.model.times import now_ms
@@ -415,7 +416,9 @@ def _create(path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         with _sqlite_errors(path):
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+            file_owner.like_folder(descriptor, temporary)
+            os.close(descriptor)
             with contextlib.closing(_connect(temporary, [])) as connection:
                 migrations.migrate(connection)
             backup.flush(temporary)

@@ -20,7 +20,7 @@ SHOWN: Final[Mapping[str, str]] = {
     "alone. Do not let the Internet reach it without TLS.",
     "http.public_url": "",
     "http.trusted_proxies": "",
-    "tls.certificate": "`sudo -u phonegate phonegate certificate` makes one for your network.",
+    "tls.certificate": "`sudo phonegate certificate` makes one for your network.",
     "tls.key": "",
     "database.path": "The package sets it.",
     "orgs.registration": "",

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 
 import phonegate
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 from tests.release.conftest import BUILD_S, ROOT, build, copy
 from tests.release.pythons import found
 
@@ -68,6 +69,7 @@ def test_nothing_inside_is_native_or_names_the_builder(zipapp: Path) -> None:
     assert not [name for name in names if re.search(r"\.(so|pyd|pyc)$|/RECORD$|direct_url", name)]
     assert "site-packages/phonegate/cli/serve.py" in names
     assert "site-packages/phonegate/py.typed" in names
+    assert "CHANGELOG.md" in names
 
 
 def test_every_dependency_is_pinned_to_what_the_project_accepts() -> None:
@@ -134,7 +136,7 @@ def test_it_serves_its_pages_and_the_licence_of_swagger_ui(
     program = ("-I", str(zipapp))
     with (
         GatewayProcess(tmp_path / "phonegate.db", program=program) as gateway,
-        httpx.Client(base_url=gateway.url, trust_env=False) as client,
+        httpx.Client(base_url=gateway.url, trust_env=False, timeout=PATIENCE_S) as client,
     ):
         assert "made of" in client.get("/").raise_for_status().text
         page = client.get("/docs").raise_for_status().text

@@ -55,11 +55,15 @@ def printed(page: Path, mark: str) -> str:
     return str(block)
 
 
+def received(secret: str, text: str) -> dict[str, Any]:
+    """What a phone pushes of an SMS that it received."""
+    message = {"address": NUMBER, "body": text, "date": 1, "id": text}
+    return {"org_id": ORG, "secret_key": secret, "messages": [message]}
+
+
 def push(client: httpx.Client, secret: str, text: str) -> int:
     """Stores a received SMS. Returns the status."""
-    message = {"address": NUMBER, "body": text, "date": 1, "id": text}
-    body = {"org_id": ORG, "secret_key": secret, "messages": [message]}
-    return client.post("/webhook", json=body).status_code
+    return client.post("/webhook", json=received(secret, text)).status_code
 
 
 def texts(client: httpx.Client, secret: str) -> list[str]:
@@ -144,14 +148,14 @@ def strangers(ground: Ground) -> None:
         return
     port = project.free_port()
     published = [f"127.0.0.1:{port}:8080", f"{foreign.HERE}:{port}:8080"]
-    body = json.dumps({"org_id": ORG, "secret_key": "a-secret-of-theirs", "messages": []})
+    body = json.dumps(received("a-secret-of-theirs", "hello"))
     words = ["--json", body, f"http://{foreign.HERE}:{port}/webhook"]
     with foreign.foreigner() as caller:
         ports = {project.SERVICE: published}
         with running(ground.engine, ground.clone, ports=ports) as found:
             found.wait_until_healthy()
             status = caller.curl(*words)
-            expect(status == "401", "a caller from elsewhere can't make an org")
+            expect(status == "401", f"a caller from elsewhere can't make an org ({status})")
         with running(ground.engine, ground.clone, ports=ports, start=False) as found:
             # As if compose.yaml and the image left the rule as it is without a container.
             loose = ground.clone.parent / "loose.yaml"
@@ -161,7 +165,7 @@ def strangers(ground: Ground) -> None:
             found.lines(f"COMPOSE_FILE={files} docker compose up --detach --no-build")
             found.wait_until_healthy()
             status = caller.curl(*words)
-            expect(status == "200", "with `local` the same caller could: docker-proxy hides it")
+            expect(status == "200", f"with `local` it could: docker-proxy hides it ({status})")
 
 
 def caddy(ground: Ground) -> None:

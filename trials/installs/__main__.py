@@ -16,11 +16,19 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
+from trials.booted_root import NotBooted, booted
 from trials.installs import bare_root, release_files, traffic
+from trials.installs.bare_root import BareRoot, Run
 from trials.installs.table import table
 from trials.installs.way import SEEN, Measured, NotInstalled, Way
 from trials.installs.ways import WAYS
+
+PEAK: Final = (
+    "sed -n 's/VmHWM:[^0-9]*//p' /proc/$(systemctl show -P MainPID {})/status | cut -d' ' -f1"
+)
+"""Prints the most memory that a unit's main process had, in KiB."""
 
 
 def main() -> None:
@@ -30,6 +38,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=[way.name for way in WAYS])
     cache = Path(tempfile.gettempdir(), "phonegate-installs")
     parser.add_argument("--cache", type=Path, default=cache, help="where the bare root is kept")
+    parser.add_argument("--dist", type=Path, help="a release that is built already")
     options = parser.parse_args()
     if os.geteuid():
         parser.error("only root may enter another root: run it by sudo")
@@ -38,8 +47,9 @@ def main() -> None:
     rows, failed = [], False
     tar = bare_root.packed(options.cache)
     with tempfile.TemporaryDirectory(prefix="phonegate-release-") as folder:
-        dist, repository = Path(folder, "dist"), Path(folder, "repository")
-        release_files.build(dist)
+        dist, repository = options.dist or Path(folder, "dist"), Path(folder, "repository")
+        if not options.dist:
+            release_files.build(dist)
         release_files.clone(repository)
         for way in WAYS:
             if options.only and way.name not in options.only:
@@ -73,8 +83,11 @@ def measured(way: Way, tar: Path, dist: Path, repository: Path) -> Measured:
             shutil.copytree(repository, root.folder / "repository")
             taken += sum(path.stat().st_size for path in repository.rglob("*.pack"))
         given_mb = 0.0
-        install = root.run(way.install or "true", proxy=through.url)
-        demo = root.run(way.demo)
+        if way.unit:
+            install, demo = in_booted(root, way)
+        else:
+            install = root.run(way.install or "true", proxy=through.url)
+            demo = root.run(way.demo)
         if SEEN not in demo.output:
             raise NotInstalled(f"{way.demo} printed no {SEEN!r}:\n{demo.output}")
         return Measured(
@@ -86,6 +99,28 @@ def measured(way: Way, tar: Path, dist: Path, repository: Path) -> Measured:
             disk_mb=root.used_mb() - bare_mb - given_mb,
             memory_mb=demo.peak_mb,
         )
+
+
+def in_booted(root: BareRoot, way: Way) -> tuple[Run, Run]:
+    """Installs a service where systemd runs, and shows the first message there.
+
+    Raises:
+        NotInstalled: A line failed, or there is no systemd.
+    """
+    runs = []
+    try:
+        with booted(root.folder) as machine:
+            for lines in (way.install, way.demo, PEAK.format(way.unit)):
+                done = machine.run(lines)
+                if done.code:
+                    raise NotInstalled(f"{lines.strip()}\n  ended with {done.code}:\n{done.output}")
+                runs.append(done)
+    except NotBooted as error:
+        raise NotInstalled(f"systemd did not start: {error}") from None
+    install, demo, peak = runs
+    return Run(install.output, install.seconds, 0), Run(
+        demo.output, demo.seconds, int(peak.output) / 1000
+    )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def build(folder: Path) -> None:
-    """Builds the files of a release into a folder, unless it has them."""
-    if folder.exists():
-        return
+    """Builds the files of a release into a folder."""
     subprocess.run([sys.executable, "-m", "release", "--output", folder], cwd=ROOT, check=True)
 
 

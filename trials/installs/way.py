@@ -29,6 +29,9 @@ class Way:
     """Whether it clones the repository, which it then finds at `/repository`."""
     install: str = ""
     """The lines that install it."""
+    unit: str = ""
+    """The unit of systemd that it makes, if it makes one: it is then installed in a booted Debian
+    without a network, and the memory is that of the unit's main process."""
     demo: str = DEMO
     """The lines that show the first message: they print `SEEN`."""
 
@@ -52,4 +55,4 @@ class Measured:
     disk_mb: float
     """By which the root has grown, without apt's lists and archives."""
     memory_mb: float
-    """The most that the demo's largest process had in memory."""
+    """The most that the demo's largest process, or the service's, had in memory."""

@@ -18,8 +18,9 @@ from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, PARTS, SPACES
 from phonegate.store.moving.given_ids import given
 from phonegate.store.moving.org_file import Chunk, Head, Reached, Row
 
-PAGE: Final = 200
-"""Rows of one page, and most of one chunk: with the indexes of messages some 10 ms to store."""
+PAGE: Final = 100
+"""Rows of one page, and most of one chunk: with their indexes and words 5 ms of the writer, and
+rarely 15, for which others may have to wait."""
 
 CHUNK_BYTES: Final = 128 * 1024
 """Bytes of texts and data after which a chunk ends. It has one row at least."""

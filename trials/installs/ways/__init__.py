@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from trials.installs.way import Way
-from trials.installs.ways import git_clone, pipx, uvx, zipapp
+from trials.installs.ways import deb, git_clone, pipx, service, uvx, zipapp
 
-WAYS: Final[tuple[Way, ...]] = (zipapp.WAY, pipx.WAY, uvx.WAY, git_clone.WAY)
+WAYS: Final = (zipapp.WAY, deb.WAY, service.WAY, pipx.WAY, uvx.WAY, git_clone.WAY)
 """In the order of the table."""
