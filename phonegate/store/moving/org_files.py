@@ -1,9 +1,11 @@
 """The file of an org on the disk: written beside its name, and there once it is whole. Blocking."""
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -21,6 +23,7 @@ from phonegate.store.moving.org_file import (
     Reached,
     Reader,
     chunk_of,
+    head_of,
     members,
     parsed,
 )
@@ -119,7 +122,7 @@ def opened(path: Path) -> Iterator[tuple[Reader, int]]:
         MoveFailed: It can't be read, or is none, within the block too.
     """
     try:
-        with path.open("rb") as file:
+        with _open_to_read(path) as file:
             yield Reader(file, migrations.VERSION), os.fstat(file.fileno()).st_size
     except FileProblem as problem:
         raise MoveFailed(path, str(problem), "Export the org again") from None
@@ -147,9 +150,33 @@ def _connect(database: Path) -> sqlite3.Connection:
 
 
 def _open_part(path: Path) -> IO[bytes]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    """Opens what an earlier try has left, or a new file. It is this user's alone.
+
+    Raises:
+        OSError: Something else has this name: another user, who has made it, could read it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    found = os.fstat(descriptor)
+    own = found.st_uid == os.geteuid() and found.st_nlink == 1
+    if not stat.S_ISREG(found.st_mode) or not own:
+        os.close(descriptor)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "r+b")
+
+
+def _open_to_read(path: Path) -> IO[bytes]:
+    """Opens a file. Of a pipe it waits for nothing.
+
+    Raises:
+        FileProblem: It is something else.
+        OSError: It can't be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileProblem("it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _resume(file: IO[bytes], lines: Lines, head: Head) -> tuple[Head, Reached | None] | None:
@@ -199,11 +226,7 @@ def _pages(
 def _head_of(line: bytes) -> Head | None:
     fields = parsed(line) if line else {}
     fields.pop("phonegate_org", None)
-    try:
-        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
-        return Head(tables=tables, **fields)
-    except (KeyError, TypeError, AttributeError):
-        return None
+    return head_of(fields)
 
 
 def _is_same(known: Head, head: Head) -> bool:
