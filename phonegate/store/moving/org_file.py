@@ -12,7 +12,7 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 import attrs
@@ -78,15 +78,6 @@ class Chunk:
     rows: list[Row] = attrs.field(repr=False)
     reached: Reached | None = None
     """Set where all up to there is in the file by now."""
-
-
-@attrs.frozen(kw_only=True)
-class Foot:
-    """The end of a whole file."""
-
-    chunks: int
-    rows: Mapping[str, int]
-    """How many there are of each table."""
 
 
 class Lines:
@@ -188,13 +179,16 @@ class Reader:
         kind = fields.pop("phonegate_org", None)
         if kind is None:
             raise FileProblem("it is no file of an org")
-        if kind > FORMAT or fields.get("schema", 0) > schema:
+        try:
+            newer = kind > FORMAT or fields.get("schema", 0) > schema
+        except TypeError:
+            raise FileProblem("it is no file of an org") from None
+        if newer:
             raise FileProblem(
                 f"phonegate {fields.get('version')} wrote it, which is newer than this one: update"
                 " this gateway first"
             )
-        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
-        return Head(tables=tables, **fields)
+        return _head(fields)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yields the chunks. It ends where the foot says that all was there.
@@ -243,19 +237,45 @@ def parsed(line: bytes) -> dict[str, Any]:
     return fields
 
 
+def head_of(line: bytes) -> Head:
+    """Returns the head of a line.
+
+    Raises:
+        FileProblem: It is none.
+    """
+    fields = parsed(line)
+    fields.pop("phonegate_org", None)
+    return _head(fields)
+
+
 def chunk_of(line: bytes) -> Chunk:
-    """Returns the chunk of a line."""
+    """Returns the chunk of a line.
+
+    Raises:
+        FileProblem: It is none.
+    """
     return _chunk(parsed(line))
 
 
+def _head(fields: dict[str, Any]) -> Head:
+    try:
+        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
+        return Head(tables=tables, **fields)
+    except (KeyError, TypeError, AttributeError):
+        raise FileProblem("it is no file of an org") from None
+
+
 def _chunk(fields: dict[str, Any]) -> Chunk:
-    reached = fields.get("reached")
-    return Chunk(
-        number=fields["number"],
-        table=fields["table"],
-        rows=fields["rows"],
-        reached=None if reached is None else (reached[0], tuple(reached[1])),
-    )
+    try:
+        reached = fields.get("reached")
+        return Chunk(
+            number=fields["number"],
+            table=fields["table"],
+            rows=[*fields["rows"]],
+            reached=None if reached is None else (reached[0], tuple(reached[1])),
+        )
+    except (LookupError, TypeError):
+        raise FileProblem("it is damaged: a part of it is none") from None
 
 
 def _of_chunk(chunk: Chunk) -> dict[str, Any]:
@@ -274,6 +294,3 @@ def _unpacked(fields: dict[str, Any]) -> Any:
         return base64.b64decode(text)
     return fields
 
-
-Count = Callable[[int, int], None]
-"""Is called with what is done and of how much."""

@@ -21,8 +21,8 @@ from phonegate.store.moving.org_file import (
     Reached,
     Reader,
     chunk_of,
+    head_of,
     members,
-    parsed,
 )
 from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
 
@@ -163,10 +163,10 @@ def _resume(file: IO[bytes], lines: Lines, head: Head) -> tuple[Head, Reached | 
     there = members(file)
     try:
         line, end = next(there, (b"", 0))
-        known = _head_of(line)
+        known = head_of(line)
     except FileProblem:
         return None
-    if known is None or not _is_same(known, head):
+    if not _is_same(known, head):
         return None
     lines.resume(line, None)
     reached = None
@@ -191,19 +191,9 @@ def _pages(
             if page[-1][1].reached is not None:
                 yield page, place
                 page = []
-    except (FileProblem, KeyError, TypeError):
+    except FileProblem:
         # It was cut off within a line, or is whole but for its name: its foot is no chunk.
         return
-
-
-def _head_of(line: bytes) -> Head | None:
-    fields = parsed(line) if line else {}
-    fields.pop("phonegate_org", None)
-    try:
-        tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
-        return Head(tables=tables, **fields)
-    except (KeyError, TypeError, AttributeError):
-        return None
 
 
 def _is_same(known: Head, head: Head) -> bool:
