@@ -293,4 +293,3 @@ def _unpacked(fields: dict[str, Any]) -> Any:
     if len(fields) == 1 and isinstance(text := fields.get("base64"), str):
         return base64.b64decode(text)
     return fields
-

@@ -152,6 +152,21 @@ def test_a_text_that_names_a_version(text: str, version: str) -> None:
         b"!<arch>\n" + b"\xff" * 99,
         tarred("", files={"phonegate/__init__.py": "x" * (package_file.LARGEST_SOURCE + 1)}),
     ],
+    # Not made from the bytes, which hold the time.
+    ids=[
+        "nothing",
+        "a page",
+        "no fields",
+        "deep",
+        "another program",
+        "a version that is computed",
+        "no source",
+        "a cut zip",
+        "a cut tar",
+        "a length below 0",
+        "no length",
+        "too large",
+    ],
 )
 def test_what_names_none(content: bytes) -> None:
     assert package_file.read(content) is None
