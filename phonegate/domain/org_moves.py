@@ -6,11 +6,12 @@ it is called. What is suspended stays so after a restart. An org that comes is s
 of it is here.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from phonegate import log
 from phonegate.domain.authentication import Authentication
+from phonegate.domain.credentials import org_problem
 from phonegate.domain.org_options import OrgOptions
 from phonegate.model.facts import Publish, Rescheduled, Suspended, WebhooksChanged
 from phonegate.model.orgs import Org
@@ -18,11 +19,13 @@ from phonegate.model.refusals import Conflict, NotFound
 from phonegate.model.storage_errors import ConstraintBroken
 from phonegate.store.database import Database
 from phonegate.store.moving.org_file import Chunk, Head
-from phonegate.store.moving.org_imports import Import
+from phonegate.store.moving.org_imports import Import, NotOfOrg, OutOfTurn
 from phonegate.store.tables import Tables
 
 _log: Final = log.get("accounts")
 
+
+_OUT_OF_TURN: Final = "The org was removed meanwhile, or another import of it is under way."
 
 Drain = Callable[[int], Awaitable[None]]
 """Waits until nothing of an org is under way."""
@@ -124,9 +127,12 @@ class OrgMoves:
         """Makes the org of a file, suspended, or goes on with it after an earlier try.
 
         Raises:
-            Conflict: There is an org of its name, or another file of it was begun with.
+            Conflict: There is an org of its name, or another file of it was begun with. Or its
+                name, or its row, can't be an org's.
         """
         now, name = self._now_ms(), head.org["name"]
+        if problem := org_problem(name):
+            raise Conflict(f"The file is damaged: the name of its org {problem}.")
 
         def begin(tx: Tables) -> Import:
             known = tx.org_imports.named(name)
@@ -141,7 +147,10 @@ class OrgMoves:
                 raise Conflict(f"There is an org named {name} already.")
             return tx.org_imports.begin(head, now)
 
-        found = await self._database.write(begin)
+        try:
+            found = await self._database.write(begin)
+        except ConstraintBroken as broken:
+            raise Conflict(f"The file is damaged: {broken.rule}.") from None
         self._authentication.suspend([found.org])
         # A phone that came in right before is sent away.
         self._authentication.changed(found.org)
@@ -152,13 +161,15 @@ class OrgMoves:
         await self._database.write(lambda tx: tx.org_imports.forget(one.org))
         self._authentication.resume(one.org)
 
-    async def taken(self, space: str, ids: Sequence[int]) -> bool:
+    async def taken(self, space: str, ids: Collection[int]) -> bool:
         """Tells whether any of these ids is another org's."""
         return await self._database.read(lambda tx: tx.org_imports.taken(space, ids))
 
-    async def plan(self, one: Import, head: Head, taken: Collection[str]) -> Import:
+    async def plan(
+        self, one: Import, head: Head, taken: Collection[str], highest: Mapping[str, int]
+    ) -> Import:
         """Fixes by how much the ids of an org grow, where other orgs have some of them."""
-        return await self._database.write(lambda tx: tx.org_imports.plan(one, head, taken))
+        return await self._database.write(lambda tx: tx.org_imports.plan(one, head, taken, highest))
 
     async def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
         """Stores the next chunk of an org.
@@ -170,21 +181,35 @@ class OrgMoves:
         try:
             await self._database.write(lambda tx: tx.org_imports.put(one, columns, chunk))
         except ConstraintBroken as broken:
+            if not broken.rule.startswith("UNIQUE"):
+                raise Conflict(f"The file is damaged: {broken.rule}.") from None
             raise Conflict(
                 f"This gateway has what only one org can have ({broken.rule}): it may have this "
                 "org already, under another name."
             ) from None
-        except ValueError:
-            raise Conflict("Another import of this org is under way.") from None
+        except NotOfOrg as found:
+            raise Conflict(
+                f"This gateway may have this org already, under another name. Else the file is "
+                f"damaged: {found}."
+            ) from None
+        except OutOfTurn:
+            raise Conflict(_OUT_OF_TURN) from None
 
     async def finish(self, one: Import, head: Head) -> None:
-        """Has an org served that has wholly come."""
+        """Has an org served that has wholly come.
+
+        Raises:
+            Conflict: It was removed meanwhile, or another import has finished it.
+        """
 
         def finish(tx: Tables) -> None:
             tx.org_imports.finish(one, head)
             self._awake(tx, one.org)
 
-        await self._database.write(finish)
+        try:
+            await self._database.write(finish)
+        except OutOfTurn:
+            raise Conflict(_OUT_OF_TURN) from None
         await self._options.load()
         await self._authentication.checks.load()
         self._authentication.resume(one.org)

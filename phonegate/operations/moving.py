@@ -4,7 +4,7 @@ A thread reads or writes the file. What it takes in goes to the writer a chunk a
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ import trio
 
 import phonegate
 from phonegate.domain.org_moves import OrgMoves
+from phonegate.model.storage_errors import MoveFailed
 from phonegate.store.database import Database
 from phonegate.store.moving import org_files
 from phonegate.store.moving.moved_ids import Shifts
@@ -97,15 +98,19 @@ class OrgMover:
             head = reader.head
             one: Import = trio.from_thread.run(self._moves.begin, head)
             try:
-                taken = self._looked_through(reader, one, partial(_first_half, report, size))
+                taken, highest = self._looked_through(
+                    reader, one, partial(_first_half, report, size)
+                )
             except Exception:
                 if one.shifts is None:
                     # Nothing but its name is here yet.
                     trio.from_thread.run(self._moves.give_up, one)
                 raise
         if one.shifts is None:
-            one = trio.from_thread.run(self._moves.plan, one, head, taken)
+            one = trio.from_thread.run(self._moves.plan, one, head, taken, highest)
         with org_files.opened(source) as (reader, size):
+            if reader.head != head:
+                raise MoveFailed(source, "it was replaced meanwhile", "Import it again")
             self._store(reader, one, partial(_second_half, report, size))
         trio.from_thread.run(self._moves.finish, one, head)
         report(2 * size, 2 * size)
@@ -117,23 +122,28 @@ class OrgMover:
 
     def _looked_through(
         self, reader: Reader, one: Import, report: Callable[[int], None]
-    ) -> AbstractSet[str]:
-        """Finds out whether a file is whole, and which of its ids are other orgs'."""
-        head, taken = reader.head, set[str]()
+    ) -> tuple[AbstractSet[str], Mapping[str, int]]:
+        """Finds out whether a file is whole, and what ids it has.
+
+        Returns:
+            The spaces of which some ids are other orgs', and the highest id of each.
+        """
+        head, taken, highest = reader.head, set[str](), dict[str, int]()
         for chunk in reader.chunks():
-            columns_here(chunk.table, head)
+            columns_here(chunk, head)
             if one.shifts is None:
                 for space, ids in ids_of(head, chunk).items():
+                    highest[space] = max(highest.get(space, 0), *ids, 0)
                     if space not in taken and trio.from_thread.run(self._moves.taken, space, ids):
                         taken.add(space)
             report(reader.at)
-        return taken
+        return taken, highest
 
     def _store(self, reader: Reader, one: Import, report: Callable[[int], None]) -> None:
         head = reader.head
         for chunk in reader.chunks():
             if chunk.number >= one.chunks:
-                columns = columns_here(chunk.table, head)
+                columns = columns_here(chunk, head)
                 trio.from_thread.run(self._moves.put, one, columns, chunk)
             report(reader.at)
 

@@ -43,6 +43,10 @@ _TEXTS: dict[str, tuple[str | None, ...]] = {
     "status_callback": (None,),
     "credentials": ("{{}}",),
     "shape": ("standard",),
+    "method": ("POST",),
+    "kind": ("link", "smsgate"),
+    "on_uncertain": ("hold",),
+    "approval": (None,),
     "sender": ("#{phone}:0", "+15551112222", "@twilio"),
 }
 

@@ -11,11 +11,14 @@ given.
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 import attrs
+
+from phonegate.model.bounds import MAX_ID
 
 FORMAT: Final = 1
 """Grows when a reader of before would misunderstand a file."""
@@ -26,8 +29,18 @@ LEVEL: Final = 1
 READ_BYTES: Final = 65_536
 """Bytes that are read at once."""
 
-LONGEST_LINE: Final = 64 * 1024 * 1024
-"""Most bytes of a line. The longest that is written has one part of an MMS, of some megabytes."""
+LONGEST_LINE: Final = 24 * 1024 * 1024
+"""Most bytes of a line. The longest that is written has one row, the draft of a batch, which has up
+to 16 MiB (`domain/batches.py`) and a third more for base64. To parse more stops other orgs."""
+
+MOST_GIVEN: Final = 1 << 48
+"""The highest id that a file may say was given. No gateway comes near it, and ids stay exact in
+programs that take numbers for floats (RFC 8259, 6) however often an org moves."""
+
+LONGEST_VERSION: Final = 40
+"""Characters of a version that are shown."""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 """Has zlib read and write gzip members."""
@@ -177,18 +190,18 @@ class Reader:
     def _head(self, schema: int) -> Head:
         fields = self._next("it is empty")
         kind = fields.pop("phonegate_org", None)
-        if kind is None:
+        if not _is_whole(kind) or not _is_whole(fields.get("schema")):
             raise FileProblem("it is no file of an org")
-        try:
-            newer = kind > FORMAT or fields.get("schema", 0) > schema
-        except TypeError:
-            raise FileProblem("it is no file of an org") from None
-        if newer:
+        if kind > FORMAT or fields["schema"] > schema:
+            version = str(fields.get("version"))[:LONGEST_VERSION]
             raise FileProblem(
-                f"phonegate {fields.get('version')} wrote it, which is newer than this one: update"
-                " this gateway first"
+                f"phonegate {version!a} wrote it, which is newer than this one: update this "
+                "gateway first"
             )
-        return _head(fields)
+        head = head_of(fields)
+        if head is None:
+            raise FileProblem("it is damaged: its first line lacks something")
+        return head
 
     def chunks(self) -> Iterator[Chunk]:
         """Yields the chunks. It ends where the foot says that all was there.
@@ -201,7 +214,8 @@ class Reader:
             before = self._digest.hexdigest()
             fields = self._next("it is cut off: its end is missing")
             if "sha256" in fields:
-                if (fields["chunks"], fields["rows"], fields["sha256"]) != (count, rows, before):
+                foot = (fields.get("chunks"), fields.get("rows"), fields["sha256"])
+                if foot != (count, rows, before):
                     raise FileProblem("it is damaged: its parts don't fit its end")
                 if next(self._members, None) is not None:
                     raise FileProblem("it is damaged: something follows its end")
@@ -209,6 +223,8 @@ class Reader:
             chunk = _chunk(fields)
             if chunk.number != count:
                 raise FileProblem("it is damaged: a part is missing or stands twice")
+            if not _fits(chunk, self.head):
+                raise FileProblem(f"it is damaged: rows of part {count} are none")
             count += 1
             rows[chunk.table] = rows.get(chunk.table, 0) + len(chunk.rows)
             yield chunk
@@ -230,39 +246,37 @@ def parsed(line: bytes) -> dict[str, Any]:
     """
     try:
         fields = json.loads(line.decode("utf-8", "surrogatepass"), object_hook=_unpacked)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise FileProblem("it is no file of an org") from None
     if not isinstance(fields, dict):
         raise FileProblem("it is no file of an org")
     return fields
 
 
-def head_of(line: bytes) -> Head:
-    """Returns the head of a line.
-
-    Raises:
-        FileProblem: It is none.
-    """
-    fields = parsed(line)
-    fields.pop("phonegate_org", None)
-    return _head(fields)
-
-
 def chunk_of(line: bytes) -> Chunk:
-    """Returns the chunk of a line.
-
-    Raises:
-        FileProblem: It is none.
-    """
+    """Returns the chunk of a line."""
     return _chunk(parsed(line))
 
 
-def _head(fields: dict[str, Any]) -> Head:
+def head_of(fields: dict[str, Any]) -> Head | None:
+    """Returns the head that a line's fields are. None where they are none."""
     try:
         tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
-        return Head(tables=tables, **fields)
+        head = Head(tables=tables, **fields)
+        whole = (head.schema, head.made_at, head.messages, head.org["id"], head.suspended_at or 0)
+        texts = (head.id, head.version, head.org["name"])
+        given, marks = head.given.values(), head.marks.values()
+        listed = [name for columns in tables.values() for name in columns]
     except (KeyError, TypeError, AttributeError):
-        raise FileProblem("it is no file of an org") from None
+        return None
+    fits = (
+        all(map(_is_whole, whole))
+        and all(isinstance(one, str) for one in (*texts, *listed))
+        and all(_is_whole(one) and 0 <= one <= MOST_GIVEN for one in (*given, *marks))
+        and all(map(_is_value, head.org.values()))
+        and all(len(set(columns)) == len(columns) for columns in tables.values())
+    )
+    return head if fits else None
 
 
 def _chunk(fields: dict[str, Any]) -> Chunk:
@@ -271,11 +285,33 @@ def _chunk(fields: dict[str, Any]) -> Chunk:
         return Chunk(
             number=fields["number"],
             table=fields["table"],
-            rows=[*fields["rows"]],
+            rows=fields["rows"],
             reached=None if reached is None else (reached[0], tuple(reached[1])),
         )
-    except (LookupError, TypeError):
-        raise FileProblem("it is damaged: a part of it is none") from None
+    except (KeyError, TypeError, IndexError):
+        raise FileProblem("it is damaged: a line of it is no part") from None
+
+
+def _fits(chunk: Chunk, head: Head) -> bool:
+    """Tells whether a chunk's rows have what the head says, in values that a database takes."""
+    if not isinstance(chunk.table, str) or not isinstance(chunk.rows, list):
+        return False
+    width = len(head.tables.get(chunk.table, ()))
+    return all(
+        isinstance(row, list) and len(row) == width and all(map(_is_value, row))
+        for row in chunk.rows
+    )
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and -MAX_ID - 1 <= value <= MAX_ID
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        # Half an emoji is no text to SQLite.
+        return _HALF.search(value) is None
+    return value is None or isinstance(value, bytes) or _is_whole(value)
 
 
 def _of_chunk(chunk: Chunk) -> dict[str, Any]:

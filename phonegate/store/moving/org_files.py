@@ -1,9 +1,11 @@
 """The file of an org on the disk: written beside its name, and there once it is whole. Blocking."""
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
@@ -23,6 +25,7 @@ from phonegate.store.moving.org_file import (
     chunk_of,
     head_of,
     members,
+    parsed,
 )
 from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
 
@@ -119,7 +122,7 @@ def opened(path: Path) -> Iterator[tuple[Reader, int]]:
         MoveFailed: It can't be read, or is none, within the block too.
     """
     try:
-        with path.open("rb") as file:
+        with _open_to_read(path) as file:
             yield Reader(file, migrations.VERSION), os.fstat(file.fileno()).st_size
     except FileProblem as problem:
         raise MoveFailed(path, str(problem), "Export the org again") from None
@@ -147,9 +150,33 @@ def _connect(database: Path) -> sqlite3.Connection:
 
 
 def _open_part(path: Path) -> IO[bytes]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    """Opens what an earlier try has left, or a new file. It is this user's alone.
+
+    Raises:
+        OSError: Something else has this name: another user, who has made it, could read it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    found = os.fstat(descriptor)
+    own = found.st_uid == os.geteuid() and found.st_nlink == 1
+    if not stat.S_ISREG(found.st_mode) or not own:
+        os.close(descriptor)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "r+b")
+
+
+def _open_to_read(path: Path) -> IO[bytes]:
+    """Opens a file. Of a pipe it waits for nothing.
+
+    Raises:
+        FileProblem: It is something else.
+        OSError: It can't be opened.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileProblem("it is no file")
+    return os.fdopen(descriptor, "rb")
 
 
 def _resume(file: IO[bytes], lines: Lines, head: Head) -> tuple[Head, Reached | None] | None:
@@ -163,10 +190,10 @@ def _resume(file: IO[bytes], lines: Lines, head: Head) -> tuple[Head, Reached | 
     there = members(file)
     try:
         line, end = next(there, (b"", 0))
-        known = head_of(line)
+        known = _head_of(line)
     except FileProblem:
         return None
-    if not _is_same(known, head):
+    if known is None or not _is_same(known, head):
         return None
     lines.resume(line, None)
     reached = None
@@ -191,9 +218,15 @@ def _pages(
             if page[-1][1].reached is not None:
                 yield page, place
                 page = []
-    except FileProblem:
+    except (FileProblem, KeyError, TypeError):
         # It was cut off within a line, or is whole but for its name: its foot is no chunk.
         return
+
+
+def _head_of(line: bytes) -> Head | None:
+    fields = parsed(line) if line else {}
+    fields.pop("phonegate_org", None)
+    return head_of(fields)
 
 
 def _is_same(known: Head, head: Head) -> bool:

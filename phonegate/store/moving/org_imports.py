@@ -9,17 +9,27 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import attrs
 
 from phonegate.store.conversations import Conversations
 from phonegate.store.events import Events
-from phonegate.store.moving.contents import EVENTS, MESSAGES, ORG_COLUMNS, SPACES, every_part
+from phonegate.store.moving.contents import (
+    EVENTS,
+    MESSAGES,
+    ORG_COLUMNS,
+    ORGS,
+    SPACES,
+    Part,
+    every_part,
+)
 from phonegate.store.moving.given_ids import given, keep_above
 from phonegate.store.moving.moved_ids import Shifts, moved, shift_for
 from phonegate.store.moving.org_file import Chunk, FileProblem, Head
 from phonegate.store.moving.org_reading import kept
+from phonegate.store.moving.row_rules import demand, named_keys
 from phonegate.store.orgs import Orgs
 from phonegate.store.word_index import WordIndex
 
@@ -51,6 +61,30 @@ _MARK: Final = """
     INSERT INTO marks VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
 """
+
+
+_OTHERS: Final[Mapping[str, str]] = {
+    space: f"SELECT 1 FROM {table} WHERE {column} IN (SELECT value FROM json_each(?)) AND org <> ?"  # noqa: S608 - constants
+    " LIMIT 1"
+    for space, ((table, column), *_) in SPACES.items()
+    if table != ORGS and "org" in _PARTS[table].columns
+}
+
+_OTHERS_KEYS: Final = (
+    "SELECT 1 FROM api_keys WHERE id IN (SELECT value FROM json_each(?)) AND org <> ? LIMIT 1",
+    # Of a revoked key, only messages are left.
+    "SELECT 1 FROM json_each(?) AS k JOIN ended_keys AS e ON e.key = k.value"
+    " WHERE EXISTS (SELECT 1 FROM orgs AS o JOIN messages AS m INDEXED BY messages_by_key"
+    " ON m.org = o.id AND m.key = k.value WHERE o.id <> ?) LIMIT 1",
+)
+
+
+class OutOfTurn(Exception):
+    """A chunk is not the next one of its import, or there is no such import any more."""
+
+
+class NotOfOrg(Exception):
+    """A row is none of the org that is taken in. The text says which."""
 
 
 @attrs.frozen(kw_only=True)
@@ -132,24 +166,28 @@ class OrgImports:
         )
         self._orgs.undone()
 
-    def taken(self, space: str, ids: Sequence[int]) -> bool:
+    def taken(self, space: str, ids: Collection[int]) -> bool:
         """Tells whether any of these ids is that of another org's row, or of what one has left."""
         return self._is_taken(space, ids)
 
-    def plan(self, one: Import, head: Head, taken: Collection[str]) -> Import:
+    def plan(
+        self, one: Import, head: Head, taken: Collection[str], highest: Mapping[str, int]
+    ) -> Import:
         """Fixes by how much the ids of an org grow, and keeps those for it.
 
         Args:
             one: The import.
             head: That of its file.
             taken: The spaces in which other orgs have some of its ids.
+            highest: The highest id in the file by space, whatever the head says.
         """
         shifts = {}
-        for space in taken:
-            there = head.given.get(space, 0)
-            shifts[space] = shift_for(given(self._connection, space), there)
+        for space in SPACES:
+            there = max(head.given.get(space, 0), highest.get(space, 0))
+            if space in taken:
+                shifts[space] = shift_for(given(self._connection, space), there)
             # What comes to others meanwhile comes after it.
-            self._keep_above(space, shifts[space] + there)
+            self._keep_above(space, shifts.get(space, 0) + there)
         self._connection.execute(
             "UPDATE imports SET shifts = ? WHERE org = ?", (json.dumps(shifts), one.org)
         )
@@ -164,16 +202,21 @@ class OrgImports:
             chunk: What comes next.
 
         Raises:
-            ValueError: It is not the next one: another try is at it.
+            OutOfTurn: It is not the next one: another try is at it, or the org was removed.
+            NotOfOrg: A row is none of this org.
             sqlite3.IntegrityError: A row is there that no other org should have.
         """
         (done,) = self._connection.execute(
             "SELECT chunks FROM imports WHERE org = ?", (one.org,)
         ).fetchone() or (None,)
         if done != chunk.number:
-            raise ValueError(chunk.number)
+            raise OutOfTurn(chunk.number)
         part, rows = _PARTS[chunk.table], chunk.rows
-        moved(part, columns, rows, one.shifts or {})
+        try:
+            moved(part, columns, rows, one.shifts or {})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise NotOfOrg(f"{chunk.table} in part {chunk.number} can't be read") from error
+        self._demand_own(one.org, part, columns, rows)
         named = "org" in part.columns
         if chunk.table == "ended_keys":
             # Their messages come later. Until then none of them is cleared away.
@@ -195,7 +238,15 @@ class OrgImports:
         )
 
     def finish(self, one: Import, head: Head) -> None:
-        """Has an org served that has wholly come."""
+        """Has an org served that has wholly come.
+
+        Raises:
+            OutOfTurn: It was removed meanwhile, or another try has finished it.
+        """
+        if not self._connection.execute(
+            "SELECT 1 FROM imports WHERE org = ?", (one.org,)
+        ).fetchone():
+            raise OutOfTurn(one.org)
         shift = (one.shifts or {}).get(MESSAGES, 0)
         if plain := head.marks.get("plain_fingerprints"):
             self._connection.execute(_MARK, ("plain_fingerprints", plain + shift))
@@ -224,7 +275,28 @@ class OrgImports:
             [(row[id_], org, row[direction], row[address], row[body]) for row in rows]
         )
 
-    def _is_taken(self, space: str, ids: Sequence[int]) -> bool:
+    def _demand_own(
+        self, org: int, part: Part, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    ) -> None:
+        """Demands that what rows refer to is no other org's.
+
+        The ids were looked at before, and this is for a file that has changed since.
+
+        Raises:
+            NotOfOrg: It is.
+        """
+        asked = [
+            (space, columns.index(name)) for name, space in part.ids.items() if name in columns
+        ]
+        for space, place in asked:
+            ids = json.dumps([row[place] for row in rows if row[place]])
+            if (sql := _OTHERS.get(space)) and self._connection.execute(sql, (ids, org)).fetchone():
+                raise NotOfOrg(f"{part.table} refers to {space} of another org")
+        keys = json.dumps(named_keys(part, columns, rows))
+        if any(self._connection.execute(sql, (keys, org)).fetchone() for sql in _OTHERS_KEYS):
+            raise NotOfOrg(f"{part.table} refers to an API key of another org")
+
+    def _is_taken(self, space: str, ids: Collection[int]) -> bool:
         asked = json.dumps(list(ids))
         return any(
             self._connection.execute(
@@ -243,16 +315,17 @@ class OrgImports:
             keep_above(self._connection, space, id_)
 
 
-def columns_here(table: str, head: Head) -> tuple[str, ...]:
-    """Returns the columns of a table's rows in a file, all of which there are here.
+def columns_here(chunk: Chunk, head: Head) -> tuple[str, ...]:
+    """Returns the columns of a chunk's rows in a file, all of which there are here.
 
     Raises:
-        FileProblem: There is no such table, or it has other columns.
+        FileProblem: There is no such table, it has other columns, or rows that can't be its.
     """
-    columns = head.tables.get(table, ())
+    table, columns = chunk.table, head.tables.get(chunk.table, ())
     known = set(kept(_PARTS[table])) if table in _PARTS and table in head.tables else None
     if known is None or not known.issuperset(columns):
-        raise FileProblem(f"it has rows of {table} that this gateway can't read")
+        raise FileProblem(f"it has rows of {table!a} that this gateway can't read")
+    demand(_PARTS[table], chunk, head)
     return columns
 
 
@@ -260,15 +333,15 @@ def _quoted(names: Sequence[str]) -> list[str]:
     return [f'"{name}"' for name in names]
 
 
-def ids_of(head: Head, chunk: Chunk) -> Mapping[str, Sequence[int]]:
-    """Returns the ids of a chunk's rows, by the space that they are of."""
-    part = _PARTS[chunk.table]
-    own = [
-        (space, column)
-        for space, ((table, column), *_) in SPACES.items()
-        if table == part.table and column in head.tables[part.table]
-    ]
-    return {
-        space: [row[head.tables[part.table].index(column)] for row in chunk.rows]
-        for space, column in own
-    }
+def ids_of(head: Head, chunk: Chunk) -> Mapping[str, AbstractSet[int]]:
+    """Returns the ids that a chunk's rows have or refer to, by the space that they are of.
+
+    What they refer to may be gone, and then the id must not be that of another org's row either.
+    """
+    part, columns = _PARTS[chunk.table], head.tables[chunk.table]
+    found: dict[str, set[int]] = {}
+    for column, space in part.ids.items():
+        if column in columns:
+            place = columns.index(column)
+            found.setdefault(space, set()).update(row[place] for row in chunk.rows if row[place])
+    return found
