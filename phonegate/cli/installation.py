@@ -1,17 +1,16 @@
 """How the program that runs was installed, and so how it is started and upgraded."""
 
 import json
-import os
 import sys
 import zipfile
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
 import phonegate
+from phonegate.own_addresses import in_container
 
 Way = Literal["zipapp", "pipx", "uv", "venv", "deb", "container", "python"]
 """`python` is a Python that other programs use too, such as that of the system."""
@@ -21,9 +20,6 @@ DEB_FOLDER: Final = Path("/usr/lib/phonegate")
 
 IMAGE_FOLDER: Final = Path("/opt/phonegate")
 """Where the image for containers has it."""
-
-CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into every container."""
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +120,7 @@ def clone_of(origin: str) -> tuple[Path | None, bool]:
         url, folder = urlsplit(note.get("url", "")), note.get("dir_info")
         if url.scheme != "file" or folder is None:
             return None, False
-        return Path(url2pathname(url.path)), bool(folder.get("editable", False))
+        return Path(unquote(url.path)), bool(folder.get("editable", False))
     except (ValueError, AttributeError, TypeError):
         # It only makes a command more exact.
         return None, False
@@ -140,8 +136,7 @@ def facts() -> Facts:
         prefix=Path(sys.prefix),
         own_environment=sys.prefix != sys.base_prefix,
         package=Path(phonegate.__file__).resolve().parent,
-        container=any(mark.exists() for mark in CONTAINER_MARKS)
-        or "KUBERNETES_SERVICE_HOST" in os.environ,
+        container=in_container(),
         origin=_origin(),
     )
 

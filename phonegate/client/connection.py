@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import httpx
 
 import phonegate
-from phonegate import trust
+from phonegate import event_stream, trust
 from phonegate.bind_address import is_loopback
-from phonegate.client.effects import EVENT_STREAM, Answer, Request
+from phonegate.client.effects import Answer, Request
 from phonegate.client.errors import (
     BadSetup,
     GatewayError,
@@ -77,7 +77,7 @@ def arguments(
     }
     if streams:
         # A proxy that compresses would hold back what it has until there is more.
-        made["headers"] = {"Accept": EVENT_STREAM, "Accept-Encoding": "identity"}
+        made["headers"] = {"Accept": event_stream.MEDIA, "Accept-Encoding": "identity"}
     if request.body is not None:
         made["json"] = request.body
     if request.idempotency_key is not None:

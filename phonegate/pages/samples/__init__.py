@@ -38,9 +38,9 @@ TASKS: Final = (
     Task(
         name="follow",
         title="Follow what comes in",
-        about="What comes is shown at once. Each answer or event says by an id how far you are, and "
-        "the next request goes on from there, so that nothing is left out over lost connections "
-        "and restarts.",
+        about="What comes is shown at once. Each answer or event says by an id how far you are, "
+        "and the next request goes on from there, so that nothing is left out over lost "
+        "connections and restarts.",
     ),
     Task(
         name="verify",
@@ -81,9 +81,10 @@ LANGUAGES: Final = (
         title="JavaScript",
         fence="js",
         suffix=".mjs",
-        note="Node 20 or newer, without a package, in files named `.mjs`. In a browser, EventSource follows a stream of "
-        "events and connects again by itself. It can send no headers, so the key stands in the "
-        "path: `/events/myorg/pgk_…`; use one whose only scope is read.",
+        note="Node 20 or newer, without a package, in files named `.mjs`. In a browser, "
+        "EventSource follows a stream of events and connects again by itself. It can send no "
+        "headers, so the key stands in the path: `/events/myorg/pgk_…`; use one whose only scope "
+        "is read.",
         samples=javascript.SAMPLES,
     ),
     Language(
