@@ -318,6 +318,15 @@ class TestWhatServesARequest:
             await kept.ask(post(b"a", f"{settings.get('prefix', '')}/fast/echo", *fields))
         assert [call["prefix"] for call in fast.calls] == [prefix]
 
+    @pytest.mark.parametrize("field", ["X-Forwarded-Prefix", "X-Ingress-Path"])
+    async def test_a_call_whose_prefix_may_have_been_taken_off_is_the_application_s(
+        self, start_server: StartServer, fast: FastSite, field: str
+    ) -> None:
+        site = await start_server(fast_pipeline=fast, prefix="/sms")
+        async with client(site) as kept:
+            await kept.ask(post(b"a", "/sms/fast/echo", f"{field}: /sms"))
+        assert fast.calls == []
+
     @pytest.mark.parametrize("trusted", [("127.0.0.0/8",), ()])
     async def test_a_trusted_proxy_says_who_the_client_is(
         self, start_server: StartServer, fast: FastSite, trusted: tuple[str, ...]

@@ -56,6 +56,8 @@ def test_home_assistant_names_it_in_a_field_of_its_own() -> None:
     assert true_peer("8.8.8.8", "http", [ingress], PROXIES) == Peer(
         address="8.8.8.8", scheme="http", relayed=True
     )
+    source = ("x-hass-source", "core.ingress")
+    assert true_peer("127.0.0.1", "http", [source], PROXIES).relayed
     both = [ingress, ("x-forwarded-prefix", "/sms")]
     assert true_peer("10.1.1.1", "http", both, PROXIES).prefix == ""
 
