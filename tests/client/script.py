@@ -19,7 +19,6 @@ from phonegate.client.effects import (
     Read,
     Retrying,
 )
-from phonegate.client.retries import Retries
 
 MESSAGE = {
     "id": 7,
@@ -95,6 +94,3 @@ class Script:
 
 def queries(script: Script) -> list[Mapping[str, Any]]:
     return [request.query for request in script.asked]
-
-
-NO_PAUSES = Retries(first_s=0, longest_s=0)

@@ -27,7 +27,6 @@ from tests.patience import PATIENCE_S
 GUIDE = (ROOT / "docs" / "scaling.md").read_text()
 SERVER = (ROOT / "docs" / "operations.md").read_text()
 NUMBER = "+15551112222"
-JSON_BODY = {"Content-Type": "application/json"}
 
 
 def printed(language: str, text: str = GUIDE) -> str:
