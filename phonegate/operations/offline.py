@@ -1,6 +1,7 @@
 """What can be known of a gateway that is not running, and done to it, by its database file."""
 
 import os
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from phonegate.bind_address import parse_bind
 from phonegate.config.settings import HttpSettings, Settings, TlsSettings
 from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
+from phonegate.model.storage_errors import BackupFailed
 from phonegate.model.times import now_ms
 from phonegate.operations.control_client import (
     OwnerRequest,
@@ -119,11 +121,29 @@ def copy_unchanged(path: Path, folder: Path) -> Path:
     descriptor = data_file.lock(path)
     try:
         trio.run(trio.to_thread.run_sync, backup.copy, path, target, None)
-        owner = path.stat()
-        os.chown(target, owner.st_uid, owner.st_gid)
+        _give(target, path.stat())
     finally:
         os.close(descriptor)
     return target
+
+
+def _give(copy: Path, owner: os.stat_result) -> None:
+    """Gives a copy to the owner of its source.
+
+    Root makes it in a folder of the gateway's user, who could have put a link to another file in
+    its place meanwhile.
+
+    Raises:
+        BackupFailed: Something else has its name.
+    """
+    descriptor = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        made = os.fstat(descriptor)
+        if made.st_uid != os.geteuid() or made.st_nlink != 1 or not stat.S_ISREG(made.st_mode):
+            raise BackupFailed(copy, "something else has its name by now", "Look at its folder")
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _urls(http: HttpSettings, tls: TlsSettings) -> OwnUrls:

@@ -9,7 +9,7 @@ import pytest
 
 from phonegate.model.storage_errors import StoreError
 from phonegate.operations import offline, schema_steps
-from phonegate.store import data_file
+from phonegate.store import backup, data_file
 
 
 def database(path: Path, steps: int) -> Path:
@@ -42,3 +42,28 @@ def test_a_copy_is_of_the_version_that_was_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         offline.copy_unchanged(source, folder)
     os.close(held)
+
+
+@pytest.mark.parametrize("way", ["link", "hard link"])
+def test_a_copy_gives_no_other_file_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Root makes it in a folder of the gateway's user, who may put something in its place."""
+    source = database(tmp_path / "x.db", 3)
+    others, folder = tmp_path / "shadow", tmp_path / "copies"
+    others.write_text("root's")
+    folder.mkdir()
+    given: list[object] = []
+
+    def swapped(_source: Path, target: Path, _progress: object) -> None:
+        if way == "link":
+            target.symlink_to(others)
+        else:
+            target.hardlink_to(others)
+
+    monkeypatch.setattr(backup, "copy", swapped)
+    monkeypatch.setattr(os, "chown", lambda *given_: given.append(given_))
+    monkeypatch.setattr(os, "fchown", lambda *given_: given.append(given_))
+    with pytest.raises((StoreError, OSError)):
+        offline.copy_unchanged(source, folder)
+    assert not given
