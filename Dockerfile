@@ -15,7 +15,7 @@ RUN python3 -m venv --without-pip /opt/phonegate
 COPY release/requirements.txt release/
 RUN python3 -m pip --python /opt/phonegate/bin/python install --no-cache-dir --no-compile \
     --require-hashes --requirement release/requirements.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY phonegate phonegate
 # Extras of pyproject.toml, such as apprise,telnyx. Their packages are the newest that fit.
 ARG EXTRAS=""

@@ -5,6 +5,9 @@ from typing import Final
 
 import attrs
 
+MEDIA: Final = "text/event-stream"
+"""The Content-Type of such a stream."""
+
 MAX_LINE_BYTES: Final = 1 << 20
 """A line beyond this is no event of a gateway."""
 

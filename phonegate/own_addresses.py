@@ -1,6 +1,7 @@
 """The addresses by which others reach this machine, and the gateway on it."""
 
 import ipaddress
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ _CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
 
 def in_container() -> bool:
     """Tells whether this is a container, whose addresses are not those of the machine around it."""
-    return any(mark.exists() for mark in _CONTAINER_MARKS)
+    return "KUBERNETES_SERVICE_HOST" in os.environ or any(one.exists() for one in _CONTAINER_MARKS)
 
 
 def lan_addresses() -> tuple[str, ...]:

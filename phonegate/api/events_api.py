@@ -11,11 +11,11 @@ from typing import Final
 import attrs
 import trio
 
+from phonegate import event_stream
 from phonegate.api.convert import CONVERTER
 from phonegate.api.endpoint import Answer, Call, Endpoint, Example
 from phonegate.api.event_json import EventJson, event_json
 from phonegate.api.events_types import (
-    STREAM_MEDIA,
     EventsAnswer,
     EventsQuery,
     event_text,
@@ -154,7 +154,7 @@ async def _stream(call: Call, query: EventsQuery) -> Answer:
     feed.require_room(call.caller)
     return Answer(
         stream=stream.produce,
-        media=STREAM_MEDIA,
+        media=event_stream.MEDIA,
         # nginx would keep events back until it has a buffer full of them.
         headers=(("X-Accel-Buffering", "no"),),
     )
@@ -247,7 +247,7 @@ ENDPOINTS: Final = (
         "what it may read: one with `from` only events of messages from and to these numbers.",
         query=EventsQuery,
         answer=EventsAnswer,
-        media=STREAM_MEDIA,
+        media=event_stream.MEDIA,
         streamed=EventJson,
         # It waits for most of its time, and there costs a fraction of the memory.
         fast_path=True,

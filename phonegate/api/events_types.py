@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import attrs
 
+from phonegate import event_stream
 from phonegate.api.convert import CONVERTER, refusal
 from phonegate.api.event_json import EventJson
 from phonegate.api.messages_types import DEFAULT_PAGE
@@ -15,8 +16,6 @@ from phonegate.model.bounds import MAX_ID, MAX_PAGE
 from phonegate.model.refusals import FieldProblem
 from phonegate.typed_json.fields import field
 from phonegate.typed_json.rules import DIGITS, Whole
-
-STREAM_MEDIA: Final = "text/event-stream"
 
 MAX_WAIT_S: Final = 60
 """Proxies cut off what is silent for longer (nginx: `proxy_read_timeout` 60 s)."""
@@ -164,7 +163,7 @@ def wants_stream(headers: Mapping[str, str]) -> bool:
         quality = _QUALITY.search(found[3] or "")
         weight = 1.0 if quality is None else min(float(quality[1]), 1.0)
         name = f"{found[1]}/{found[2]}".lower()
-        if name == STREAM_MEDIA:
+        if name == event_stream.MEDIA:
             stream = weight
         elif name == "application/json":
             json = weight

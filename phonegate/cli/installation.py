@@ -1,6 +1,5 @@
 """How the program that runs was installed, and so how it is started and upgraded."""
 
-import os
 import sys
 import zipfile
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, Literal
 import attrs
 
 import phonegate
+from phonegate.own_addresses import in_container
 
 Way = Literal["zipapp", "pipx", "uv", "venv", "deb", "container", "python"]
 """`python` is a Python that other programs use too, such as that of the system."""
@@ -18,9 +18,6 @@ DEB_FOLDER: Final = Path("/usr/lib/phonegate")
 
 IMAGE_FOLDER: Final = Path("/opt/phonegate")
 """Where the image for containers has it."""
-
-CONTAINER_MARKS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into every container."""
 
 
 @attrs.frozen(kw_only=True)
@@ -105,8 +102,7 @@ def facts() -> Facts:
         prefix=Path(sys.prefix),
         own_environment=sys.prefix != sys.base_prefix,
         package=Path(phonegate.__file__).resolve().parent,
-        container=any(mark.exists() for mark in CONTAINER_MARKS)
-        or "KUBERNETES_SERVICE_HOST" in os.environ,
+        container=in_container(),
     )
 
 

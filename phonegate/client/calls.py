@@ -278,10 +278,11 @@ def all_pages(
     while True:
         bounds = given(since_id=since, before_id=before, limit=MAX_PAGE)
         page = yield from calls.page({**about, **bounds})
+        # One that is not full may not be the last: a page holds a bounded number of bytes.
+        if not page:
+            return
         for message in page:
             yield Found(message)
-        if len(page) < MAX_PAGE:
-            return
         since = onward(since, page[-1].id)
 
 

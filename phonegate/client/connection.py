@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 
 import phonegate
-from phonegate import trust
+from phonegate import event_stream, trust
 from phonegate.bind_address import is_loopback
-from phonegate.client.effects import EVENT_STREAM, Answer, Request
+from phonegate.client.effects import Answer, Request
 from phonegate.client.errors import (
     BadSetup,
     GatewayError,
@@ -82,7 +82,7 @@ def arguments(
     }
     if streams:
         # A proxy that compresses would hold back what it has until there is more.
-        made["headers"] = {"Accept": EVENT_STREAM, "Accept-Encoding": "identity"}
+        made["headers"] = {"Accept": event_stream.MEDIA, "Accept-Encoding": "identity"}
     else:
         # The ratio of other packings knows no bounds, and one piece could unpack to gigabytes.
         made["headers"] = {"Accept-Encoding": "gzip"}

@@ -5,16 +5,15 @@ that the client does is decided in one place, for the shell that blocks and the 
 """
 
 from collections.abc import Generator, Mapping
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
+from phonegate import event_stream
 from phonegate.client.errors import GatewayError
 
 T = TypeVar("T")
 Item = TypeVar("Item")
-
-EVENT_STREAM: Final = "text/event-stream"
 
 
 @attrs.frozen(kw_only=True)
@@ -48,7 +47,7 @@ class Answer:
     @property
     def is_stream(self) -> bool:
         """Whether it is a stream of events."""
-        return self.status == 200 and self.media_type == EVENT_STREAM  # noqa: PLR2004 - OK
+        return self.status == 200 and self.media_type == event_stream.MEDIA  # noqa: PLR2004 - OK
 
 
 @attrs.frozen

@@ -142,11 +142,12 @@ class Following:
             nonlocal last
             while True:
                 found = yield from self._page({**about, "since_id": last, "limit": MAX_PAGE})
+                # One that is not full may not be the last: a page holds a bounded number of bytes.
+                if not found:
+                    return
                 for message in found:
                     yield Found(message)
                     last = onward(last or 0, message.id)
-                if len(found) < MAX_PAGE:
-                    return
 
         def look(news: News) -> Operation[None]:
             if news.events or news.gap is not None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 
@@ -110,9 +110,16 @@ def changed_filters(
     }
 
 
+class Headers(Protocol):
+    """The headers of a request, as every framework has them."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Returns the names and values."""
+
+
 def verify_webhook(
     secret: str | Iterable[str],
-    headers: Mapping[str, str],
+    headers: Headers,
     body: bytes | str,
     *,
     tolerance_s: float = TOLERANCE_S,

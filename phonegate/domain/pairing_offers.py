@@ -16,6 +16,7 @@ import trio
 from phonegate.bind_address import leads_to_loopback
 from phonegate.domain.pairing import Pairing, PairingLink
 from phonegate.model.refusals import BadInput, Conflict, FieldProblem
+from phonegate.own_addresses import in_container
 
 MAX_TYPED_URL: Final = 200
 """Characters of an address that a person types into a phone."""
@@ -29,9 +30,6 @@ NOT_REACHED: Final = (
 _URL: Final = re.compile(r"https?://[^\s/?#\\@]+(/[^\s?#\\]*)?", re.IGNORECASE)
 
 _PROBLEM: Final = "must be an address such as https://sms.example.org"
-
-_OF_CONTAINERS: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
-"""Files that Docker and Podman put into each container."""
 
 FindUrls = Callable[[], Sequence[str]]
 """Finds the beginnings of the gateway's URLs for other devices, the best first. It may take a
@@ -76,7 +74,7 @@ class PairingOffers:
     pairing: Pairing
     _find_urls: FindUrls
     _find_authority: Callable[[], Path]
-    _in_container: Callable[[], bool] = lambda: any(one.exists() for one in _OF_CONTAINERS)
+    _in_container: Callable[[], bool] = in_container
 
     async def make(self, org_name: str, name: str | None, url: str | None) -> Offer:
         """Makes an offer for the owner.

@@ -1,11 +1,17 @@
 """The path prefix that a gateway is reached under, where it has its host not for itself. Pure.
 
 With `https://example.org/sms/send/myorg` the prefix is `/sms`. Its owner sets it (`[http] prefix`),
-or a trusted proxy that has taken it off names it in `X-Forwarded-Prefix`.
+or a trusted proxy that has taken it off names it in one of `PREFIX_FIELDS`.
 """
 
 import re
 from typing import Final
+
+INGRESS: Final = "x-ingress-path"
+"""The field in which Home Assistant says which path it has taken off."""
+
+PREFIX_FIELDS: Final = ("x-forwarded-prefix", INGRESS)
+"""Fields in which a proxy says which path it has taken off."""
 
 MAX_PREFIX: Final = 100
 """Characters of a prefix, several times what anyone writes."""

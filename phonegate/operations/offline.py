@@ -17,6 +17,7 @@ from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
 from phonegate.model.storage_errors import BackupFailed
 from phonegate.model.times import now_ms
+from phonegate.operations import schema_steps
 from phonegate.operations.control_client import (
     OwnerRequest,
     Progress,
@@ -80,6 +81,10 @@ def carry_out(
         StoreError: The database can't be used, or another process uses it.
         ControlRefused: The command can't be carried out.
     """
+    if (request.method, request.target) == ("POST", "/backups") and _is_of_before(path):
+        # This may be the last copy that the earlier version can use.
+        fields = request.body or {}
+        return back_up(path, Path(fields["file"]), fields.get("keep"), progress)
     replies: list[tuple[int, bytes]] = []
 
     async def answer() -> None:
@@ -106,25 +111,47 @@ def carry_out(
     return read_answer(status, content)
 
 
-def copy_unchanged(path: Path, folder: Path) -> Path:
-    """Copies the database of a gateway that is not running, as an earlier version has left it.
+def back_up(
+    path: Path, target: Path, keep: int | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Copies the database of a gateway that is not running, as it is.
 
-    `carry_out` would bring it to this version first.
+    `carry_out` brings it to this version first, which an earlier program can't use.
+
+    Args:
+        path: The database file.
+        target: The new file, or the folder in which it gets a name with the time.
+        keep: How many dated copies stay in the folder. None: all.
+        progress: Called with what is done, and of how much.
 
     Returns:
-        The copy, in the folder, named by the time.
+        The fields of the answer to an order of a copy.
 
     Raises:
-        StoreError: There is no copy.
+        StoreError: There is no copy, or an old one can't be removed.
     """
-    target = backup.dated(path, folder, now_ms())
+    into_folder = target.is_dir()
+    file = backup.dated(path, target, now_ms()) if into_folder else target
+    removed = list[Path]()
     descriptor = data_file.lock(path)
     try:
-        trio.run(trio.to_thread.run_sync, backup.copy, path, target, None)
-        _give(target, path.stat())
+        trio.run(trio.to_thread.run_sync, backup.copy, path, file, progress)
+        _give(file, path.stat())
+        if into_folder and keep is not None:
+            removed = backup.prune(path, target, keep)
     finally:
         os.close(descriptor)
-    return target
+    pruned = {} if keep is None else {"removed": [str(one) for one in removed]}
+    return {"file": str(file), "bytes": file.stat().st_size, **pruned}
+
+
+def _is_of_before(path: Path) -> bool:
+    """Tells whether the database is as an earlier version has left it."""
+    try:
+        steps = schema_steps.of_file(path)
+    except OSError:
+        return False  # what is wrong with it, opening it says
+    return steps is not None and 0 < steps < schema_steps.KNOWN
 
 
 def _give(copy: Path, owner: os.stat_result) -> None:
@@ -139,6 +166,8 @@ def _give(copy: Path, owner: os.stat_result) -> None:
     descriptor = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         made = os.fstat(descriptor)
+        if made.st_uid == owner.st_uid:
+            return
         if made.st_uid != os.geteuid() or made.st_nlink != 1 or not stat.S_ISREG(made.st_mode):
             raise BackupFailed(copy, "something else has its name by now", "Look at its folder")
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

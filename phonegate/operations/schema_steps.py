@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from phonegate.store import migrations
+from phonegate.store import data_file, migrations
 
 KNOWN: Final = migrations.VERSION
 """The steps of this program."""
 
-_MAGIC: Final = b"SQLite format 3\x00"
 _USER_VERSION: Final = slice(60, 64)
 """The place of `PRAGMA user_version` in a file (sqlite.org/fileformat2.html, 1.3)."""
 
@@ -27,6 +26,6 @@ def of_file(path: Path) -> int | None:
             head = file.read(_USER_VERSION.stop)
     except FileNotFoundError:
         return None
-    if len(head) < _USER_VERSION.stop or not head.startswith(_MAGIC):
+    if len(head) < _USER_VERSION.stop or not head.startswith(data_file.MAGIC):
         return None
     return int.from_bytes(head[_USER_VERSION], "big")

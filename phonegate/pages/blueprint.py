@@ -12,6 +12,7 @@ from quart import Blueprint, Response, render_template, request
 from phonegate.api.address import own_address
 from phonegate.api.table import Table
 from phonegate.domain.registration import Mode, Registration
+from phonegate.http.prefix import INGRESS
 from phonegate.http.problem import PLAIN_MEDIA
 from phonegate.pages.assets import Asset, Assets
 from phonegate.pages.highlight import marked, painted
@@ -20,7 +21,6 @@ from phonegate.pages.policies import (
     ASK,
     DOCS_POLICY,
     HTML,
-    INGRESS,
     KEEP,
     NO_POLICY,
     PAGE_POLICY,

@@ -21,15 +21,21 @@ _GAPS: Final = re.compile(r"(?<=[,?])(?=\S)|(?=&)")
 """After a comma of JSON, and around the parameters of an address."""
 
 
-def painted(code: str) -> Markup:
-    """Renders code as HTML, its text unchanged. A narrow screen may break lines at `_GAPS`."""
+def painted(code: str, *, breaks: bool = True) -> Markup:
+    """Renders code as HTML, its text unchanged. A narrow screen may break lines at `_GAPS`.
+
+    Args:
+        code: The text.
+        breaks: Whether it may. A program keeps its lines.
+    """
+    plain = _breakable if breaks else escape
     pieces: list[Markup] = []
     end = 0
     for token in _TOKENS.finditer(code):
-        pieces.append(_breakable(code[end : token.start()]))
+        pieces.append(plain(code[end : token.start()]))
         pieces.append(Markup('<span class="{}">{}</span>').format(token.lastgroup, token[0]))
         end = token.end()
-    return Markup("").join([*pieces, _breakable(code[end:])])
+    return Markup("").join([*pieces, plain(code[end:])])
 
 
 def marked(text: str) -> Markup:

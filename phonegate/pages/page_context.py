@@ -45,6 +45,7 @@ from phonegate.pages.examples import (
     MORE,
     PHONE_PROGRAM,
 )
+from phonegate.pages.samples import LANGUAGES, TASKS, sample
 from phonegate.typed_json.fields import Rule, fields_of
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
 
@@ -173,6 +174,9 @@ def page_context(
         "message_fields": fields_of(MessageJson),
         "mcp_setup": MCP_SETUP.replace("BASE", base),
         "frames": FRAMES,
+        "languages": LANGUAGES,
+        "tasks": TASKS,
+        "sample": sample,
         "phone_program": PHONE_PROGRAM.replace("LINK", link),
         "states": states(),
         "codes": CODES,

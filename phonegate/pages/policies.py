@@ -5,6 +5,8 @@ from typing import Final
 
 from werkzeug.datastructures import Headers
 
+from phonegate.http.prefix import INGRESS
+
 KEEP: Final = "public, max-age=31536000, immutable"
 """For what stands under an address of its content: a year, the longest that is of use."""
 
@@ -35,18 +37,15 @@ WORKER_POLICY: Final = f"default-src 'none'; script-src 'self'; connect-src 'sel
 
 NO_POLICY: Final = f"default-src 'none'; {NO_FRAMES}"
 
-INGRESS: Final = "x-ingress-path"
-"""The field of a request that came through Home Assistant, whose own page shows ours in a frame.
-No page of another site can have a browser add it to what it loads into a frame."""
-
 
 def framed(policy: str, *, ingress: bool) -> str:
     """Returns a policy for a request.
 
     Args:
         policy: As for all others.
-        ingress: Whether it came through Home Assistant. Then a page of the same host may show the
-            answer in a frame.
+        ingress: Whether it has the field of Home Assistant, whose own page shows ours in a frame.
+            Then a page of the same host may. No page of another site can have a browser add the
+            field to what it loads into a frame.
     """
     return policy.replace(NO_FRAMES, OWN_FRAMES) if ingress else policy
 

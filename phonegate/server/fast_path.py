@@ -19,12 +19,12 @@ import trio
 from phonegate import log
 from phonegate.config.settings import HttpSettings
 from phonegate.http.plain_request import PlainRequest
-from phonegate.http.prefix import without_prefix
+from phonegate.http.prefix import PREFIX_FIELDS, without_prefix
 
 from .canonical import read_plain
 from .fast_answers import FastAnswers
 from .fast_pipeline import FastPipeline, Reply
-from .forwarded import PREFIX_FIELDS, Network, SocketPeer, is_proxy_field, true_peer
+from .forwarded import Network, SocketPeer, is_proxy_field, true_peer
 from .head import after_empty_lines
 from .head_memory import KEPT_S, HeadMemory
 from .redacted_trace import redacted

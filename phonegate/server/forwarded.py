@@ -7,7 +7,7 @@ from typing import Literal
 
 import attrs
 
-from phonegate.http.prefix import read_prefix
+from phonegate.http.prefix import PREFIX_FIELDS, read_prefix
 
 Scheme = Literal["http", "https"]
 Network = IPv4Network | IPv6Network
@@ -42,18 +42,10 @@ _NAMES_CLIENT = frozenset(
 )
 """Fields in which a proxy says who called it."""
 
-PREFIX_FIELDS = ("x-forwarded-prefix", "x-ingress-path")
-"""Fields in which a proxy says which path it has taken off. The second is Home Assistant's."""
-
-_PROXY_FIELDS = _NAMES_CLIENT | {
-    "cdn-loop",
-    "front-end-https",
-    "via",
-    "x-hass-source",
-    "x-ingress-path",
-    "x-scheme",
-    "x-varnish",
-}
+_PROXY_FIELDS = _NAMES_CLIENT.union(
+    PREFIX_FIELDS,
+    {"cdn-loop", "front-end-https", "via", "x-hass-source", "x-scheme", "x-varnish"},
+)
 _PROXY_PREFIXES = (
     "akamai-",
     "cf-",

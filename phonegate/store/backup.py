@@ -51,7 +51,7 @@ def prune(database: Path, folder: Path, keep: int) -> list[Path]:
             path.unlink()
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else type(error).__name__
-            raise BackupFailed(path, f"it can't be removed ({reason})", _REMEDY) from error
+            raise BackupFailed(path, f"it can't be removed ({reason})", REMEDY) from error
         removed.append(path)
     return removed
 
@@ -76,10 +76,10 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
         install(temporary, target)
         flush(target.parent)
     except sqlite3.Error as error:
-        raise BackupFailed(target, f"it can't be written ({error})", _REMEDY) from error
+        raise BackupFailed(target, f"it can't be written ({error})", REMEDY) from error
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise BackupFailed(target, f"it can't be written ({reason})", _REMEDY) from error
+        raise BackupFailed(target, f"it can't be written ({reason})", REMEDY) from error
     finally:
         for ending in ("", "-journal", "-wal", "-shm"):
             # Where no file can be made none can be removed, and the first error says more.
@@ -87,7 +87,7 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
                 temporary.with_name(temporary.name + ending).unlink()
 
 
-_REMEDY: Final = "See to the folder's rights and the space on its disk"
+REMEDY: Final = "See to the folder's rights and the space on its disk"
 
 
 def _copy(source: Path, temporary: Path, progress: Callable[[int, int], None] | None) -> None:

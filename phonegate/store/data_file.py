@@ -39,7 +39,7 @@ class Space:
     """Whether the file that is open is the one at its path: not deleted, and not replaced."""
 
 
-_MAGIC: Final = b"SQLite format 3\x00"
+MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
 _LONGEST_PID: Final = 20
 
@@ -182,7 +182,7 @@ def _head(path: Path) -> tuple[bytes, int]:
 
 
 def _check_header(path: Path, header: bytes) -> None:
-    if not header.startswith(_MAGIC) or len(header) < _HEADER_BYTES:
+    if not header.startswith(MAGIC) or len(header) < _HEADER_BYTES:
         raise DatabaseUnusable(
             path, "this is not a database", "Name another file; phonegate makes its own"
         )

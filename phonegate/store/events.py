@@ -69,11 +69,11 @@ _LAPSED: Final = """
 """
 _FORGET: Final = "UPDATE listeners SET first = max(first, ?) WHERE org = ?"
 
-_MARK: Final = """
+KEEP: Final = """
     INSERT INTO marks VALUES ('events', ?)
     ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
 """
-_LAST: Final = """
+LAST: Final = """
     SELECT max(
         coalesce((SELECT max(id) FROM events), 0),
         coalesce((SELECT value FROM marks WHERE name = 'events'), 0)
@@ -407,11 +407,11 @@ class Events:
         self._changed = True
 
     def _read_last(self) -> int:
-        return int(self._connection.execute(_LAST).fetchone()[0])
+        return int(self._connection.execute(LAST).fetchone()[0])
 
     def _keep_last(self) -> None:
         """Writes down which id was given last, where no event may have it, so that none gets it."""
-        self._connection.execute(_MARK, (self.last(),))
+        self._connection.execute(KEEP, (self.last(),))
 
 
 def _bounded(rows: Iterable[tuple[Any, ...]], most: int) -> Iterator[Event]:

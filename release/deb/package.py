@@ -99,6 +99,8 @@ def lay_out(pyz: Path, tree: Path, version: str, epoch: int) -> None:
     licence = (ROOT / "LICENSE").read_text()
     (documents / "copyright").write_text(rights.text(site, licence))
     history = (ROOT / "CHANGELOG.md").read_text()
+    # `phonegate upgrade --check` says from it what changes.
+    (documents / "CHANGELOG.md").write_text(history)
     # One file, since the package has no revisions beside the program's (Debian policy, 12.7).
     (documents / "changelog").write_text(
         changelog.text(history, version=version, maintainer=MAINTAINER, epoch=epoch)

@@ -6,9 +6,9 @@ from typing import Any
 
 import attrs
 
+from phonegate import event_stream
 from phonegate.client.calls import Calls, Manner
 from phonegate.client.effects import (
-    EVENT_STREAM,
     Answer,
     Ask,
     Clock,
@@ -30,7 +30,7 @@ MESSAGE = {
     "created_at": "2026-11-21T08:00:00.000Z",
 }
 URL = "http://gateway.example.org"
-STREAM = Answer(200, {"content-type": EVENT_STREAM}, b"")
+STREAM = Answer(200, {"content-type": event_stream.MEDIA}, b"")
 
 
 def answer(content: Any, status: int = 200, **headers: str) -> Answer:

@@ -8,12 +8,20 @@ What one of them does, so does the other: only the shell waits otherwise.
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
 CLIENT: Final = Path(__file__).parent.parent.parent / "phonegate" / "client"
 SOURCE: Final = CLIENT / "asynchronous"
 MADE: Final = CLIENT / "synchronous"
+
+_ROOT: Final = CLIENT.parent.parent
+_OURS: Final = (
+    *("--no-cache", "--config", str(_ROOT / "pyproject.toml")),
+    *("--config", f'src = ["{_ROOT}"]'),
+)
+"""Our settings, for files that stand elsewhere."""
 
 _INIT: Final = (
     '"""The client for programs that wait, made from the folder `asynchronous`: see there."""\n'
@@ -47,31 +55,16 @@ _CHANGES: Final = (
 
 def made() -> dict[str, str]:
     """The text of each file of the folder `synchronous`, by its name."""
-    texts = {path.name: _made(path.read_text()) for path in sorted(SOURCE.glob("*.py"))}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in SOURCE.glob("*.py"):
+            text = path.read_text()
+            for pattern, other in _CHANGES:
+                text = re.sub(pattern, other, text)
+            (Path(folder) / path.name).write_text(text)
+        for words in (("check", "--quiet", "--fix", "--select", "I"), ("format", "--quiet")):
+            subprocess.run([sys.executable, "-m", "ruff", *words, *_OURS, folder], check=True)
+        texts = {path.name: path.read_text() for path in sorted(Path(folder).glob("*.py"))}
     return {**texts, "__init__.py": _INIT}
-
-
-def _made(text: str) -> str:
-    for pattern, other in _CHANGES:
-        text = re.sub(pattern, other, text)
-    formatted = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(MADE / "made.py"), "-"],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    sorted_imports = subprocess.run(
-        [
-            *(sys.executable, "-m", "ruff", "check", "--quiet", "--fix", "--select", "I"),
-            *("--stdin-filename", str(MADE / "made.py"), "-"),
-        ],
-        input=formatted.stdout,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted_imports.stdout
 
 
 if __name__ == "__main__":

@@ -96,6 +96,17 @@ def test_only_what_is_copied_is_sent_to_the_builder() -> None:
     assert all((ROOT / source).exists() for source in sent)
 
 
+def test_all_that_the_wheel_is_made_of_is_copied() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    made_of = {
+        *("pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]),
+        *wheel["targets"]["wheel"]["packages"],
+        *wheel["targets"]["wheel"]["extra-metadata"],
+    }
+    copied = " ".join(words for name, words in instructions() if name == "COPY").split()
+    assert made_of <= set(copied)
+
+
 @pytest.mark.parametrize("extra", ["apprise", "telnyx"])
 def test_the_extras_that_are_named_are_some(extra: str) -> None:
     assert extra in (ROOT / "Dockerfile").read_text()

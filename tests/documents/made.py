@@ -6,6 +6,7 @@ from typing import Final
 
 from phonegate.config.setting_texts import example
 from tests import architecture
+from tests.documents import samples
 from tests.documents.reference import api, beginning, commands, errors, metrics, settings
 from tests.pages import forwarding_docs
 from tests.phones import link_tables
@@ -42,6 +43,7 @@ MADE: Final[Mapping[Path, Callable[[str], str]]] = {
     link_tables.DOCUMENT: link_tables.with_tables,
     forwarding_docs.DOCUMENT: forwarding_docs.with_apps,
     recipes.PAGE: _whole(recipes.page),
+    ROOT / "docs" / "samples.md": _marked(samples.page),
     ROOT / "gateway.toml.example": _whole(example),
     **{ROOT / "docs" / "reference" / name: _marked(page) for name, page in REFERENCE.items()},
 }

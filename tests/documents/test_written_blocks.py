@@ -82,6 +82,7 @@ ELSEWHERE: Final = {
     "nginx": "tests/server/test_proxies.py starts nginx with it",
     "caddy": "tests/server/test_proxies.py starts Caddy with it",
     "text": "what is shown, or entered into a program that has no syntax to check",
+    "go": "tests/end_to_end/test_samples.py compiles it",
     "html": "tests/end_to_end/test_events_in_a_page.py opens it in Chromium",
 }
 """The languages whose blocks are read by another test, or have nothing to read."""

@@ -103,6 +103,28 @@ def test_the_page_is_whole_without_its_script_and_by_keyboard(
     assert browser.driver.current_url.endswith("#main")
 
 
+def test_a_language_is_chosen_by_keyboard_and_without_a_script(
+    browser: Browser, gateway: GatewayProcess
+) -> None:
+    browser.look(f"{gateway.url}/reference")
+    browser.scripts(on=False)
+    browser.driver.refresh()
+    browser.scripts(on=True)
+
+    def shown() -> set[str]:
+        tabs = browser.driver.find_elements(By.CSS_SELECTOR, ".tab")
+        return {tab.text.partition("\n")[0].split()[0] for tab in tabs if tab.is_displayed()}
+
+    first, second = browser.driver.find_elements(By.CSS_SELECTOR, ".tabs > input")[:2]
+    assert shown() == {"Python"}
+    first.send_keys(Keys.ARROW_RIGHT)
+    assert second.is_selected()
+    assert second.accessible_name == "JavaScript"
+    assert shown() == {"Node"}
+    outline = "return getComputedStyle(document.querySelector(':focus + label')).outlineStyle"
+    assert browser.run(outline) == "solid"
+
+
 def authorize(browser: Browser, name: str, credential: str) -> None:
     """Fills in one of the ways to authenticate, as the dialog of the page has them."""
     browser.click("button.authorize")

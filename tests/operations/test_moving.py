@@ -355,6 +355,15 @@ async def test_an_org_that_is_here_under_another_name_is_refused(
         await here.mover.take_in(path, unseen)
 
 
+async def test_who_gives_up_ends_the_work(here: Site, tmp_path: Path) -> None:
+    await Filler(here, "mine").fill("myorg")
+    path = tmp_path / "myorg.org"
+    with trio.CancelScope() as scope:
+        await here.mover.export("myorg", path, lambda *_: scope.cancel())
+    assert scope.cancelled_caught
+    assert not path.exists()
+
+
 async def test_what_can_not_be_written_leaves_no_file(
     here: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,10 @@ class Reader:
         own = (self.gateway.url, f"ws://127.0.0.1:{self.gateway.port}/websocket?org_id=ORG")
         assert printed.startswith(own)
 
+    def sample(self, printed: str) -> None:
+        """tests/end_to_end/test_samples.py runs it."""
+        assert "BASE" not in printed
+
     def sh(self, command: str) -> None:
         if command.startswith("export "):
             self.export(command)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import phonegate
+from phonegate.cli.upgrade import package_file
 from release.checksums import digest_of
 from tests.release.conftest import BUILD_S, ROOT
 from tests.release.pythons import found
@@ -71,6 +72,12 @@ def test_the_wheel_has_the_program_with_all_its_files_and_nothing_else(
     assert inside == {name for name in tracked() if name.startswith("phonegate/")}
     assert "phonegate/py.typed" in inside
     assert any(name.startswith("phonegate/pages/templates/") for name in inside)
+
+
+def test_the_wheel_has_what_an_upgrade_shows_of_it(dist: Path) -> None:
+    offer = package_file.read((dist / f"{NAME}-py3-none-any.whl").read_bytes())
+    assert offer is not None
+    assert offer.changelog == (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile) -> None:

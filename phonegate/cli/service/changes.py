@@ -127,7 +127,7 @@ def _copied(database: Path, folder: Path) -> str:
     try:
         answer = ask(database, order, progress=lambda *_: None)
     except NotServing:
-        return str(offline.copy_unchanged(database, folder))
+        answer = offline.back_up(database, folder)
     return str(answer["file"])
 
 

@@ -25,8 +25,6 @@ PACKAGED: Final = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 FIRST_FREE_PORT: Final = 1024
 """Lower ports take a capability."""
 
-_PREFIX: Final = "PHONEGATE_"
-
 
 @attrs.frozen(kw_only=True)
 class Configured:
@@ -48,10 +46,11 @@ def configured(places: Places) -> Configured:
         ConfigError: It has faults.
         Failure: The service could not use its database.
     """
-    from phonegate.config import reader  # noqa: PLC0415 - keeps `--help` fast
+    from phonegate.config import reader, setting_texts  # noqa: PLC0415 - keeps `--help` fast
 
     # What this shell sets for commands is not what the service gets.
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX)}
+    own = setting_texts.PREFIX
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     if places.config.exists():
         settings = reader.load(places.config, environ)
     else:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+import re
 import tarfile
 import zipfile
 import zlib
@@ -23,6 +24,7 @@ MOST_ENTRIES: Final = 50_000
 LARGEST_TEXT: Final = 4 * 1024 * 1024
 
 _WANTED: Final = (offer.INIT, offer.MIGRATIONS, offer.SETTINGS, offer.CHANGELOG)
+_OF_WHEELS: Final = re.compile(r"phonegate-[^/]+\.dist-info/extra_metadata/")
 _GZIP: Final = b"\x1f\x8b"
 _XZ: Final = b"\xfd7zXZ"
 _AR: Final = b"!<arch>\n"
@@ -67,9 +69,11 @@ def _of_zip(content: bytes) -> Offer | None:
         names = archive.namelist()[:MOST_ENTRIES]
         # A zipapp has its packages in a folder.
         below = next((name.removesuffix(offer.INIT) for name in names if _is_init(name)), "")
+        # A wheel has what is about the program beside it.
+        about = next((found[0] for name in names if (found := _OF_WHEELS.match(name))), "")
 
         def text(name: str) -> str | None:
-            for place in (below + name, name):
+            for place in (below + name, name, about + name):
                 if place in names and archive.getinfo(place).file_size <= LARGEST_SOURCE:
                     with archive.open(place) as file:
                         return _text(file.read(LARGEST_SOURCE))

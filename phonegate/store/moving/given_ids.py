@@ -3,27 +3,16 @@
 import sqlite3
 from typing import Final
 
+from phonegate.store import events
 from phonegate.store.moving.contents import EVENTS, SPACES
 
 _GIVEN: Final = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
-
-_EVENTS_GIVEN: Final = """
-    SELECT max(
-        coalesce((SELECT max(id) FROM events), 0),
-        coalesce((SELECT value FROM marks WHERE name = 'events'), 0)
-    )
-"""
-
-_KEEP_EVENTS_ABOVE: Final = """
-    INSERT INTO marks VALUES ('events', ?)
-    ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)
-"""
 
 
 def given(connection: sqlite3.Connection, space: str) -> int:
     """Returns the highest id that was given in a space."""
     if space == EVENTS:
-        return int(connection.execute(_EVENTS_GIVEN).fetchone()[0])
+        return int(connection.execute(events.LAST).fetchone()[0])
     return int(connection.execute(_GIVEN, (space,)).fetchone()[0])
 
 
@@ -33,7 +22,7 @@ def keep_above(connection: sqlite3.Connection, space: str, id_: int) -> None:
     The writer counts events in memory: while it runs, `Events.keep_above` is for them.
     """
     if space == EVENTS:
-        connection.execute(_KEEP_EVENTS_ABOVE, (id_,))
+        connection.execute(events.KEEP, (id_,))
         return
     changed = connection.execute(
         "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", (id_, space)

@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, Final
 
 import attrs
@@ -91,15 +91,6 @@ class Chunk:
     rows: list[Row] = attrs.field(repr=False)
     reached: Reached | None = None
     """Set where all up to there is in the file by now."""
-
-
-@attrs.frozen(kw_only=True)
-class Foot:
-    """The end of a whole file."""
-
-    chunks: int
-    rows: Mapping[str, int]
-    """How many there are of each table."""
 
 
 class Lines:
@@ -338,7 +329,3 @@ def _unpacked(fields: dict[str, Any]) -> Any:
     if len(fields) == 1 and isinstance(text := fields.get("base64"), str):
         return base64.b64decode(text)
     return fields
-
-
-Count = Callable[[int, int], None]
-"""Is called with what is done and of how much."""

@@ -35,8 +35,6 @@ SUFFIX: Final = ".part"
 Report = Callable[[int, int], None]
 """Is called with what is done and of how much. What it raises ends the work."""
 
-_REMEDY: Final = "See to the folder's rights and the space on its disk"
-
 
 @attrs.frozen(kw_only=True)
 class Exported:
@@ -108,7 +106,7 @@ def export(
             target, "another version of phonegate serves the database", "Restart the gateway"
         ) from None
     except sqlite3.Error as error:
-        raise MoveFailed(target, f"the database can't be read ({error})", _REMEDY) from error
+        raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:
         raise _refused(target, error) from error
     return Exported(head=head, size=size, resumed=before is not None)
@@ -135,7 +133,7 @@ def opened(path: Path) -> Iterator[tuple[Reader, int]]:
 
 def _refused(path: Path, error: OSError) -> MoveFailed:
     reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return MoveFailed(path, f"it can't be written ({reason})", _REMEDY)
+    return MoveFailed(path, f"it can't be written ({reason})", backup.REMEDY)
 
 
 def _connect(database: Path) -> sqlite3.Connection:

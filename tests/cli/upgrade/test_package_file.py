@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import phonegate
 from phonegate.cli.upgrade import package_file
-from phonegate.cli.upgrade.offer import Offer, news
+from phonegate.cli.upgrade.offer import CHANGELOG, Offer, news
 from phonegate.cli.upgrade.version_number import VersionNumber
 from phonegate.operations import schema_steps
 
@@ -27,8 +27,11 @@ FILES = {
         "class HttpSettings:\n    bind: tuple = f()\n    prefix: str = f()\n"
         "class Settings:\n    http: HttpSettings = f()\n    sources: dict = f()\n"
     ),
-    "CHANGELOG.md": "# Changelog\n## [9.8.7] - 2027-01-01\n- New.\n## [0.1.0]\n- Old.\n",
+    CHANGELOG: "# Changelog\n## [9.8.7] - 2027-01-01\n- New.\n## [0.1.0]\n- Old.\n",
 }
+
+NEWS = FILES[CHANGELOG]
+PROGRAM = {name: text for name, text in FILES.items() if name != CHANGELOG}
 
 
 def zipped(below: str = "", files: dict[str, str] = FILES) -> bytes:
@@ -57,8 +60,12 @@ def known(offer: Offer | None) -> tuple[str, int | None, object]:
 @pytest.mark.parametrize(
     "content",
     [
-        zipped(),
-        b"#!/usr/bin/env python3\n" + zipped("site-packages/"),
+        zipped(files={**PROGRAM, "phonegate-9.8.7.dist-info/extra_metadata/CHANGELOG.md": NEWS}),
+        b"#!/usr/bin/env python3\n"
+        + zipped(
+            files={"site-packages/" + name: text for name, text in PROGRAM.items()}
+            | {CHANGELOG: NEWS}
+        ),
         tarred("phonegate-9.8.7/"),
     ],
     ids=["wheel", "zipapp", "sdist"],
@@ -67,6 +74,8 @@ def test_a_file_of_a_release(content: bytes) -> None:
     offer = package_file.read(content)
     settings = {"http": frozenset({"bind", "prefix"})}
     assert known(offer) == ("9.8.7", 3, settings)
+    assert offer is not None
+    assert offer.changelog == NEWS
 
 
 def test_a_debian_package(tmp_path: Path) -> None:
@@ -145,8 +154,21 @@ def test_a_text_that_names_a_version(text: str, version: str) -> None:
         b"!<arch>\n" + b"\xff" * 99,
         tarred("", files={"phonegate/__init__.py": "x" * (package_file.LARGEST_SOURCE + 1)}),
     ],
-    # A packed file holds the time, and every worker has to call its case the same.
-    ids=lambda content: f"{len(content)}",
+    # Not made from the bytes, which hold the time.
+    ids=[
+        "nothing",
+        "a page",
+        "no fields",
+        "deep",
+        "another program",
+        "a version that is computed",
+        "no source",
+        "a cut zip",
+        "a cut tar",
+        "a length below 0",
+        "no length",
+        "too large",
+    ],
 )
 def test_what_names_none(content: bytes) -> None:
     assert package_file.read(content) is None

@@ -18,6 +18,7 @@ import pytest
 import phonegate
 from phonegate.cli import group
 from phonegate.cli.service.unit import BACKUP_TIMER_NAME, BACKUP_UNIT_NAME, UNIT_NAME
+from phonegate.cli.upgrade import package_file
 from phonegate.config.reader import load
 from release.deb import launcher, package
 from release.deb.made_files import COMPLETIONS, DATABASE, UNIT
@@ -61,6 +62,12 @@ def content(files: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = files.extractfile(member)
     assert file is not None
     return file.read().decode()
+
+
+def test_an_upgrade_shows_what_changes_with_it(deb: Path) -> None:
+    offer = package_file.read(deb.read_bytes())
+    assert offer is not None
+    assert offer.changelog == (ROOT / "CHANGELOG.md").read_text()
 
 
 def fields(text: str) -> dict[str, str]:

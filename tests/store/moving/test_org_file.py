@@ -96,6 +96,11 @@ def test_chunks_that_are_whole_but_not_all_are_found_out() -> None:
         lines[:3],
         [b"[]\n"],
         [b"{\n"],
+        [b'{"phonegate_org":1}\n', *lines[1:]],
+        [b'{"phonegate_org":"x"}\n', *lines[1:]],
+        [b'{"phonegate_org":1,"tables":[]}\n', *lines[1:]],
+        [lines[0], b'{"number":0}\n'],
+        [lines[0], b'{"number":0,"table":"messages","rows":[],"reached":[]}\n'],
     ):
         with pytest.raises(FileProblem):
             read(b"".join(map(gzip.compress, some)))

@@ -11,11 +11,12 @@ from typing import Annotated, Any, Final
 import attrs
 import trio
 
+from phonegate import event_stream
 from phonegate.api.convert import CONVERTER
 from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.event_json import EventJson, event_json
 from phonegate.api.events_api import SILENCE_S, EventStream
-from phonegate.api.events_types import STREAM_MEDIA, last_event_id
+from phonegate.api.events_types import last_event_id
 from phonegate.api.media_api import media_of
 from phonegate.domain.authentication import require_scope
 from phonegate.domain.event_filter import EVERYTHING
@@ -132,7 +133,9 @@ async def live(call: Call) -> Answer:
         marks=services.read_marks,
         is_open=is_open,
     )
-    return Answer(stream=stream.produce, media=STREAM_MEDIA, headers=(("X-Accel-Buffering", "no"),))
+    return Answer(
+        stream=stream.produce, media=event_stream.MEDIA, headers=(("X-Accel-Buffering", "no"),)
+    )
 
 
 def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
@@ -193,7 +196,7 @@ ENDPOINTS: Final = (
         summary="Follow what happens in the console",
         query=LiveQuery,
         answer=None,
-        media=STREAM_MEDIA,
+        media=event_stream.MEDIA,
         streamed=EventJson,
         size=None,
         protocol=True,

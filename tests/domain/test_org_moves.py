@@ -1,0 +1,89 @@
+"""What the rest of the gateway is asked to do when an org is suspended, resumed or has come."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from phonegate.domain.caller import Caller
+from phonegate.model.facts import Rescheduled, WebhooksChanged
+from phonegate.model.refusals import OrgSuspended
+from tests.buses import heard
+from tests.domain.account_site import HERE, Clock, enter
+from tests.operations.moving_site import Filler, Site, site
+
+
+@pytest.fixture
+async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "here") as made:
+        yield made
+
+
+@pytest.fixture
+async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "there") as made:
+        yield made
+
+
+LOOKS: Any = WebhooksChanged | Rescheduled
+
+
+def back(org: int) -> list[Any]:
+    """What has all parts look again: the webhooks, what may leave now, and what is held."""
+    now = Clock()()
+    return [WebhooksChanged(org), Rescheduled(org, None), Rescheduled(org, now)]
+
+
+def unseen(_done: int, _total: int) -> None:
+    """Takes no notice of progress."""
+
+
+async def test_all_parts_look_at_an_org_when_it_is_suspended_and_when_it_is_back(
+    here: Site,
+) -> None:
+    org = await Filler(here, "mine").fill("myorg")
+    facts = heard(here.bus, LOOKS)
+    await here.accounts.moves.suspend("myorg")
+    assert facts == [WebhooksChanged(org, again=False)]
+    await here.accounts.moves.resume("myorg")
+    assert facts[1:] == back(org)
+
+
+async def test_all_parts_look_at_an_org_that_has_come(
+    here: Site, there: Site, tmp_path: Path
+) -> None:
+    org = await Filler(here, "mine").fill("myorg")
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    facts = heard(there.bus, LOOKS)
+    await there.mover.take_in(path, unseen)
+    assert facts == back(org)
+
+
+async def test_what_is_kept_in_memory_of_orgs_is_there_of_one_that_has_come(
+    here: Site, there: Site, tmp_path: Path
+) -> None:
+    org = await Filler(here, "mine").fill("myorg")
+    await here.accounts.options.set(org, default_country="DE")
+    await enter(here.accounts)
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    await there.mover.take_in(path, unseen)
+    assert there.accounts.options.of(org).default_country == "DE"
+    familiar = there.accounts.authentication.checks._familiar
+    assert familiar.has(Caller(address=HERE, relayed=False), "myorg")
+
+
+async def test_a_suspension_that_fails_leaves_an_org_as_it_was(here: Site) -> None:
+    await Filler(here, "mine").fill("myorg")
+    await here.accounts.moves.suspend("myorg")
+
+    async def fails(_: int) -> None:
+        raise trio.TooSlowError
+
+    with pytest.raises(trio.TooSlowError):
+        await here.accounts.moves.suspend("myorg", fails)
+    with pytest.raises(OrgSuspended):
+        await enter(here.accounts)
