@@ -31,6 +31,12 @@ OTHERS: Final = "files/"
 FAVICON: Final = "phonegate/pages/files/favicon.svg"
 """The gateway's own, which `theme.favicon` of mkdocs.yml names."""
 
+STYLE: Final = "release/website.css"
+"""Changes of the theme, which `extra_css` of mkdocs.yml names."""
+
+NOTE: Final = re.compile(r"\A\s*<!--.*?-->\s*", re.DOTALL)
+"""A comment above the heading, in which mkdocs would else not find the title of the page."""
+
 FENCE: Final = re.compile(r"```+|~~~+")
 MARKER: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)]) +(?=\S)")
 INDENT: Final = 4
@@ -172,7 +178,7 @@ def _map_code(text: str, change: Callable[[str], str]) -> str:
 
 def for_site(text: str, path: str) -> str:
     """Returns a document as the site's Markdown."""
-    return unescaped(indented(relinked(text, path)))
+    return unescaped(indented(relinked(NOTE.sub("", text), path)))
 
 
 def on_files(files: Any, config: Any) -> None:
@@ -183,7 +189,7 @@ def on_files(files: Any, config: Any) -> None:
             files.append(File.generated(config, page, content=text))
     texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
     wanted = {other for path, text in texts.items() for other in linked(text, _origin(path))}
-    for path in sorted(wanted | {FAVICON}):
+    for path in sorted(wanted | {FAVICON, STYLE}):
         if site_path(path).startswith(OTHERS) and (ROOT / path).is_file():
             content = (ROOT / path).read_bytes()
             files.append(File.generated(config, site_path(path), content=content))

@@ -1,9 +1,11 @@
 """How the program that runs was installed, and so how it is started and upgraded."""
 
+import json
 import sys
 import zipfile
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
 
 import attrs
 
@@ -32,6 +34,8 @@ class Facts:
         own_environment: Whether that is a virtual environment.
         package: The folder of the package `phonegate`.
         container: Whether the process is in a container.
+        origin: What pip noted of where it took the package from ("" if that was an index): the JSON
+            of `direct_url.json` in PEP 610.
     """
 
     started: Path
@@ -41,6 +45,7 @@ class Facts:
     own_environment: bool
     package: Path
     container: bool
+    origin: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,12 +57,16 @@ class Installation:
         place: The zipapp, the virtual environment, or the folder of the packages.
         program: The words that start it.
         code: All folders and files that it is read from.
+        clone: The folder of the source that pip installed it from, where it was one.
+        editable: Whether it is read from that folder itself (`pip install -e`).
     """
 
     way: Way
     place: Path
     program: tuple[str, ...]
     code: tuple[Path, ...]
+    clone: Path | None = None
+    editable: bool = False
 
 
 def recognise(facts: Facts) -> Installation:
@@ -78,9 +87,16 @@ def recognise(facts: Facts) -> Installation:
     command = facts.prefix / "bin" / "phonegate"
     if facts.container and facts.prefix == IMAGE_FOLDER:
         return Installation(way="container", place=facts.prefix, program=(str(command),), code=code)
+    clone, editable = clone_of(facts.origin)
     if not facts.own_environment:
-        program = (str(python), "-m", "phonegate")
-        return Installation(way="python", place=facts.package.parent, program=program, code=code)
+        return Installation(
+            way="python",
+            place=facts.package.parent,
+            program=(str(python), "-m", "phonegate"),
+            code=code,
+            clone=clone,
+            editable=editable,
+        )
     parts = facts.prefix.parts
     way: Way = "venv"
     if "pipx" in parts:
@@ -88,8 +104,26 @@ def recognise(facts: Facts) -> Installation:
     elif "uv" in parts and "tools" in parts:
         way = "uv"
     return Installation(
-        way=way, place=facts.prefix, program=(str(command),), code=(facts.prefix, *code)
+        way=way,
+        place=facts.prefix,
+        program=(str(command),),
+        code=(facts.prefix, *code),
+        clone=clone,
+        editable=editable,
     )
+
+
+def clone_of(origin: str) -> tuple[Path | None, bool]:
+    """Returns the folder of the source that pip's note names, and whether it is read from there."""
+    try:
+        note = json.loads(origin) if origin else {}
+        url, folder = urlsplit(note.get("url", "")), note.get("dir_info")
+        if url.scheme != "file" or folder is None:
+            return None, False
+        return Path(unquote(url.path)), bool(folder.get("editable", False))
+    except (ValueError, AttributeError, TypeError):
+        # It only makes a command more exact.
+        return None, False
 
 
 def facts() -> Facts:
@@ -103,7 +137,17 @@ def facts() -> Facts:
         own_environment=sys.prefix != sys.base_prefix,
         package=Path(phonegate.__file__).resolve().parent,
         container=in_container(),
+        origin=_origin(),
     )
+
+
+def _origin() -> str:
+    from importlib import metadata  # noqa: PLC0415 - most commands need none of it
+
+    try:
+        return metadata.distribution("phonegate").read_text("direct_url.json") or ""
+    except (metadata.PackageNotFoundError, OSError, ValueError):
+        return ""
 
 
 def own() -> Installation:

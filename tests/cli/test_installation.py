@@ -82,3 +82,24 @@ def test_this_program_knows_its_own() -> None:
     found = installation.own()
     assert found.way in {"venv", "python", "pipx", "uv"}
     assert Path(installation.__file__).is_relative_to(found.code[-1])
+
+
+@pytest.mark.parametrize(
+    ("origin", "clone", "editable"),
+    [
+        ('{"url": "file:///home/a/my%20clone", "dir_info": {}}', "/home/a/my clone", False),
+        ('{"url": "file:///home/a/x", "dir_info": {"editable": true}}', "/home/a/x", True),
+        ('{"url": "file:///home/a/x.whl", "archive_info": {}}', None, False),
+        ('{"url": "https://example.org/x", "vcs_info": {}}', None, False),
+        ("", None, False),
+        ("[]", None, False),
+        ("{", None, False),
+    ],
+)
+def test_a_clone_is_known_by_what_pip_has_noted(
+    origin: str,
+    clone: str | None,
+    editable: bool,  # noqa: FBT001 - pytest passes it by name
+) -> None:
+    found = recognise(attrs.evolve(environment("/opt/x"), origin=origin))
+    assert (found.clone and str(found.clone), found.editable) == (clone, editable)

@@ -82,6 +82,14 @@ def test_every_document_is_a_page_of_the_site(site: Path) -> None:
         assert page.removesuffix(".md") + ".html" in pages
 
 
+def test_a_page_that_is_made_has_the_title_of_its_heading(site: Path) -> None:
+    for path in (ROOT / "docs" / "reference").glob("[a-z]*.md"):
+        heading = re.search(r"^# (.+)$", path.read_text(), re.MULTILINE)
+        page = (site / "reference" / path.name).with_suffix(".html").read_text()
+        assert heading is not None
+        assert f"<title>{heading[1]} - phonegate</title>" in page
+
+
 def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     loaded = [
         (path.name, tag, target)

@@ -1,5 +1,6 @@
 """`phonegate upgrade`: what another version would bring, and how to come to it."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from phonegate.cli.failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from phonegate.cli.service.places import Places
     from phonegate.cli.upgrade.comparison import Running
 
 NEWER: Final = 10
@@ -46,7 +48,7 @@ def command(place: str | None, config: Path | None, database: Path | None, *, as
 
     found = installation.own()
     if place is None:
-        lines = instructions(found, service=_is_service())
+        lines = instructions(found, service=_service())
         if as_json:
             terminal.print_json(
                 {"version": phonegate.__version__, "way": found.way, "commands": list(lines)}
@@ -75,7 +77,7 @@ def command(place: str | None, config: Path | None, database: Path | None, *, as
                 click.echo(terminal.clean(line))
         if seen.newer:
             file = place if Path(place).is_file() else ""
-            _show(instructions(found, service=_is_service(), file=file))
+            _show(instructions(found, service=_service(), file=file))
     return NEWER if seen.newer else 0
 
 
@@ -96,10 +98,18 @@ def _show(lines: "Sequence[str]") -> None:
         click.echo(f"  {line}")
 
 
-def _is_service() -> bool:
+def _service() -> "Places | None":
+    """Returns the files of the service that runs this program, where there is one."""
     from phonegate.cli.service import places  # noqa: PLC0415 - keeps `--help` fast
 
-    return places.of_machine().unit.exists()
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    for service in (places.of_machine(), places.of_user(home, os.environ)):
+        if service.unit.exists():
+            return service
+    return None
 
 
 def _running(config: Path | None, database: Path | None) -> "Running":

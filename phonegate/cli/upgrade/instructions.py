@@ -1,33 +1,45 @@
 """How an upgrade is made, for each way in which phonegate was installed. Pure."""
 
+import shlex
 from collections.abc import Sequence
 
 from phonegate.cli.installation import Installation
+from phonegate.cli.service.places import Places
 
 DOCKER = (
-    "docker compose pull, or docker compose build in a newer clone",
+    "docker compose exec phonegate phonegate backup /data/COPY.db",
+    "docker compose build --pull  # in a newer clone; of an image that is published: pull",
     "docker compose up -d",
 )
 
-COPY = "phonegate backup COPY.db"
-RESTART = "sudo systemctl restart phonegate"
+COPY = "COPY.db"
 START = "start the gateway again"
 
 
-def instructions(found: Installation, *, service: bool, file: str = "") -> Sequence[str]:
+def instructions(found: Installation, *, service: Places | None, file: str = "") -> Sequence[str]:
     """Returns the lines that upgrade, in their order.
 
     Args:
         found: How this program was installed.
-        service: Whether it runs as the service that `phonegate service install` has made.
+        service: The files of the service that `phonegate service install` has made, if it has.
         file: What was compared, where that is a file of this machine.
     """
-    wheel = file if file.endswith(".whl") else ""
+    wheel = shlex.quote(file) if file.endswith(".whl") else ""
+    fetch: Sequence[str] = ()
     match found.way:
         case "zipapp":
-            return _of_zipapp(found, service=service, new=file if file.endswith(".pyz") else "")
+            new = shlex.quote(file) if file.endswith(".pyz") else "NEW.pyz"
+            if service is not None:
+                # It copies the database by itself, where that is needed.
+                line = f"python3 {new} service install"
+                return [f"sudo {line}" if service.user else f"{line} --user"]
+            return [
+                _copy(found, None),
+                f"install -m 0644 {new} {shlex.quote(str(found.place))}",
+                START,
+            ]
         case "deb":
-            new = file if file.endswith(".deb") else "./phonegate_NEW_all.deb"
+            new = shlex.quote(file) if file.endswith(".deb") else "./phonegate_NEW_all.deb"
             return [f"sudo apt install {new}"]
         case "container":
             return DOCKER
@@ -35,16 +47,30 @@ def instructions(found: Installation, *, service: bool, file: str = "") -> Seque
             line = f"pipx install --force {wheel}" if wheel else "pipx upgrade phonegate"
         case "uv":
             line = f"uv tool install --force {wheel}" if wheel else "uv tool upgrade phonegate"
-        case "venv":
-            line = f"{found.place}/bin/pip install --upgrade {wheel or 'phonegate'}"
-        case "python":
-            line = f"{found.program[0]} -m pip install --upgrade {wheel or 'phonegate'}"
-    return [COPY, line, RESTART if service else START]
+        case "venv" | "python":
+            pip = f"{found.place}/bin/pip" if found.way == "venv" else f"{found.program[0]} -m pip"
+            line = f"{pip} install --upgrade {wheel or 'phonegate'}"
+            if found.clone is not None and not wheel:
+                clone = shlex.quote(str(found.clone))
+                fetch = [f"git -C {clone} pull"]
+                line = f"{pip} install --upgrade {'-e ' if found.editable else ''}{clone}"
+    return [_copy(found, service), *fetch, line, _start(service)]
 
 
-def _of_zipapp(found: Installation, *, service: bool, new: str) -> Sequence[str]:
-    new = new or "NEW.pyz"
-    if service:
-        # It copies the database by itself, where that is needed.
-        return [f"sudo python3 {new} service install"]
-    return [COPY, f"install -m 0644 {new} {found.place}", START]
+def _copy(found: Installation, service: Places | None) -> str:
+    """Returns the line that copies the database, by the command that the person has."""
+    if service is not None:
+        # The service writes the copy, and may do so in this folder.
+        line = f"phonegate backup {service.backups}"
+        return f"sudo {line}" if service.user else f"{line} --config {service.config}"
+    if found.way in {"pipx", "uv"}:
+        return f"phonegate backup {COPY}"
+    return f"{shlex.join(found.program)} backup {COPY}"
+
+
+def _start(service: Places | None) -> str:
+    if service is None:
+        return START
+    return (
+        "sudo systemctl restart phonegate" if service.user else "systemctl --user restart phonegate"
+    )

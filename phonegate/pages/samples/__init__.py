@@ -25,25 +25,29 @@ TASKS: Final = (
     Task(
         name="send",
         title="Send, and never twice",
-        about="The `Idempotency-Key` names what is sent. Where an answer is lost, repeat the "
-        "request with the same key: it is sent once, and answered as before.",
+        about="The `Idempotency-Key` names what is sent, so each message has another one. Where an "
+        "answer is lost, repeat the request with the same key: it is sent once, and answered as "
+        "before.",
     ),
     Task(
         name="read",
         title="Read what came in",
-        about="Remember the last id that you have read, and ask for what came after it.",
+        about="Remember the last id that you have read, and ask for what came after it. An answer "
+        "has up to 100 messages: go on until one has none. The client for Python does so itself.",
     ),
     Task(
         name="follow",
         title="Follow what comes in",
-        about="Each request waits up to 25 seconds for something new. `last_id` is where the next "
-        "one goes on, so that nothing is left out over lost connections and restarts.",
+        about="What comes is shown at once. Each answer or event says by an id how far you are, "
+        "and the next request goes on from there, so that nothing is left out over lost "
+        "connections and restarts.",
     ),
     Task(
         name="verify",
         title="Receive a webhook",
-        about="The signature proves that the gateway called, and the time that the call is not an "
-        "old one. An event may come twice, with the same `webhook-id`.",
+        about="`phonegate webhook add` shows the secret. The signature proves that the gateway "
+        "called, and the time that the call is not an old one. An event may come twice, with the "
+        "same `webhook-id`.",
     ),
 )
 
@@ -77,9 +81,10 @@ LANGUAGES: Final = (
         title="JavaScript",
         fence="js",
         suffix=".mjs",
-        note="Node 20 or newer, without a package. In a browser, EventSource follows a stream of "
-        "events and connects again by itself. It can send no headers, so the key stands in the "
-        "path: `/events/myorg/pgk_…`; use one whose only scope is read.",
+        note="Node 20 or newer, without a package, in files named `.mjs`. In a browser, "
+        "EventSource follows a stream of events and connects again by itself. It can send no "
+        "headers, so the key stands in the path: `/events/myorg/pgk_…`; use one whose only scope "
+        "is read.",
         samples=javascript.SAMPLES,
     ),
     Language(
@@ -87,7 +92,7 @@ LANGUAGES: Final = (
         title="PHP",
         fence="php",
         suffix=".php",
-        note="PHP 8 with its extension curl.",
+        note="PHP 8 with its extension curl. `php -S 0.0.0.0:8000 receive.php` tries the last one.",
         samples=php.SAMPLES,
     ),
     Language(

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import get_args
+from typing import Any, cast, get_args
 
 import pytest
 
@@ -15,6 +15,7 @@ import phonegate
 from phonegate.cli import main
 from phonegate.cli.failure import Failure
 from phonegate.cli.installation import Installation, Way
+from phonegate.cli.service import places
 from phonegate.cli.upgrade import source
 from phonegate.cli.upgrade.instructions import instructions
 from phonegate.operations import schema_steps
@@ -157,23 +158,61 @@ def test_a_download_has_limits(monkeypatch: pytest.MonkeyPatch, folder: Path) ->
         source.take("large")
 
 
-def installed(way: Way) -> Installation:
-    return Installation(way=way, place=Path("/opt/x"), program=("/usr/bin/python3",), code=())
+def installed(way: Way, **more: Any) -> Installation:
+    return Installation(
+        way=way, place=Path("/opt/x"), program=("/opt/x/phonegate",), code=(), **more
+    )
 
 
 def test_each_way_has_its_own_commands() -> None:
-    shown = {way: instructions(installed(way), service=False) for way in get_args(Way)}
+    shown = {way: instructions(installed(way), service=None) for way in get_args(Way)}
     assert all(shown.values())
     assert len({tuple(lines) for lines in shown.values()}) == len(shown)
     assert shown["deb"] == ["sudo apt install ./phonegate_NEW_all.deb"]
-    service = instructions(installed("zipapp"), service=True, file="/tmp/phonegate.pyz")
+    machine = places.of_machine()
+    service = instructions(installed("zipapp"), service=machine, file="/tmp/phonegate.pyz")
     assert service == ["sudo python3 /tmp/phonegate.pyz service install"]
-    venv = instructions(installed("venv"), service=True, file="new.whl")
+    venv = instructions(installed("venv"), service=machine, file="new.whl")
     assert venv == [
-        "phonegate backup COPY.db",
+        "sudo phonegate backup /var/backups/phonegate",
         "/opt/x/bin/pip install --upgrade new.whl",
         "sudo systemctl restart phonegate",
     ]
+
+
+def test_the_copy_is_made_by_the_command_that_the_person_has() -> None:
+    for way, copy in {
+        "zipapp": "/opt/x/phonegate backup COPY.db",
+        "venv": "/opt/x/phonegate backup COPY.db",
+        "pipx": "phonegate backup COPY.db",
+        "container": "docker compose exec phonegate phonegate backup /data/COPY.db",
+    }.items():
+        assert instructions(installed(cast(Way, way)), service=None)[0] == copy
+
+
+def test_a_service_of_the_own_user_is_upgraded_without_root() -> None:
+    own = places.of_user(Path("/home/a"), {})
+    assert instructions(installed("zipapp"), service=own) == [
+        "python3 NEW.pyz service install --user"
+    ]
+    assert instructions(installed("pipx"), service=own) == [
+        "phonegate backup /home/a/.local/share/phonegate/backups"
+        " --config /home/a/.config/phonegate/gateway.toml",
+        "pipx upgrade phonegate",
+        "systemctl --user restart phonegate",
+    ]
+
+
+@pytest.mark.parametrize("option", ["", "-e "])
+def test_what_came_from_a_clone_is_upgraded_from_it(option: str) -> None:
+    clone = installed("venv", clone=Path("/home/a/my clone"), editable=bool(option))
+    assert instructions(clone, service=None)[1:3] == [
+        "git -C '/home/a/my clone' pull",
+        f"/opt/x/bin/pip install --upgrade {option}'/home/a/my clone'",
+    ]
+    assert "/opt/x/bin/pip install --upgrade new.whl" in instructions(
+        clone, service=None, file="new.whl"
+    )
 
 
 def test_without_a_file_the_commands_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
