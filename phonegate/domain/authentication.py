@@ -332,8 +332,7 @@ class Authentication:
     def resume(self, org: int) -> None:
         """Lets in again who speaks for an org."""
         self._suspended.discard(org)
-        # A name that was refused until now may be that of an org which has come.
-        self.checks.made()
+        # Also what was refused: an org that has come has a name that was none until now.
         self.changed(org, phones=False)
 
     async def settled(self) -> None:

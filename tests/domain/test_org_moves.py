@@ -9,7 +9,7 @@ import trio
 
 from phonegate.domain.caller import Caller
 from phonegate.model.facts import Rescheduled, WebhooksChanged
-from phonegate.model.refusals import OrgSuspended
+from phonegate.model.refusals import OrgSuspended, Unauthorized
 from tests.buses import heard
 from tests.domain.account_site import HERE, Clock, enter
 from tests.operations.moving_site import Filler, Site, site
@@ -74,6 +74,19 @@ async def test_what_is_kept_in_memory_of_orgs_is_there_of_one_that_has_come(
     assert there.accounts.options.of(org).default_country == "DE"
     familiar = there.accounts.authentication.checks._familiar
     assert familiar.has(Caller(address=HERE, relayed=False), "myorg")
+
+
+async def test_who_was_refused_before_an_org_came_is_let_in_after(
+    here: Site, there: Site, tmp_path: Path
+) -> None:
+    await Filler(here, "mine").fill("myorg")
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await enter(there.accounts)
+    await there.mover.take_in(path, unseen)
+    await enter(there.accounts)
 
 
 async def test_a_suspension_that_fails_leaves_an_org_as_it_was(here: Site) -> None:

@@ -14,7 +14,7 @@ def file(path: Path, *rows: list[int]) -> Path:
         version="0.1.0",
         made_at=1,
         suspended_at=None,
-        org={},
+        org={"id": 1, "name": "myorg"},
         tables={"messages": ("id",)},
         given={},
         marks={},
