@@ -31,6 +31,9 @@ OTHERS: Final = "files/"
 FAVICON: Final = "phonegate/pages/files/favicon.svg"
 """The gateway's own, which `theme.favicon` of mkdocs.yml names."""
 
+LAST_FOUND: Final = frozenset({"architecture.md", "changelog.md", "contributing.md", "results.md"})
+"""Pages for those who change the program. They name all of it, and are found after the guides."""
+
 STYLE: Final = "release/website.css"
 """Changes of the theme, which `extra_css` of mkdocs.yml names."""
 
@@ -207,4 +210,6 @@ def on_page_markdown(
     files: Any,  # noqa: ARG001 - as config
 ) -> str:
     """Translates a page."""
+    if page.file.src_uri in LAST_FOUND:
+        page.meta["search"] = {"boost": 0.1}
     return for_site(markdown, _origin(f"docs/{page.file.src_uri}"))

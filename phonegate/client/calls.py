@@ -283,7 +283,18 @@ def all_pages(
             return
         for message in page:
             yield Found(message)
-        since = page[-1].id
+        since = onward(since, page[-1].id)
+
+
+def onward(since: int, last: int) -> int:
+    """Returns the id after which to read on.
+
+    Raises:
+        NotAGateway: It leads nowhere, and the same would be read for ever.
+    """
+    if last <= since:
+        raise NotAGateway("A page of messages does not come after the one before it.")
+    return last
 
 
 def read_one(cls: type[R], answer: Mapping[str, Any], name: str) -> R:

@@ -1,6 +1,7 @@
 """How both shells use httpx: their settings, its errors, and what goes over it."""
 
 import ssl
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from phonegate.client.effects import Answer, Request
 from phonegate.client.errors import (
     BadSetup,
     GatewayError,
+    NotAGateway,
     NotConnected,
     TimedOut,
     Unreachable,
@@ -23,6 +25,9 @@ from phonegate.client.errors import (
 from phonegate.client.retries import ANSWER_S
 
 CONNECT_S: Final = 10.0
+
+LONGEST_ANSWER: Final = 64 * 1024 * 1024
+"""Bytes of an answer, unpacked. A page of a thousand messages has some megabytes at most."""
 
 Authority = str | Path | ssl.SSLContext
 """A file with the certificates that alone are trusted, or a context of one's own."""
@@ -78,6 +83,9 @@ def arguments(
     if streams:
         # A proxy that compresses would hold back what it has until there is more.
         made["headers"] = {"Accept": event_stream.MEDIA, "Accept-Encoding": "identity"}
+    else:
+        # The ratio of other packings knows no bounds, and one piece could unpack to gigabytes.
+        made["headers"] = {"Accept-Encoding": "gzip"}
     if request.body is not None:
         made["json"] = request.body
     if request.idempotency_key is not None:
@@ -85,9 +93,36 @@ def arguments(
     return made
 
 
-def answered(response: httpx.Response) -> Answer:
+def answered(response: httpx.Response, content: "Content") -> Answer:
     """Returns an answer that was read whole."""
-    return Answer(response.status_code, _headers(response.headers), response.content)
+    return Answer(response.status_code, _headers(response.headers), bytes(content.read))
+
+
+class Content:
+    """The content of an answer as it comes, within limits of size and time.
+
+    Args:
+        url: The gateway's address.
+        timeout_s: Seconds for all of it. The wait for each byte is bounded by httpx.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self.read = bytearray()
+        self._url = url
+        self._until = time.monotonic() + timeout_s
+
+    def add(self, part: bytes) -> None:
+        """Takes the next piece.
+
+        Raises:
+            NotAGateway: There is more than a gateway answers.
+            TimedOut: It takes too long.
+        """
+        self.read += part
+        if len(self.read) > LONGEST_ANSWER:
+            raise NotAGateway(f"{self._url} answered with more than a gateway does.")
+        if time.monotonic() > self._until:
+            raise TimedOut(self._url, f"The gateway at {self._url} did not answer in time.")
 
 
 def begun(response: httpx.Response) -> Answer:

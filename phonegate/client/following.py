@@ -11,7 +11,7 @@ from typing import Any, Final
 import attrs
 
 from phonegate.client.answers import understood
-from phonegate.client.calls import Calls, Manner
+from phonegate.client.calls import Calls, Manner, onward
 from phonegate.client.effects import (
     Answer,
     Clock,
@@ -95,9 +95,15 @@ class Following:
         while True:
             if held_back:
                 query = {**about, "since_id": since, "limit": MAX_PAGE, "wait": LONG_POLL_S}
+                began = yield Clock()
                 news = yield from self.page(query, self._endless)
                 since = news.upto
                 yield Found(news)
+                if news.events or (yield Clock()) - began >= SHORT_S:
+                    patience = self._patience()
+                else:
+                    # Something between answers for the gateway, at once.
+                    yield Pause(patience.pause() or 0.0)
                 continue
             began = yield Clock()
             stream = _Stream(since)
@@ -141,7 +147,7 @@ class Following:
                     return
                 for message in found:
                     yield Found(message)
-                    last = message.id
+                    last = onward(last or 0, message.id)
 
         def look(news: News) -> Operation[None]:
             if news.events or news.gap is not None:

@@ -1,6 +1,7 @@
 """What can be known of a gateway that is not running, and done to it, by its database file."""
 
 import os
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from phonegate.bind_address import parse_bind
 from phonegate.config.settings import HttpSettings, Settings, TlsSettings
 from phonegate.domain.registration import MODES, Registration
 from phonegate.events.bus import Bus
+from phonegate.model.storage_errors import BackupFailed
 from phonegate.model.times import now_ms
 from phonegate.operations import schema_steps
 from phonegate.operations.control_client import (
@@ -134,8 +136,7 @@ def back_up(
     descriptor = data_file.lock(path)
     try:
         trio.run(trio.to_thread.run_sync, backup.copy, path, file, progress)
-        owner = path.stat()
-        os.chown(file, owner.st_uid, owner.st_gid)
+        _give(file, path.stat())
         if into_folder and keep is not None:
             removed = backup.prune(path, target, keep)
     finally:
@@ -151,6 +152,27 @@ def _is_of_before(path: Path) -> bool:
     except OSError:
         return False  # what is wrong with it, opening it says
     return steps is not None and 0 < steps < schema_steps.KNOWN
+
+
+def _give(copy: Path, owner: os.stat_result) -> None:
+    """Gives a copy to the owner of its source.
+
+    Root makes it in a folder of the gateway's user, who could have put a link to another file in
+    its place meanwhile.
+
+    Raises:
+        BackupFailed: Something else has its name.
+    """
+    descriptor = os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        made = os.fstat(descriptor)
+        if made.st_uid == owner.st_uid:
+            return
+        if made.st_uid != os.geteuid() or made.st_nlink != 1 or not stat.S_ISREG(made.st_mode):
+            raise BackupFailed(copy, "something else has its name by now", "Look at its folder")
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(descriptor)
 
 
 def _urls(http: HttpSettings, tls: TlsSettings) -> OwnUrls:

@@ -32,6 +32,7 @@ _CHANGES: Final = (
     (r"await anyio\.sleep", "time.sleep"),
     (r"StopAsyncIteration", "StopIteration"),
     (r"async for", "for"),
+    (r"async with", "with"),
     (r"async def", "def"),
     (r"\bawait ", ""),
     (r"\banext\b", "next"),

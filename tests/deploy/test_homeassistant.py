@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import struct
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -150,3 +151,16 @@ def test_a_renewed_certificate_is_copied(tmp_path: Path, monkeypatch: pytest.Mon
 def test_pictures_have_the_sizes_that_are_asked_for(name: str, size: tuple[int, int]) -> None:
     head = (FOLDER / name).read_bytes()[:24]
     assert struct.unpack(">II", head[16:24]) == size
+
+
+def test_the_gateway_gets_no_token_of_the_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(START, "DATA", tmp_path)
+    # In a test, the main thread has its own signals.
+    monkeypatch.setattr(START.signal, "signal", lambda *_: None)
+    for name in START.TOKENS:
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("KEPT", "yes")
+    look = "import os, sys; sys.exit('secret' in os.environ.values() or 'KEPT' not in os.environ)"
+    assert START.run([sys.executable, "-c", look], {}, None) == 0

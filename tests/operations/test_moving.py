@@ -298,6 +298,28 @@ async def test_an_import_goes_on_after_any_chunk(
     await enter(there.accounts)
 
 
+async def test_callers_may_try_while_an_org_comes(
+    here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One with the right secret is remembered by where it calls from, as it was at home."""
+    await Filler(here, "mine").fill("myorg")
+    await enter(here.accounts)
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    plan = there.accounts.moves.plan
+
+    async def tried(*given: Any) -> Any:
+        with pytest.raises(OrgSuspended):
+            await enter(there.accounts)
+        return await plan(*given)
+
+    monkeypatch.setattr(there.accounts.moves, "plan", tried)
+    await there.mover.take_in(path, unseen)
+    await enter(there.accounts)
+    _, content = await there.content("myorg", tmp_path)
+    assert len(content["org_places"]) == len(read(path)[1]["org_places"])
+
+
 async def test_what_has_come_can_be_taken_back(
     here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from phonegate.config.settings import Settings
 from phonegate.model.storage_errors import StoreError
 from phonegate.operations import offline, schema_steps
 from phonegate.operations.control_client import OwnerRequest
-from phonegate.store import data_file
+from phonegate.store import backup, data_file
 
 
 def database(path: Path, steps: int) -> Path:
@@ -44,6 +44,33 @@ def test_a_copy_is_of_the_version_that_was_there(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         offline.back_up(source, folder)
     os.close(held)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("way", ["link", "hard link"])
+def test_a_copy_gives_no_other_file_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Root makes it in a folder of the gateway's user, who may put something in its place."""
+    source = database(tmp_path / "x.db", 3)
+    others, folder = tmp_path / "shadow", tmp_path / "copies"
+    others.write_text("root's")
+    os.chown(source, 1, 1)
+    folder.mkdir()
+    given: list[object] = []
+
+    def swapped(_source: Path, target: Path, _progress: object) -> None:
+        if way == "link":
+            target.symlink_to(others)
+        else:
+            target.hardlink_to(others)
+
+    monkeypatch.setattr(backup, "copy", swapped)
+    monkeypatch.setattr(os, "chown", lambda *given_: given.append(given_))
+    monkeypatch.setattr(os, "fchown", lambda *given_: given.append(given_))
+    with pytest.raises((StoreError, OSError)):
+        offline.back_up(source, folder)
+    assert not given
 
 
 def test_a_backup_leaves_a_database_of_before_as_it_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The documents as a site: built, whole, the same as elsewhere, and loading nothing from afar."""
 
+import json
 import os
 import re
 import subprocess
@@ -113,6 +114,11 @@ def _loaded(tag: str, attributes: dict[str, str | None]) -> Iterator[str]:
 def test_the_site_is_searched_by_its_own_index(site: Path) -> None:
     index = (site / "search" / "search_index.json").read_text()
     assert "on_uncertain" in index
+    pages = json.loads(index)["docs"]
+    boosts = {
+        page["location"]: page.get("boost", 1) for page in pages if "#" not in page["location"]
+    }
+    assert boosts["architecture.html"] < boosts["phones.html"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ CERTIFICATES = Path("/ssl")
 OPTIONS = "options.json"
 """What Home Assistant writes there: the add-on's options, as its page has them."""
 SUPERVISOR = "http://supervisor"
+TOKENS = ("SUPERVISOR_TOKEN", "HASSIO_TOKEN")
+"""Variables by which the Supervisor lets add-ons ask it. The second is the same, of before."""
 USER = "phonegate"
 
 PORT = 8080
@@ -75,7 +77,9 @@ def run(command: list[str], options: Mapping[str, Any], user: pwd.struct_passwd 
     rights: dict[str, Any] = {}
     if user is not None:
         rights = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    with subprocess.Popen(command, cwd=DATA, **rights) as process:
+    # The gateway has no use for the Supervisor's token, which can change other add-ons.
+    environ = {name: value for name, value in os.environ.items() if name not in TOKENS}
+    with subprocess.Popen(command, cwd=DATA, env=environ, **rights) as process:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _: process.send_signal(number))
         while True:
@@ -120,7 +124,7 @@ def ask(path: str) -> Mapping[str, Any]:
     """Asks the Supervisor. What it does not answer is nothing: an address can be set by hand."""
     request = urllib.request.Request(
         SUPERVISOR + path,
-        headers={"Authorization": f"Bearer {os.environ.get('SUPERVISOR_TOKEN', '')}"},
+        headers={"Authorization": f"Bearer {os.environ.get(TOKENS[0], '')}"},
     )
     try:
         with urllib.request.urlopen(request, timeout=ASK_S) as answer:

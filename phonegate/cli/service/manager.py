@@ -102,7 +102,7 @@ def absence(*, booted: bool, openrc: bool, environ: Mapping[str, str]) -> str | 
     """Returns why there is no systemd here and what to do instead, or None where there is. Pure."""
     if booted:
         return None
-    head = "systemd does not manage this machine, so no service was changed. "
+    head = "systemd does not manage this machine, and nothing was changed. "
     if TERMUX in environ:
         return head + (
             "In Termux, run `phonegate serve` in a session of its own, with termux-wake-lock. "

@@ -1,5 +1,6 @@
 """Reads single files out of a zipapp, wheel, sdist or Debian package, within limits."""
 
+import gzip
 import io
 import lzma
 import re
@@ -7,7 +8,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import IO, Final, cast
 
 from phonegate.cli.upgrade import offer
 from phonegate.cli.upgrade.offer import Offer
@@ -24,6 +25,8 @@ LARGEST_TEXT: Final = 4 * 1024 * 1024
 
 _WANTED: Final = (offer.INIT, offer.MIGRATIONS, offer.SETTINGS, offer.CHANGELOG)
 _OF_WHEELS: Final = re.compile(r"phonegate-[^/]+\.dist-info/extra_metadata/")
+_GZIP: Final = b"\x1f\x8b"
+_XZ: Final = b"\xfd7zXZ"
 _AR: Final = b"!<arch>\n"
 _AR_HEAD: Final = 60
 _AR_SIZE: Final = slice(48, 58)
@@ -56,7 +59,7 @@ def _program(content: bytes) -> Offer | None:
         return _of_zip(content)
     if content.startswith(_AR):
         return _of_deb(content)
-    if content.startswith(b"\x1f\x8b"):
+    if content.startswith(_GZIP):
         return _of_tar(content)
     return None
 
@@ -106,11 +109,9 @@ def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
 def _of_tar(content: bytes) -> Offer | None:
     """Reads a tar as a stream, whatever it is packed by, to the end or the limit."""
     found: dict[str, str] = {}
-    with tarfile.open(fileobj=io.BytesIO(content), mode="r|*") as archive:
-        seen = 0
+    with tarfile.open(fileobj=cast("IO[bytes]", _Unpacked(content)), mode="r|") as archive:
         for count, entry in enumerate(archive):
-            seen += entry.size
-            if count > MOST_ENTRIES or seen > LARGEST_UNPACKED:
+            if count > MOST_ENTRIES:
                 break
             wanted = next((w for w in _WANTED if f"/{entry.name}".endswith(f"/{w}")), None)
             if wanted is None or not entry.isfile() or entry.size > LARGEST_SOURCE:
@@ -121,6 +122,33 @@ def _of_tar(content: bytes) -> Offer | None:
                 found[wanted] = _text(file.read(LARGEST_SOURCE)) or ""
     reading: Callable[[str], str | None] = found.get
     return offer.of_program(reading)
+
+
+class _Unpacked:
+    """What a file unpacks to, up to the limit.
+
+    The sizes that a tar names say little: the reader of Python takes a long head whole.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        opened = io.BytesIO(content)
+        self._file: io.BufferedIOBase = opened
+        if content.startswith(_GZIP):
+            self._file = gzip.GzipFile(fileobj=opened)
+        elif content.startswith(_XZ):
+            self._file = lzma.LZMAFile(opened)  # noqa: SIM115 - of bytes in memory
+        self._left = LARGEST_UNPACKED
+
+    def read(self, size: int) -> bytes:
+        """Returns some bytes.
+
+        Raises:
+            ValueError: There are too many.
+        """
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("it unpacks to too much")
+        return self._file.read(size)
 
 
 def _text(content: bytes) -> str | None:

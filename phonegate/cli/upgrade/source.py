@@ -78,7 +78,14 @@ def _download(url: str) -> Taken:
         with httpx.Client(timeout=ANSWER_S, verify=trust.context(), trust_env=far) as client:
             for _ in range(MOST_REDIRECTS + 1):
                 remark = _admit(url) or remark
-                headers = {"User-Agent": "phonegate", "Accept": "application/json, */*"}
+                if time.monotonic() > until:
+                    raise _late(url)
+                headers = {
+                    "User-Agent": "phonegate",
+                    "Accept": "application/json, */*",
+                    # What is packed for the way could be a thousand times larger.
+                    "Accept-Encoding": "identity",
+                }
                 with client.stream("GET", url, headers=headers) as answer:
                     if answer.next_request is not None:
                         url = str(answer.next_request.url)
@@ -96,12 +103,16 @@ def _download(url: str) -> Taken:
 
 def _body(answer: "httpx.Response", url: str, until: float) -> bytes:
     content = bytearray()
-    for part in answer.iter_bytes():
+    for part in answer.iter_raw():
         content += part
         _demand_small(len(content), url)
         if time.monotonic() > until:
-            raise Failure(f"{url} did not end within {DEADLINE_S:g} s.")
+            raise _late(url)
     return bytes(content)
+
+
+def _late(url: str) -> Failure:
+    return Failure(f"{url} did not end within {DEADLINE_S:g} s.")
 
 
 def _admit(url: str) -> str:

@@ -68,9 +68,18 @@ class AsyncShell:
     async def _ask(self, effect: Ask) -> Answer | GatewayError:
         made = connection.arguments(self._url, effect.request, effect.timeout_s)
         try:
-            return connection.answered(await self._http.request(**made))
+            async with self._http.stream(**made) as response:
+                return await self._whole(response, effect.timeout_s)
+        except GatewayError as error:
+            return error
         except connection.FAULTS as error:
             return connection.unanswered(self._url, error)
+
+    async def _whole(self, response: httpx.Response, timeout_s: float) -> Answer:
+        content = connection.Content(self._url, timeout_s)
+        async for part in response.aiter_bytes():
+            content.add(part)
+        return connection.answered(response, content)
 
     async def _open(self, effect: Open, stream: "AsyncOpenStream") -> Answer | GatewayError:
         await stream.aclose()
@@ -83,10 +92,11 @@ class AsyncShell:
                 stream.hold(response)
                 return answer
             try:
-                await response.aread()
+                return await self._whole(response, effect.silence_s)
             finally:
                 await response.aclose()
-            return connection.answered(response)
+        except GatewayError as error:
+            return error
         except connection.FAULTS as error:
             return connection.unanswered(self._url, error)
 

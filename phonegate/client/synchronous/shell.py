@@ -68,9 +68,18 @@ class Shell:
     def _ask(self, effect: Ask) -> Answer | GatewayError:
         made = connection.arguments(self._url, effect.request, effect.timeout_s)
         try:
-            return connection.answered(self._http.request(**made))
+            with self._http.stream(**made) as response:
+                return self._whole(response, effect.timeout_s)
+        except GatewayError as error:
+            return error
         except connection.FAULTS as error:
             return connection.unanswered(self._url, error)
+
+    def _whole(self, response: httpx.Response, timeout_s: float) -> Answer:
+        content = connection.Content(self._url, timeout_s)
+        for part in response.iter_bytes():
+            content.add(part)
+        return connection.answered(response, content)
 
     def _open(self, effect: Open, stream: "OpenStream") -> Answer | GatewayError:
         stream.close()
@@ -83,10 +92,11 @@ class Shell:
                 stream.hold(response)
                 return answer
             try:
-                response.read()
+                return self._whole(response, effect.silence_s)
             finally:
                 response.close()
-            return connection.answered(response)
+        except GatewayError as error:
+            return error
         except connection.FAULTS as error:
             return connection.unanswered(self._url, error)
 

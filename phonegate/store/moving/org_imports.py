@@ -46,6 +46,10 @@ _NOT_YET: Final = 1 << 61
 """What is added to the times at which keys were revoked whose messages have not wholly come: so the
 scheduler never asks for them."""
 
+_MAY_BE_THERE: Final = frozenset({"ended_keys", "org_places", "published_secrets"})
+"""Tables of which a row of the org may be here before its file brings it. Its callers try again
+while it comes, and one with the right secret is remembered by its place."""
+
 _END_KEYS: Final = """
     UPDATE ended_keys SET ended_at = ended_at - :added WHERE ended_at >= :added AND EXISTS (
         SELECT 1 FROM messages INDEXED BY messages_by_key
@@ -225,7 +229,7 @@ class OrgImports:
             self._connection.executemany(_CONVERSATION, [(one.org, *row) for row in rows])
         else:
             names = (*(["org"] if named else []), *columns)
-            verb = "INSERT OR REPLACE" if chunk.table == "ended_keys" else "INSERT"
+            verb = "INSERT OR REPLACE" if chunk.table in _MAY_BE_THERE else "INSERT"
             self._connection.executemany(
                 f"{verb} INTO {chunk.table} ({', '.join(_quoted(names))})"
                 f" VALUES ({', '.join('?' * len(names))})",

@@ -1,10 +1,12 @@
 """What is read out of the files of a release, and out of what only looks like one."""
 
+import gzip
 import io
 import json
 import shutil
 import subprocess
 import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -193,3 +195,21 @@ def test_the_news_are_those_between_two_versions() -> None:
     assert two is not None
     assert news(text, one, two) == "## [1.2.0] - x\n- b\n\n## 1.1.0\n- c"
     assert news(text, two, two) == ""
+
+
+def test_a_head_of_a_tar_that_unpacks_to_gigabytes_is_not_taken_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reader of Python takes an extended head (POSIX.1-2001, pax) into memory as a whole."""
+    monkeypatch.setattr(package_file, "LARGEST_UNPACKED", 1 << 20)
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, 1 << 30
+    head = entry.tobuf(tarfile.USTAR_FORMAT)
+    bomb = gzip.compress(head + b"\0" * (8 << 20))
+    tracemalloc.start()
+    try:
+        assert package_file.read(bomb) is None
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 6 << 20

@@ -15,10 +15,9 @@ from phonegate.http.problem import JSON_MEDIA, PLAIN_MEDIA
 from phonegate.model.refusals import FieldProblem
 
 LOGIN_FAILED: Final = "Authentication failure for username:"
-NO_LOGIN: Final = (
-    LOGIN_FAILED + " none is given. This is Jasmin's API; phonegate's own is at POST /send/{{org}}."
-)
+OWN_API: Final = " This is Jasmin's API; phonegate's own is at POST /send/{{org}}."
 """For programs that mean the gateway's own API and have left the org out."""
+NO_LOGIN: Final = LOGIN_FAILED + " none is given."
 NOT_ALLOWED: Final = "Authorization failed for user [{user}] (Cannot send MT messages)."
 FILTERED: Final = "Value filter failed for user [{user}] (destination_address filter mismatch)."
 NO_ROUTE: Final = "No route found"
@@ -79,8 +78,11 @@ def _words(refusal: Refusal) -> tuple[int, str]:
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
         usual = HTTPStatus.FORBIDDEN, TOO_FAST + ": {detail}"
     status, sentence = _BY_CODE.get(refusal.code, usual)
-    if sentence.startswith(LOGIN_FAILED) and "username" not in refusal.given:
-        sentence = NO_LOGIN
+    if "username" not in refusal.given and not (refusal.endpoint or "").startswith(_REST):
+        # Jasmin's clients always send one.
+        if sentence.startswith(LOGIN_FAILED):
+            sentence = NO_LOGIN
+        sentence += OWN_API
     return status, sentence.format(user=_user(refusal), detail=refusal.detail)
 
 

@@ -145,6 +145,16 @@ async def test_a_program_that_means_another_api_learns_of_its_address(web: Web) 
     reply = await web.call("POST", "/send", {"to": FRIEND, "body": "x"})
     assert reply.status == 403
     assert b"phonegate's own is at POST /send/{org}." in reply.data
+    asker = await client(web)
+    reply = await web.call(
+        "POST",
+        "/send",
+        {"to": FRIEND, "body": "x"},
+        secret=None,
+        headers={"Authorization": f"Bearer {asker.key}"},
+    )
+    assert reply.status == 400
+    assert b"phonegate's own is at POST /send/{org}." in reply.data
 
 
 async def test_limits_and_routes_in_its_words(web: Web) -> None:
