@@ -174,6 +174,15 @@ def test_what_names_none(content: bytes) -> None:
     assert package_file.read(content) is None
 
 
+@pytest.mark.parametrize(("limit", "least"), [("MOST_ENTRIES", -1), ("LARGEST_UNPACKED", 1)])
+def test_an_archive_is_read_up_to_a_limit(
+    monkeypatch: pytest.MonkeyPatch, limit: str, least: int
+) -> None:
+    content = tarred("phonegate-9.8.7/")
+    monkeypatch.setattr(package_file, limit, least)
+    assert package_file.read(content) is None
+
+
 @given(st.binary())
 def test_any_bytes_are_read_or_not(content: bytes) -> None:
     for head in (b"", b"!<arch>\n", b"\x1f\x8b", b"PK\x03\x04"):
