@@ -37,7 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FAKE_SYSTEMD", str(runtime))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setattr(manager, "BOOTED", runtime)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    # What this user has made is asked for by its real id, unless that is root's.
+    user = os.geteuid() or 1000
+    monkeypatch.setattr(os, "geteuid", lambda: user)
     yield tmp_path
     pid = runtime / "pid"
     if pid.exists():
