@@ -20,11 +20,16 @@ from phonegate.log import Logger
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
 from tests.known_routes import KnownRoutes
+from tests.patience import PATIENCE_S
 
 # Some machines forbid Python to keep what it compiled. Each of the hundreds of programs that tests
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What httpx waits for where a test does not say, else five seconds: too few on a busy machine.
+_UNSAID = httpx._config.DEFAULT_TIMEOUT_CONFIG
+_UNSAID.connect = _UNSAID.read = _UNSAID.write = _UNSAID.pool = PATIENCE_S
 
 # The whole suite has four minutes: a quarter of Hypothesis's usual number of examples.
 # No deadline, and none for making examples: how long they take says more of the machine than of the

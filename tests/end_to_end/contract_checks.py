@@ -50,7 +50,7 @@ BEYOND_SCHEMAS = (
     (r"headers\.[^ ]+", "(is set by the gateway itself|stands there twice)"),
     # Not every event is of a message.
     (r"address|sim", "is of messages alone, and events names none of theirs"),
-    (r"events", "names none of messages, and shape twilio has no other"),
+    (r"events", r"names none of messages.*, and shape (twilio|smsgate) has no other"),
     # Paths, templates and conditions are languages of their own, and a sample has what it has.
     (r"mapping\.\w+(\[\d+\])?", r".*"),
     # Which header is needed, and what a secret is like, depends on the kind.
