@@ -98,7 +98,7 @@ LONG = 3_000
 words are."""
 
 
-@schemathesis.hook
+@schemathesis.hook  # type: ignore[untyped-decorator]
 def before_load_schema(_: Any, raw_schema: dict[str, Any]) -> None:
     """Leaves the greatest lengths of long texts out of the document."""
     _shorten(raw_schema)
@@ -116,7 +116,7 @@ def _shorten(value: Any) -> None:
             _shorten(inner)
 
 
-@schemathesis.check
+@schemathesis.check  # type: ignore[untyped-decorator]
 def valid_data_is_accepted(context: Any, response: Any, case: Any) -> Any:
     """The tool's own check of that name, but for what no schema can say."""
     try:
@@ -127,7 +127,7 @@ def valid_data_is_accepted(context: Any, response: Any, case: Any) -> Any:
         return None
 
 
-@schemathesis.check
+@schemathesis.check  # type: ignore[untyped-decorator]
 def codes_are_documented(_: Any, response: Any, case: Any) -> None:
     """The code of an error is one of those that the document names for its status."""
     described = case.operation.definition.raw["responses"].get(str(response.status_code), {})
