@@ -33,7 +33,8 @@ Result = Mapping[str, Any]
 @click.option(
     "--send-at",
     metavar="TIME",
-    help=f"When to send it: {moment.example()} by this machine's clock, or with an offset or Z.",
+    # A date that stays: manual pages and documents are made of this text.
+    help="When to send it: 2031-05-04T09:30 by this machine's clock, or with an offset or Z.",
 )
 @click.option("--priority", type=int, help="Higher ones leave first.  [default: 0]")
 @click.option(
