@@ -119,8 +119,9 @@ class AssistantJson:
     credentials: Mapping[str, str] = field("Masked.", example={"auth_token": "…4f2a"}, private=True)
     created_at: str = field("ISO 8601, UTC.", example="2026-11-21T08:00:00.000Z")
     callback_url: str | None = field(
-        "Where the carrier reports received messages and delivery to; null for a phone, and "
-        "where the gateway's public_url is not set. Give it to nobody but the carrier.",
+        "Where the carrier reports received messages and delivery to. null for a phone, and "
+        "where the gateway's public_url is not set or is of a home network. Only the carrier may "
+        "have it.",
         private=True,
     )
     from_file: bool = field(
