@@ -42,7 +42,7 @@ from phonegate.phones.link.phone_link import PhoneLink
 from phonegate.phones.phone_timings import PhoneTimings
 from phonegate.phones.session import Session
 from phonegate.phones.smsgate.media_source import MediaSource
-from phonegate.phones.smsgate.presence import Presences
+from phonegate.phones.smsgate.presence import Presence, Presences
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from phonegate.phones.station import PhoneServices, PhoneStation
 from phonegate.phones.switchboard import Switchboard
@@ -73,8 +73,14 @@ HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0)
 LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
 """Where media of tests are."""
 
-IMPATIENT = SmsgateTimings(away_s=0.3, fetch_pauses_s=(0.01, 0.01), room_s=0.01)
-"""A phone that is an app counts as away soon after its last sign of life."""
+APP_TIMINGS = SmsgateTimings(away_s=PATIENCE_S, fetch_pauses_s=(0.01, 0.01), room_s=0.01)
+"""A phone that is an app counts as away only where a test has it so (`leave`)."""
+
+
+def leave(here: Presence) -> None:
+    """Has a phone that is an app count as away from now on, unless it has a stream."""
+    here.transport._lost_at = trio.current_time()
+    here.transport._look()
 
 
 def now_ms() -> int:
@@ -141,7 +147,7 @@ class Site:
             self.admission,
             self.enrolments,
             MediaSource(Media(database), guard),
-            IMPATIENT,
+            APP_TIMINGS,
         )
         self.port = 0
         self.serving = 0

@@ -26,7 +26,7 @@ from phonegate.server import Server
 from tests.patience import PATIENCE_S
 
 from .contract import PhoneEnd, Push
-from .site import ORG, OTHER, SECRET, Site
+from .site import ORG, OTHER, SECRET, Site, leave
 
 AGENT = "me.capcom.smsgateway/1.68.0"
 
@@ -274,7 +274,8 @@ class AppKind:
                     yield end
             with trio.fail_after(PATIENCE_S):
                 # Unless another stream of the phone keeps it there.
-                while not here.gone.is_set() and here.transport.stream in (None, mine):  # noqa: ASYNC110 - it tells nobody
+                while not here.gone.is_set() and here.transport.stream in (None, mine):
+                    leave(here)
                     await trio.sleep(0.005)
             nursery.cancel_scope.cancel()
 

@@ -179,8 +179,9 @@ class Presences:
             Busy: The phone can't come in now.
         """
         with trio.fail_after(self._timings.commit_s):
-            here = await self._present(app)
+            # Noting may take longer than the phone may be silent, so that its session comes after.
             await self._enrolments.streams(app)
+            here = await self._present(app)
 
         async def produce(send: SendPiece) -> None:
             stream = here.transport.open_stream()

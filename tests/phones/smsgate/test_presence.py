@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from phonegate.config.settings import DeliverySettings
-from phonegate.domain.enrolments import CHOOSE_STREAM
+from phonegate.domain.enrolments import CHOOSE_STREAM, Enrolments, KnownApp
 from phonegate.domain.phone_delivery import PhoneDelivery
 from phonegate.domain.rate_limits import Bounds, RateLimits
 from phonegate.domain.sending import Outgoing
@@ -24,7 +24,7 @@ from tests.domain.callers import owner
 from tests.http.media_server import PNG, MediaServer
 from tests.patience import PATIENCE_S
 from tests.phones.conftest import Start
-from tests.phones.site import OTHER, PATIENT, Site
+from tests.phones.site import OTHER, PATIENT, Site, leave
 from tests.phones.smsgate_phone import AGENT, App, AppEnd, AppSite, Json, streaming
 
 CARD = {"slotIndex": 0, "simNumber": 1, "phoneNumber": "*******4567", "iccid": "******1234"}
@@ -68,11 +68,13 @@ class Phones:
         return phone.hint
 
     async def away(self, app: App) -> None:
-        """Waits until the phone counts as away."""
+        """Has the phone count as away, once it has no stream."""
         here = self.site.presences.of_phone(await self.row(app))
         if here is not None:
             with trio.fail_after(PATIENCE_S):
-                await here.gone.wait()
+                while not here.gone.is_set():
+                    leave(here)
+                    await trio.sleep(0.005)
 
 
 @pytest.fixture
@@ -491,6 +493,23 @@ async def test_a_phone_stays_there_while_its_streams_come_and_go(phones: Phones)
         assert (await end.pushed()).id == sent.id
 
 
+async def test_a_phone_that_counted_as_away_while_its_stream_was_noted_has_the_stream(
+    phones: Phones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = await phones.app()
+    await phones.end(app).pull()
+    note = Enrolments.streams
+
+    async def late(enrolments: Enrolments, known: KnownApp) -> None:
+        await note(enrolments, known)
+        await phones.away(app)
+
+    monkeypatch.setattr(Enrolments, "streams", late)
+    async with streaming(phones.client, app) as end:
+        await phones.site.send("hi")
+        assert (await end.pushed()).body == "hi"
+
+
 async def test_what_came_in_during_an_absence_is_asked_for(
     start: Start, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -504,7 +523,10 @@ async def test_what_came_in_during_an_absence_is_asked_for(
             assert asked["triggerWebhooks"] == "true"
             first = asked["since"]
             # It was there for longer than it may be silent.
-            await trio.sleep(0.35)
+            here = site.presences.of_phone(row)
+            assert here is not None
+            assert here.transport.stream is not None
+            here.transport.stream.began -= PATIENCE_S
         async with streaming(phones.client, app) as end:
             await phones.site.send("hi")
             assert (await end.event("MessageEnqueued")) is None
