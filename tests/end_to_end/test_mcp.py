@@ -21,8 +21,6 @@ import httpx
 import httpx2
 import pytest
 import trio
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 
 from kit.gateway import GatewayProcess
 from phonegate.phone.address import Address
@@ -92,8 +90,11 @@ async def phone(gateway: GatewayProcess, nursery: trio.Nursery) -> None:
 
 
 @asynccontextmanager
-async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Client]:
+async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Any]:
     """The official client, as an agent has it."""
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415 - a thousand modules
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - as above
+
     async with AsyncExitStack() as stack:
         stack.enter_context(trio.fail_after(PATIENCE_S))
         server: Any
