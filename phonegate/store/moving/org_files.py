@@ -27,7 +27,13 @@ from phonegate.store.moving.org_file import (
     members,
     parsed,
 )
-from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
+from phonegate.store.moving.org_reading import (
+    NoLongerSuspended,
+    NoSuchOrg,
+    NotWhole,
+    OrgReader,
+    OtherSchema,
+)
 
 SUFFIX: Final = ".part"
 """What a file is called that is not whole yet, after its name."""
@@ -64,7 +70,8 @@ def export(
         report: Is called with messages done and in all.
 
     Raises:
-        MoveFailed: There is no file. What is written so far stays beside its name, to go on with.
+        MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
+            unless the org was served again or removed meanwhile.
     """
     if os.path.lexists(target):
         raise MoveFailed(target, "there is something of this name already", "Name another file")
@@ -100,6 +107,15 @@ def export(
     except NoSuchOrg:
         raise MoveFailed(
             target, f"there is no org named {name}", "See phonegate org list"
+        ) from None
+    except NotWhole:
+        raise MoveFailed(
+            target, f"{name} has not wholly come to this gateway", "Import its file again first"
+        ) from None
+    except NoLongerSuspended:
+        part.unlink(missing_ok=True)
+        raise MoveFailed(
+            target, f"{name} was resumed or removed meanwhile", "Suspend it and export it again"
         ) from None
     except OtherSchema:
         raise MoveFailed(

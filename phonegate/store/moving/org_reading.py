@@ -2,7 +2,8 @@
 
 The reader has a connection of its own. Of an org that is served it reads one state throughout, and
 until it is done the log of the database can't be emptied and grows, as with a backup. Of one that
-is suspended nothing changes, so it lets go of what it has read with each page.
+is suspended nothing changes, so it lets go of what it has read with each page, and looks with the
+next one whether the org is suspended still.
 """
 
 import json
@@ -58,6 +59,14 @@ class NoSuchOrg(Exception):
     """There is no org of this name in the file."""
 
 
+class NotWhole(Exception):
+    """The org has not wholly come from another gateway."""
+
+
+class NoLongerSuspended(Exception):
+    """The org was resumed or removed while it was read: the pages are not of one state."""
+
+
 class OtherSchema(Exception):
     """Another version of phonegate has the database: its tables are not those of this program."""
 
@@ -83,6 +92,7 @@ class OrgReader:
 
         Raises:
             NoSuchOrg: There is none of this name.
+            NotWhole: It has not wholly come.
         """
         self._begin()
         found = self.connection.execute(
@@ -93,6 +103,9 @@ class OrgReader:
             raise NoSuchOrg
         *row, suspended_at = found
         org = dict(zip(ORG_COLUMNS, row, strict=True))
+        coming = self.connection.execute("SELECT 1 FROM imports WHERE org = ?", (org["id"],))
+        if coming.fetchone() is not None:
+            raise NotWhole
         (count,) = self.connection.execute(
             "SELECT count(*) FROM messages INDEXED BY messages_by_org WHERE org = ?", (org["id"],)
         ).fetchone()
@@ -121,6 +134,9 @@ class OrgReader:
             head: As `head` has returned it, now or of an earlier try.
             begin: The number of the first chunk.
             after: Where an earlier try has come to. Of an org that has not changed since.
+
+        Raises:
+            NoLongerSuspended: It was when the head was read, and is not any more.
         """
         number = begin
         first, key = (PARTS[0].table, None) if after is None else after
@@ -137,7 +153,7 @@ class OrgReader:
                 yield Chunk(number=number, table=table, rows=rows, reached=(part.table, key))
                 number += 1
                 if head.suspended_at is not None:
-                    self._begin()
+                    self._go_on(head)
                 if len(page) < PAGE:
                     break
             key = None
@@ -155,6 +171,16 @@ class OrgReader:
         self.connection.execute("BEGIN")
         if version(self.connection) != VERSION:
             raise OtherSchema
+
+    def _go_on(self, head: Head) -> None:
+        """Begins another page of an org that is suspended since the head was read."""
+        self._begin()
+        still = self.connection.execute(
+            "SELECT 1 FROM orgs WHERE id = ? AND suspended_at = ?",
+            (head.org["id"], head.suspended_at),
+        )
+        if still.fetchone() is None:
+            raise NoLongerSuspended
 
     def _page(self, part: Part, org: int, after: tuple[Any, ...] | None) -> list[_Keyed]:
         """Returns the next rows of a part, as they are kept, each with its key."""
