@@ -27,13 +27,7 @@ from phonegate.store.moving.org_file import (
     members,
     parsed,
 )
-from phonegate.store.moving.org_reading import (
-    NoLongerSuspended,
-    NoSuchOrg,
-    NotWhole,
-    OrgReader,
-    OtherSchema,
-)
+from phonegate.store.moving.org_reading import CantRead, NoLongerSuspended, OrgReader
 
 SUFFIX: Final = ".part"
 """What a file is called that is not whole yet, after its name."""
@@ -104,23 +98,10 @@ def export(
         backup.install(part, target)
         part.unlink(missing_ok=True)
         backup.flush(target.parent)
-    except NoSuchOrg:
-        raise MoveFailed(
-            target, f"there is no org named {name}", "See phonegate org list"
-        ) from None
-    except NotWhole:
-        raise MoveFailed(
-            target, f"{name} has not wholly come to this gateway", "Import its file again first"
-        ) from None
-    except NoLongerSuspended:
-        part.unlink(missing_ok=True)
-        raise MoveFailed(
-            target, f"{name} was resumed or removed meanwhile", "Suspend it and export it again"
-        ) from None
-    except OtherSchema:
-        raise MoveFailed(
-            target, "another version of phonegate serves the database", "Restart the gateway"
-        ) from None
+    except CantRead as found:
+        if isinstance(found, NoLongerSuspended):
+            part.unlink(missing_ok=True)
+        raise MoveFailed(target, found.problem, found.remedy) from None
     except sqlite3.Error as error:
         raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:

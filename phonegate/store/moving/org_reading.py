@@ -55,20 +55,17 @@ _Piece = tuple[str, list[Row]]
 """Rows of a table."""
 
 
-class NoSuchOrg(Exception):
-    """There is no org of this name in the file."""
+class CantRead(Exception):
+    """An org can't be read, or not to its end. Its fields are those of `MoveFailed`."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(problem)
 
 
-class NotWhole(Exception):
-    """The org has not wholly come from another gateway."""
-
-
-class NoLongerSuspended(Exception):
+class NoLongerSuspended(CantRead):
     """The org was resumed or removed while it was read: the pages are not of one state."""
-
-
-class OtherSchema(Exception):
-    """Another version of phonegate has the database: its tables are not those of this program."""
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +73,7 @@ class OrgReader:
     """Reads one org from a connection that may be read from alone.
 
     Raises:
-        OtherSchema: Another version of phonegate uses the file.
+        CantRead: Another version of phonegate uses the database.
     """
 
     connection: sqlite3.Connection
@@ -91,8 +88,7 @@ class OrgReader:
             now: In ms.
 
         Raises:
-            NoSuchOrg: There is none of this name.
-            NotWhole: It has not wholly come.
+            CantRead: There is none of this name, or it has not wholly come.
         """
         self._begin()
         found = self.connection.execute(
@@ -100,12 +96,14 @@ class OrgReader:
             (self.name,),
         ).fetchone()
         if found is None:
-            raise NoSuchOrg
+            raise CantRead(f"there is no org named {self.name}", "See phonegate org list")
         *row, suspended_at = found
         org = dict(zip(ORG_COLUMNS, row, strict=True))
         coming = self.connection.execute("SELECT 1 FROM imports WHERE org = ?", (org["id"],))
         if coming.fetchone() is not None:
-            raise NotWhole
+            raise CantRead(
+                f"{self.name} has not wholly come to this gateway", "Import its file again first"
+            )
         (count,) = self.connection.execute(
             "SELECT count(*) FROM messages INDEXED BY messages_by_org WHERE org = ?", (org["id"],)
         ).fetchone()
@@ -170,7 +168,9 @@ class OrgReader:
             self.connection.execute("ROLLBACK")
         self.connection.execute("BEGIN")
         if version(self.connection) != VERSION:
-            raise OtherSchema
+            raise CantRead(
+                "another version of phonegate serves the database", "Restart the gateway"
+            )
 
     def _go_on(self, head: Head) -> None:
         """Begins another page of an org that is suspended since the head was read."""
@@ -180,7 +180,9 @@ class OrgReader:
             (head.org["id"], head.suspended_at),
         )
         if still.fetchone() is None:
-            raise NoLongerSuspended
+            raise NoLongerSuspended(
+                f"{self.name} was resumed or removed meanwhile", "Suspend it and export it again"
+            )
 
     def _page(self, part: Part, org: int, after: tuple[Any, ...] | None) -> list[_Keyed]:
         """Returns the next rows of a part, as they are kept, each with its key."""
