@@ -1,7 +1,6 @@
 """Orgs that move between two stores: all that they have arrives, once, whatever ends the way."""
 
 import os
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,21 +20,9 @@ from phonegate.store.moving.org_files import export
 from phonegate.store.tables import Tables
 from tests.buses import heard
 from tests.domain.account_site import SECRET, Clock, enter, restarted
-from tests.operations.moving_site import Filler, Site, chunks_of, read, site
+from tests.operations.moving_site import Filler, Site, chunks_of, read
 
 ALL = {*every_part()}
-
-
-@pytest.fixture
-async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "here") as made:
-        yield made
-
-
-@pytest.fixture
-async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "there") as made:
-        yield made
 
 
 class Ended(Exception):

@@ -48,7 +48,14 @@ class Exported:
 
 
 def export(
-    database: Path, name: str, target: Path, *, program: str, now: int, report: Report
+    database: Path,
+    name: str,
+    target: Path,
+    *,
+    program: str,
+    now: int,
+    report: Report,
+    credentials: bool = True,
 ) -> Exported:
     """Writes an org to a new file, of mode 0600.
 
@@ -62,6 +69,7 @@ def export(
         program: The version of phonegate.
         now: The time, in ms.
         report: Is called with messages done and in all.
+        credentials: Whether it has what gives a right. Without that it is for reading alone.
 
     Raises:
         MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
@@ -72,7 +80,7 @@ def export(
     part = target.with_name(target.name + SUFFIX)
     try:
         with contextlib.closing(_connect(database)) as connection:
-            reader = OrgReader(connection=connection, name=name)
+            reader = OrgReader(connection=connection, name=name, credentials=credentials)
             head = reader.head(secrets.token_hex(8), program, now)
             with _open_part(part) as file:
                 lines = Lines(file)
@@ -226,7 +234,7 @@ def _head_of(line: bytes) -> Head | None:
 
 def _is_same(known: Head, head: Head) -> bool:
     """Tells whether two heads are of the same org, which has not changed between them."""
-    same = ("schema", "version", "suspended_at", "org", "tables")
+    same = ("note", "schema", "version", "suspended_at", "org", "tables")
     # An order of before would leave tables out.
     return list(known.tables) == list(head.tables) and all(
         getattr(known, name) == getattr(head, name) for name in same

@@ -15,9 +15,17 @@ from typing import Any, Final
 import attrs
 
 from phonegate.store.migrations import VERSION, version
-from phonegate.store.moving.contents import MESSAGES, ORG_COLUMNS, PARTS, SPACES, Part
+from phonegate.store.moving.contents import (
+    MESSAGES,
+    ORG_COLUMNS,
+    ORG_CREDENTIALS,
+    PARTS,
+    SPACES,
+    Part,
+    without_credentials,
+)
 from phonegate.store.moving.given_ids import given
-from phonegate.store.moving.org_file import Chunk, Head, Reached, Row
+from phonegate.store.moving.org_file import FOR_READING, Chunk, Head, Reached, Row
 
 PAGE: Final = 100
 """Rows of one page, and most of one chunk: with their indexes and words 5 ms of the writer, and
@@ -78,6 +86,12 @@ class OrgReader:
 
     connection: sqlite3.Connection
     name: str
+    credentials: bool = True
+    """Whether what gives a right is read too."""
+
+    @property
+    def _parts(self) -> Sequence[Part]:
+        return PARTS if self.credentials else without_credentials()
 
     def head(self, id: str, program: str, now: int) -> Head:  # noqa: A002 - the field's own name
         """Begins to read, and returns what the file will be of.
@@ -91,14 +105,16 @@ class OrgReader:
             CantRead: There is none of this name, or it has not wholly come.
         """
         self._begin()
+        hidden = () if self.credentials else ORG_CREDENTIALS
+        columns = [name for name in ORG_COLUMNS if name not in hidden]
         found = self.connection.execute(
-            f"SELECT {', '.join(ORG_COLUMNS)}, suspended_at FROM orgs WHERE name = ?",  # noqa: S608
+            f"SELECT {', '.join(columns)}, suspended_at FROM orgs WHERE name = ?",  # noqa: S608
             (self.name,),
         ).fetchone()
         if found is None:
             raise CantRead(f"there is no org named {self.name}", "See phonegate org list")
         *row, suspended_at = found
-        org = dict(zip(ORG_COLUMNS, row, strict=True))
+        org = dict(zip(columns, row, strict=True))
         coming = self.connection.execute("SELECT 1 FROM imports WHERE org = ?", (org["id"],))
         if coming.fetchone() is not None:
             raise CantRead(
@@ -108,13 +124,14 @@ class OrgReader:
             "SELECT count(*) FROM messages INDEXED BY messages_by_org WHERE org = ?", (org["id"],)
         ).fetchone()
         return Head(
+            note=None if self.credentials else FOR_READING,
             id=id,
             schema=VERSION,
             version=program,
             made_at=now,
             suspended_at=suspended_at,
             org=org,
-            tables={part.table: kept(part) for top in PARTS for part in (top, *top.children)},
+            tables={part.table: kept(part) for top in self._parts for part in (top, *top.children)},
             given={space: given(self.connection, space) for space in SPACES},
             marks=dict(
                 self.connection.execute(
@@ -138,7 +155,7 @@ class OrgReader:
         """
         number = begin
         first, key = (PARTS[0].table, None) if after is None else after
-        for part in dropwhile(lambda one: one.table != first, PARTS):
+        for part in dropwhile(lambda one: one.table != first, self._parts):
             while page := self._page(part, head.org["id"], key):
                 key = page[-1][1]
                 pieces = self._of_page(part, page)
