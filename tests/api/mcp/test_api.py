@@ -113,6 +113,11 @@ async def test_who_shows_no_key_is_told_how(web: Web) -> None:
         reply = await Agent(web, key).ask("tools/list")
         assert (reply.status, reply.json["code"]) == (401, "unauthorized")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
+        # What clients of the protocol show of it.
+        error = reply.json["error"]
+        assert (reply.json["jsonrpc"], reply.json["id"]) == ("2.0", None)
+        assert error["message"] == reply.json["detail"]
+        assert error["data"] == {"status": 401, "code": "unauthorized"}
 
 
 @pytest.mark.parametrize(
