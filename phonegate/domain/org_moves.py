@@ -9,6 +9,8 @@ of it is here.
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
+import trio
+
 from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import org_problem
@@ -52,6 +54,9 @@ class OrgMoves:
         self._options = options
         self._now_ms = now_ms
         self._publish = publish
+        self._turn = trio.Lock()
+        """Held by one suspension or resumption at a time: one that overtook another while that
+        waits for what is under way would have the stored standing differ from that in memory."""
 
     async def load(self) -> None:
         """Reads which orgs are suspended, before the first request."""
@@ -77,23 +82,24 @@ class OrgMoves:
         Raises:
             NotFound: There is no such org.
         """
-        before = await self._database.read(lambda tx: _named(tx, name))
-        # Before its phones are sent away, so that none is let in again.
-        self._authentication.suspend([before.id])
+        async with self._turn:
+            before = await self._database.read(lambda tx: _named(tx, name))
+            # Before its phones are sent away, so that none is let in again.
+            self._authentication.suspend([before.id])
 
-        def suspend(tx: Tables) -> Org:
-            tx.orgs.suspend(before.id, self._now_ms())
-            tx.facts.append(WebhooksChanged(before.id, again=False))
-            return _named(tx, name)
+            def suspend(tx: Tables) -> Org:
+                tx.orgs.suspend(before.id, self._now_ms())
+                tx.facts.append(WebhooksChanged(before.id, again=False))
+                return _named(tx, name)
 
-        try:
-            self._publish((Suspended(before.id),))
-            await drain(before.id)
-            org = await self._authentication.change(suspend)
-        except BaseException:
-            if before.suspended_at is None:
-                self._authentication.resume(before.id)
-            raise
+            try:
+                self._publish((Suspended(before.id),))
+                await drain(before.id)
+                org = await self._authentication.change(suspend)
+            except BaseException:
+                if before.suspended_at is None:
+                    self._authentication.resume(before.id)
+                raise
         _log.info("org_suspended", org=name)
         return org
 
@@ -116,8 +122,9 @@ class OrgMoves:
             self._awake(tx, org.id)
             return _named(tx, name)
 
-        org = await self._database.write(resume)
-        self._authentication.resume(org.id)
+        async with self._turn:
+            org = await self._database.write(resume)
+            self._authentication.resume(org.id)
         _log.info("org_resumed", org=name)
         return org
 

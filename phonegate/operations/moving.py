@@ -32,6 +32,8 @@ other orgs have a core and the writer for themselves now and then."""
 
 LONGEST_REST_S: Final = 0.05
 
+_WHOLE: Final = "Import one that was exported without that option"
+
 AT_ONCE: Final = 1
 """Exports or imports under way: two would take the same disk from each other."""
 
@@ -61,8 +63,10 @@ class OrgMover:
         self._now_ms = now_ms
         self._turns = trio.CapacityLimiter(AT_ONCE)
 
-    async def export(self, name: str, target: Path, progress: Progress) -> Exported:
-        """Writes an org to a new file.
+    async def export(
+        self, name: str, target: Path, progress: Progress, *, credentials: bool = True
+    ) -> Exported:
+        """Writes an org to a new file. Without credentials it is for reading alone.
 
         Raises:
             MoveFailed: There is none.
@@ -76,6 +80,7 @@ class OrgMover:
                 program=phonegate.__version__,
                 now=self._now_ms(),
                 report=_from_thread(progress),
+                credentials=credentials,
             ),
             limiter=self._turns,
         )
@@ -96,6 +101,10 @@ class OrgMover:
     def _take_in(self, source: Path, report: Progress) -> Imported:
         with org_files.opened(source) as (reader, size):
             head = reader.head
+            if head.note is not None:
+                raise MoveFailed(
+                    source, "it was exported without credentials, for reading alone", _WHOLE
+                )
             one: Import = trio.from_thread.run(self._moves.begin, head)
             try:
                 taken, highest = self._looked_through(

@@ -49,6 +49,10 @@ class NewExport:
     file: Annotated[str, Text(1, MAX_PATH)] = field(
         "An absolute path on the gateway's machine: a file that is not there yet.", private=True
     )
+    credentials: bool = field(
+        "Whether the file has what gives a right. Without that no gateway takes it in.",
+        default=True,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -101,10 +105,10 @@ def moving_endpoints(
 
     async def export_org(call: Call) -> Answer:
         """Writes an org with all that it has to a file, while everything goes on."""
-        name, target = call.body.org, _path(call.body.file)
+        name, target, credentials = call.body.org, _path(call.body.file), call.body.credentials
 
         async def work(progress: Progress) -> dict[str, Any]:
-            made = await mover.export(name, target, progress)
+            made = await mover.export(name, target, progress, credentials=credentials)
             return {
                 "file": str(target),
                 "bytes": made.size,

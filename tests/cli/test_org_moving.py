@@ -58,6 +58,22 @@ def _listed(capsys: Output, database: str) -> list[dict[str, object]]:
     return found
 
 
+def test_a_file_for_reading_is_written_and_never_taken_in(capsys: Output) -> None:
+    assert main(["org", "add", "shop"]) == 0
+    order = ["org", "export", "shop", "read.org", "--without-credentials"]
+    capsys.readouterr()
+    assert main([*order, "--move"]) == 2
+    assert "leave out --move" in capsys.readouterr().err
+    assert _listed(capsys, "phonegate.db")[0]["suspended_at"] is None
+    assert main(order) == 0
+    hints = capsys.readouterr().err
+    assert "for reading" in hints
+    assert "--move" not in hints
+    assert main(["org", "import", "read.org", "--database", "there.db"]) == 1
+    assert "exported without credentials" in capsys.readouterr().err
+    assert _listed(capsys, "there.db") == []
+
+
 def test_an_org_is_suspended_and_resumed(capsys: Output) -> None:
     assert main(["org", "add", "shop"]) == 0
     assert main(["org", "suspend", "shop"]) == 0

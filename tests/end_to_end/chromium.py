@@ -15,6 +15,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.patience import PATIENCE_S
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 needed = pytest.mark.skipif(
     CHROMIUM is None or DRIVER is None, reason="chromium and chromedriver are not installed"
@@ -23,7 +25,6 @@ needed = pytest.mark.skipif(
 
 WIDTHS = (1280, 390, 360)
 """Of a desktop, a phone and a small phone, in CSS pixels."""
-WAIT_S = 30
 LOOPBACK = "127.0.0.1"
 HOME = "gate.lan"
 """A host that the browser takes for the gateway's; not one that it trusts, as it does loopback."""
@@ -71,7 +72,8 @@ class Browser:
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=Service(str(DRIVER)))
-        self.driver.set_page_load_timeout(WAIT_S)
+        self.driver.set_page_load_timeout(PATIENCE_S)
+        self.driver.set_script_timeout(PATIENCE_S)
 
     def look(self, url: str, *, width: int = 1280) -> None:
         self.sim_selector("light")
@@ -119,7 +121,7 @@ class Browser:
         element.send_keys(Keys.TAB)
 
     def until(self, check: Callable[[Any], Any]) -> Any:
-        return WebDriverWait(self.driver, WAIT_S, poll_frequency=0.05).until(check)
+        return WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05).until(check)
 
     def clipboard(self) -> str:
         text: str = self.driver.execute_async_script(

@@ -12,6 +12,7 @@ from kit.gateway import GatewayProcess
 from kit.program import ROOT, child_environment
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
+from tests.patience import PATIENCE_S
 
 __all__ = ["browser", "chromium"]
 
@@ -59,7 +60,7 @@ def phone(gateway: GatewayProcess, key: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def test_a_phone_is_paired_and_looked_after(browser: Browser, gateway: GatewayProcess) -> None:

@@ -6,7 +6,7 @@ import httpx
 
 from kit.gateway import GatewayProcess
 from phonegate.operations.control_client import OwnerRequest, ask
-from tests.pages.console.conftest import form_token
+from tests.pages.console.conftest import csrf_of, form_token
 
 SECRET = "a-long-secret-of-a-test"
 TOKEN = "operator-token-of-a-test"
@@ -43,7 +43,7 @@ def test_a_session_ends_with_its_streams_and_outlives_a_restart(tmp_path: Path) 
             pieces = stream.iter_raw()
             assert next(pieces)
             page = mine.get("/console/sessions").text
-            csrf = page.partition('data-csrf="')[2].partition('"')[0]
+            csrf = csrf_of(page)
             ended = mine.post(
                 "/console/sessions/end", data={"csrf": csrf}, headers={"Origin": gateway.url}
             )

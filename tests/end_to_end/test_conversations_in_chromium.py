@@ -18,6 +18,7 @@ from kit.program import ROOT, child_environment
 from phonegate.pages.console.conversations.bubbles import MOST_LETTERS
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
+from tests.patience import PATIENCE_S
 
 __all__ = ["browser", "chromium"]
 
@@ -81,7 +82,7 @@ def phone(gateway: GatewayProcess) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

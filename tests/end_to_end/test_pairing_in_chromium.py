@@ -21,6 +21,7 @@ from tests.end_to_end.chromium import (
     chromium,
     needed,
 )
+from tests.patience import PATIENCE_S
 
 __all__ = ["browser", "chromium"]
 
@@ -65,7 +66,7 @@ def phone(gateway: GatewayProcess, key: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def test_a_phone_is_paired_by_its_page(browser: Browser, gateway: GatewayProcess) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import gzip
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,10 @@ from phonegate.model.refusals import Conflict
 from phonegate.model.storage_errors import MoveFailed
 from phonegate.store.moving.contents import SPACES
 from phonegate.store.moving.org_file import Chunk, Lines, Reader
-from tests.operations.moving_site import VERSION_OF_TESTS, Filler, Site, site
+from tests.operations.moving_site import VERSION_OF_TESTS, Filler, Site
 from tests.patience import PATIENCE_S
 
 Change = Callable[[dict[str, Any], dict[str, list[list[Any]]]], None]
-
-
-@pytest.fixture
-async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "here") as made:
-        yield made
-
-
-@pytest.fixture
-async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "there") as made:
-        yield made
 
 
 def unseen(_done: int, _total: int) -> None:
