@@ -20,7 +20,7 @@ from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.process import GARBAGE
 from phonegate.store.database import Database
-from tests import ignored_signals, new_database
+from tests import first_imports, ignored_signals, new_database
 from tests.forked_programs import forked_programs
 from tests.known_routes import KnownRoutes
 from tests.patience import PATIENCE_S
@@ -119,8 +119,10 @@ def bus() -> Bus:
 
 @pytest.fixture
 async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIterator[Database]:
-    """The real store, on a new file, with its writer running."""
-    opened = Database.open(new_database.make(tmp_path / "phonegate.db"), publish=bus.publish)
+    """The real store, on a new file, with its writer running. Each reader costs a millisecond."""
+    opened = Database.open(
+        new_database.make(tmp_path / "phonegate.db"), readers=2, publish=bus.publish
+    )
     await nursery.start(opened.run_writer)
     yield opened
     opened.stop_writing()
@@ -140,9 +142,10 @@ def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
 
 
-def pytest_collection() -> None:
+def pytest_collection(session: pytest.Session) -> None:
     # All that is loaded and collected stays: no part of it is garbage.
     gc.disable()
+    first_imports.begin_apart(session)
 
 
 def pytest_collection_finish() -> None:
