@@ -19,6 +19,7 @@ from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
+from tests.forked_programs import forked_programs
 from tests.known_routes import KnownRoutes
 from tests.patience import PATIENCE_S
 
@@ -87,6 +88,12 @@ def _authorities_as_read_before() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for module in ("httpx", "httpx._transports.default"):
             patch.setattr(f"{module}.create_ssl_context", context)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs_as_read_before() -> Iterator[None]:
+    with forked_programs():
         yield
 
 
