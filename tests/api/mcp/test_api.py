@@ -114,6 +114,11 @@ async def test_who_shows_no_key_is_told_how(web: Web) -> None:
         reply = await Agent(web, key).ask("tools/list")
         assert (reply.status, reply.json["code"]) == (401, "unauthorized")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
+        # What clients of the protocol show of it.
+        error = reply.json["error"]
+        assert (reply.json["jsonrpc"], reply.json["id"]) == ("2.0", None)
+        assert error["message"] == reply.json["detail"]
+        assert error["data"] == {"status": 401, "code": "unauthorized"}
 
 
 @pytest.mark.parametrize(
@@ -643,10 +648,29 @@ async def test_a_key_that_was_revoked_hears_nothing_more(web: Web, nursery: trio
     nursery.start_soon(wait)
     await until(lambda: len(web.services.waits) == 1)
     await web.call("DELETE", f"/keys/{ORG}/{listed['id']}")
-    await receive(web, "for others")
     await until(lambda: bool(said))
     assert said[1] == "code: unauthorized"
     assert (await agent.ask("tools/list")).status == 401
+
+
+@pytest.mark.parametrize("tool", ["wait_for_reply", "wait_for_outcome"])
+async def test_a_wait_ends_when_its_org_is_suspended(
+    web: Web, nursery: trio.Nursery, tool: str
+) -> None:
+    agent = await make_agent(web)
+    sent = await agent.use("send_sms", to=TO, body="hello")
+    (result,) = sent["structuredContent"]["results"]
+    wanted = {"since_id": 0} if tool == "wait_for_reply" else {"id": result["id"]}
+    said: list[str] = []
+
+    async def wait() -> None:
+        said.extend(await agent.refused(tool, **wanted))
+
+    nursery.start_soon(wait)
+    await until(lambda: len(web.services.waits) == 1)
+    await web.services.accounts.moves.suspend(ORG)
+    await until(lambda: bool(said))
+    assert said[1:] == ["code: org_suspended", "retry_after_s: 5"]
 
 
 async def test_the_orgs_secret_is_a_credential_too(web: Web) -> None:
