@@ -146,7 +146,8 @@ def _order(asked: Mapping[str, Any], start: tuple[str, ...]) -> dict[str, Any] |
     return {
         "words": [os.fspath(word) for word in words],
         "variables": variables,
-        "folder": os.fspath(asked["cwd"] or Path.cwd()),
+        # The server's own folder is another.
+        "folder": str(Path.cwd() / (asked["cwd"] or "")),
         "cores": sorted(os.sched_getaffinity(0)),
         "umask": _umask(),
         "new_session": asked["start_new_session"],

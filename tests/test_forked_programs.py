@@ -67,6 +67,18 @@ def test_it_has_the_cores_and_the_mask_of_its_start() -> None:
 
 
 @pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("folder", [None, ".", "below"])
+def test_its_folder_is_found_from_that_of_its_start(
+    folder: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said, _, _ = run("0", cwd=folder)
+    assert said["is_forked"]
+    assert Path(said["folder"]) == tmp_path / (folder or "")
+
+
+@pytest.mark.usefixtures("forked")
 def test_what_is_started_where_no_folder_is_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         run("0", cwd=tmp_path / "none")

@@ -342,10 +342,10 @@ async def test_callers_may_try_while_an_org_comes(
     await here.mover.export("myorg", path, unseen)
     plan = there.accounts.moves.plan
 
-    async def tried(*given: Any) -> Any:
+    async def tried(*given: Any, **more: Any) -> Any:
         with pytest.raises(OrgSuspended):
             await enter(there.accounts)
-        return await plan(*given)
+        return await plan(*given, **more)
 
     monkeypatch.setattr(there.accounts.moves, "plan", tried)
     await there.mover.take_in(path, unseen)
