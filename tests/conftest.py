@@ -1,5 +1,6 @@
 """Fixtures that more than one folder needs."""
 
+import gc
 import logging
 import os
 import ssl
@@ -18,6 +19,7 @@ from quart import Quart
 
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
+from phonegate.process import GARBAGE
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
 from tests.forked_programs import forked_programs
@@ -28,6 +30,9 @@ from tests.patience import PATIENCE_S
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# As seldom as a gateway looks for garbage: Python's own 700 objects are a small part of one app.
+gc.set_threshold(*GARBAGE)
 
 # What httpx waits for where a test does not say, else five seconds: too few on a busy machine.
 _UNSAID = httpx._config.DEFAULT_TIMEOUT_CONFIG
@@ -160,6 +165,17 @@ so is asked in pyproject.toml to keep this order."""
 
 def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
+
+
+def pytest_collection() -> None:
+    # All that is loaded and collected stays: no part of it is garbage.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    # Nor need any of it be searched for garbage in the tests.
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,6 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from jsonschema import Draft202012Validator
 
 from phonegate.api.app import build_app
 from phonegate.api.fair_share import SHARE
@@ -29,6 +28,7 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.json_schema import validator
 from tests.patience import PATIENCE_S
 
 NEW = "2026-07-28"
@@ -69,7 +69,7 @@ class Agent:
         result = reply.json["result"]
         if "structuredContent" in result:
             (declared,) = (one.declaration for one in TOOLS if one.name == tool)
-            Draft202012Validator(declared["outputSchema"]).validate(result["structuredContent"])
+            validator(declared["outputSchema"]).validate(result["structuredContent"])
         return result
 
     async def refused(self, tool: str, **arguments: Any) -> list[str]:
@@ -157,7 +157,7 @@ async def test_the_list_is_the_same_each_time_and_says_all(agent: Agent) -> None
         assert tool["title"]
         assert len(tool["description"]) > 40
         for place in ("inputSchema", "outputSchema"):
-            Draft202012Validator.check_schema(tool[place])
+            validator(tool[place]).check_schema(tool[place])
             assert tool[place]["type"] == "object"
         for name, field in tool["inputSchema"]["properties"].items():
             assert field["description"], name
