@@ -1,5 +1,6 @@
 """Fixtures that more than one folder needs."""
 
+import gc
 import logging
 import os
 import ssl
@@ -17,8 +18,10 @@ from quart import Quart
 
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
+from phonegate.process import GARBAGE
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
+from tests.forked_programs import forked_programs
 from tests.known_routes import KnownRoutes
 from tests.patience import PATIENCE_S
 
@@ -26,6 +29,9 @@ from tests.patience import PATIENCE_S
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# As seldom as a gateway looks for garbage: Python's own 700 objects are a small part of one app.
+gc.set_threshold(*GARBAGE)
 
 # What httpx waits for where a test does not say, else five seconds: too few on a busy machine.
 _UNSAID = httpx._config.DEFAULT_TIMEOUT_CONFIG
@@ -90,6 +96,12 @@ def _authorities_as_read_before() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _programs_as_read_before() -> Iterator[None]:
+    with forked_programs():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_imported() -> Iterator[None]:
     """Undoes what a command that a test ran in this process did to the loggers."""
@@ -126,6 +138,17 @@ so is asked in pyproject.toml to keep this order."""
 
 def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
+
+
+def pytest_collection() -> None:
+    # All that is loaded and collected stays: no part of it is garbage.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    # Nor need any of it be searched for garbage in the tests.
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

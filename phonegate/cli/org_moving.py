@@ -1,6 +1,7 @@
 """`phonegate org suspend`, `resume`, `export` and `import`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -43,10 +44,22 @@ def resume(name: str, config: Path | None, database: Path | None) -> None:
     is_flag=True,
     help="Suspend the org first, so that the file is all of it and another gateway can go on.",
 )
+@click.option(
+    "--without-credentials",
+    is_flag=True,
+    help="Write a file for reading, to keep or to give away. No gateway takes it in.",
+)
 @options.as_json
 @options.gateway
 def export(
-    name: str, file: Path, config: Path | None, database: Path | None, *, move: bool, as_json: bool
+    name: str,
+    file: Path,
+    config: Path | None,
+    database: Path | None,
+    *,
+    move: bool,
+    without_credentials: bool,
+    as_json: bool,
 ) -> None:
     """Write the org NAME with all that it has to a new FILE.
 
@@ -57,11 +70,22 @@ def export(
     Without --move the org goes on, and the file is a copy of it as it was at one moment. With it
     the org is suspended and stays so: import FILE on the other gateway, lead its phones and callers
     there, then remove it here. If a --move ends before the file is whole, the same command goes on.
+
+    With --without-credentials the file gives no right to its reader, so you can keep it as an
+    archive or give it away. It lacks the secret, keys, tokens, what carriers and webhooks are
+    called with, and registrations of apps. Texts, numbers and names are in it. `zcat` shows it.
     """
+    if move and without_credentials:
+        raise click.UsageError(
+            "A file without credentials can't be imported: leave out --move or "
+            "--without-credentials."
+        )
     if move:
         carry_out(config, database, "PUT", target("orgs", name, "suspension"))
         click.echo(f"{name} is not served now.", err=True)
-    fields = {"org": name, "file": str(file.absolute())}
+    fields: dict[str, Any] = {"org": name, "file": str(file.absolute())}
+    if without_credentials:
+        fields["credentials"] = False
     try:
         with bar("Exporting") as progress:
             made = carry_out(config, database, "POST", "/exports", fields, progress=progress)
@@ -77,7 +101,9 @@ def export(
         terminal.print_json(made)
         return
     click.echo(f"{made['file']}  {made['messages']} messages  {made['bytes'] / 1e6:.1f} MB")
-    if made["suspended"]:
+    if without_credentials:
+        click.echo("This file is for reading: no gateway takes it in.", err=True)
+    elif made["suspended"]:
         click.echo(
             f"Next: phonegate org import {made['file']} on the other gateway. Then, here: "
             f"phonegate org remove {name}",
@@ -93,9 +119,16 @@ def export(
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--large-ids",
+    is_flag=True,
+    help="Let ids of messages grow beyond 2,147,483,647, which not every phone can keep.",
+)
 @options.as_json
 @options.gateway
-def import_(file: Path, config: Path | None, database: Path | None, *, as_json: bool) -> None:
+def import_(
+    file: Path, config: Path | None, database: Path | None, *, large_ids: bool, as_json: bool
+) -> None:
     """Take in the org of a FILE from another gateway.
 
     `phonegate org export` has written it. The gateway reads it, so FILE is a path on its machine
@@ -105,7 +138,9 @@ def import_(file: Path, config: Path | None, database: Path | None, *, as_json: 
     """
     if not file.exists():
         raise Failure(f"There is no file {file.absolute()}.")
-    fields = {"file": str(file.absolute())}
+    fields: dict[str, Any] = {"file": str(file.absolute())}
+    if large_ids:
+        fields["large_ids"] = True
     with bar("Importing") as progress:
         made = carry_out(
             config,

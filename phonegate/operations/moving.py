@@ -32,6 +32,8 @@ other orgs have a core and the writer for themselves now and then."""
 
 LONGEST_REST_S: Final = 0.05
 
+_WHOLE: Final = "Import one that was exported without that option"
+
 AT_ONCE: Final = 1
 """Exports or imports under way: two would take the same disk from each other."""
 
@@ -61,8 +63,10 @@ class OrgMover:
         self._now_ms = now_ms
         self._turns = trio.CapacityLimiter(AT_ONCE)
 
-    async def export(self, name: str, target: Path, progress: Progress) -> Exported:
-        """Writes an org to a new file.
+    async def export(
+        self, name: str, target: Path, progress: Progress, *, credentials: bool = True
+    ) -> Exported:
+        """Writes an org to a new file. Without credentials it is for reading alone.
 
         Raises:
             MoveFailed: There is none.
@@ -76,38 +80,53 @@ class OrgMover:
                 program=phonegate.__version__,
                 now=self._now_ms(),
                 report=_from_thread(progress),
+                credentials=credentials,
             ),
             limiter=self._turns,
         )
 
-    async def take_in(self, source: Path, progress: Progress) -> Imported:
+    async def take_in(
+        self, source: Path, progress: Progress, *, large_ids: bool = False
+    ) -> Imported:
         """Takes an org in from a file, or goes on with that. It is served once all of it is here.
+
+        Args:
+            source: The file.
+            progress: Takes how far it is.
+            large_ids: Whether ids of messages may need more than 32 bits.
 
         Raises:
             MoveFailed: The file is not whole, or is none. Nothing of the org is served.
-            Conflict: There is an org of its name.
+            Conflict: There is an org of its name. Or ids would need more than 32 bits.
         """
         return await trio.to_thread.run_sync(
-            self._take_in, source, _from_thread(progress), limiter=self._turns
+            self._take_in, source, _from_thread(progress), large_ids, limiter=self._turns
         )
 
     # -- in a thread
 
-    def _take_in(self, source: Path, report: Progress) -> Imported:
+    def _take_in(self, source: Path, report: Progress, large_ids: bool) -> Imported:  # noqa: FBT001 - for `run_sync`
         with org_files.opened(source) as (reader, size):
             head = reader.head
-            one: Import = trio.from_thread.run(self._moves.begin, head)
+            if head.note is not None:
+                raise MoveFailed(
+                    source, "it was exported without credentials, for reading alone", _WHOLE
+                )
+            one: Import = trio.from_thread.run(
+                partial(self._moves.begin, head, large_ids=large_ids)
+            )
             try:
                 taken, highest = self._looked_through(
                     reader, one, partial(_first_half, report, size)
                 )
+                if one.shifts is None:
+                    plan = partial(self._moves.plan, one, head, taken, highest)
+                    one = trio.from_thread.run(partial(plan, large_ids=large_ids))
             except Exception:
                 if one.shifts is None:
                     # Nothing but its name is here yet.
                     trio.from_thread.run(self._moves.give_up, one)
                 raise
-        if one.shifts is None:
-            one = trio.from_thread.run(self._moves.plan, one, head, taken, highest)
         with org_files.opened(source) as (reader, size):
             if reader.head != head:
                 raise MoveFailed(source, "it was replaced meanwhile", "Import it again")

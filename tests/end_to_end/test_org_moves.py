@@ -1,5 +1,6 @@
 """An org moves between two gateways that serve: by commands, with a phone and its apps."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -159,3 +160,51 @@ def test_an_org_moves_with_its_phone(
         ("after the move", "sent"),
     ]
     assert len({one["id"] for one in page["messages"]}) == 3
+
+
+def test_a_file_for_reading_has_nothing_that_was_given_out(
+    gateways: tuple[GatewayProcess, GatewayProcess],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, _ = gateways
+    monkeypatch.setenv("PHONEGATE_SECRET", SECRET)
+    run(here, "org", "add", ORG, "--secret-from", "environment")
+    key = ask(here, "POST", f"/keys/{ORG}", json={"name": "the shop's app"}).json()["key"]
+    form = {
+        "url": "http://127.0.0.1:9/in-the-path",
+        "headers": {"Authorization": "in-a-header"},
+        "events": ["message.*"],
+    }
+    webhook = ask(here, "POST", f"/webhooks/{ORG}", json=form).json()
+    form = {
+        "name": "doorbell",
+        "mapping": {"to": ["{to}"], "text": "{text}"},
+        "verification": {"kind": "header", "secret": "in-the-hook"},
+    }
+    hook = ask(here, "POST", f"/hooks/of/{ORG}", json=form)
+    assert hook.status_code == 201, hook.text
+    carrier = {
+        "name": "front desk",
+        "provider": "twilio",
+        "phone_numbers": ["+15551112222"],
+        "credentials": {"account_sid": "AC" + 32 * "1", "auth_token": "of-the-carrier"},
+    }
+    made = ask(here, "POST", f"/assistants?org_id={ORG}", json=carrier)
+    assert made.status_code == 201, made.text
+    assert send(here, "a", "hello, reader").status_code == 200
+    file = tmp_path / "shop.org"
+    run(here, "org", "export", ORG, str(file), "--without-credentials")
+    text = gzip.decompress(file.read_bytes()).decode()
+    for known in (
+        "hello, reader",
+        FRIEND,
+        "the shop's app",
+        "doorbell",
+        "front desk",
+        "+15551112222",
+    ):
+        assert known in text, known
+    given = (SECRET, key, webhook["secret"], hook.json()["url"].rpartition("/")[2])
+    for secret in (*given, "in-the-path", "in-a-header", "in-the-hook", "of-the-carrier", 32 * "1"):
+        assert secret not in text, secret

@@ -1,9 +1,12 @@
-"""Samples to tell of."""
+"""Samples to tell of, and two stores, from one of which orgs come to the other."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+import trio
 
 from phonegate.histogram import Histogram
 from phonegate.model.messages import Backlog, WaitingQueue
@@ -11,6 +14,7 @@ from phonegate.operations.snapshot import Snapshot
 from phonegate.store.data_file import Space
 from phonegate.store.deliveries import Waiting
 from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
+from tests.operations.moving_site import Site, site
 
 NOW = 1_800_000_000_000
 AWAY = WaitingQueue(1, "myorg", "", None, None, 3, NOW - 90_000)
@@ -26,6 +30,18 @@ def writer() -> WriterStatistics:
         failures=0,
         failing=False,
     )
+
+
+@pytest.fixture
+async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "here") as made:
+        yield made
+
+
+@pytest.fixture
+async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "there") as made:
+        yield made
 
 
 @pytest.fixture

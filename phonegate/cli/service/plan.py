@@ -26,6 +26,8 @@ from phonegate.cli.service.steps import (
     WriteFile,
 )
 from phonegate.cli.service.unit import UNIT_NAME, ServiceUnit, UserUnit
+from phonegate.cli.service.unit_syntax import NotForUnits
+from phonegate.config.setting_texts import toml
 
 MADE: Final = "# Made by `phonegate service install`, which writes it anew."
 """Begins each file that a second installation may replace, and a removal may remove."""
@@ -158,7 +160,18 @@ def _hidden(path: Path, folder: str, program: Installation) -> str:
 
 
 def unit_text(places: Places, words: tuple[str, ...], present: Present, *, archive: bool) -> str:
-    """Returns the text of the unit."""
+    """Returns the text of the unit.
+
+    Raises:
+        Failure: A path is one that it can't have.
+    """
+    try:
+        return _unit_text(places, words, present, archive=archive)
+    except NotForUnits as problem:
+        raise Failure(f"{problem} Have phonegate and its folders elsewhere.") from None
+
+
+def _unit_text(places: Places, words: tuple[str, ...], present: Present, *, archive: bool) -> str:
     head = f"{MADE}\n# Put changes into a drop-in, which stays: systemctl edit {UNIT_NAME}\n\n"
     if places.user is None:
         own = UserUnit(
@@ -192,7 +205,7 @@ def first_configuration(places: Places) -> str:
 bind = ["0.0.0.0:8080"]
 
 [database]
-path = "{places.database}"
+path = {toml(str(places.database))}
 """
 
 

@@ -9,6 +9,8 @@ from typing import Final
 
 import attrs
 
+from phonegate.cli.service import unit_syntax
+
 NAME: Final = "phonegate"
 """Of the unit, the user and the folders."""
 
@@ -45,36 +47,15 @@ KEPT_BACKUPS: Final = 14
 LOW_PORTS: Final = "CAP_NET_BIND_SERVICE"
 """The capability that a port below 1024 takes (capabilities(7))."""
 
-PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./,:=@+")
-"""Characters that mean nothing to systemd within a word of a command."""
-
-
-def quoted(word: str) -> str:
-    r"""Returns a word as it is written in `ExecStart=` (systemd.service(5), Command lines).
-
-    Raises:
-        ValueError: A line break or another control character is in it, which a unit can't hold.
-    """
-    if any(ord(letter) < ord(" ") for letter in word):
-        raise ValueError(f"{word!r} can't be written into a unit")
-    if word and not set(word) - PLAIN:
-        return word
-    return _in_quotes(word.replace("$", "$$"))
-
-
-def _in_quotes(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped.replace("%", "%%")}"'
-
 
 def _command(program: tuple[str, ...], config: PurePath, *words: str) -> str:
-    return " ".join(quoted(word) for word in (*program, *words, "--config", str(config)))
+    return unit_syntax.command((*program, *words, "--config", str(config)))
 
 
 def _below(root: PurePosixPath, path: PurePosixPath) -> str:
     if not path.is_relative_to(root) or path == root:
         raise ValueError(f"{path} is not below {root}, where systemd makes such folders")
-    return str(path.relative_to(root))
+    return unit_syntax.word(str(path.relative_to(root)))
 
 
 @attrs.frozen(kw_only=True)
@@ -124,7 +105,7 @@ Wants=network-online.target
 Type=notify
 ExecStart={self.command("serve")}
 ExecReload=/bin/kill -HUP $MAINPID
-WorkingDirectory={self.state}
+WorkingDirectory={unit_syntax.path(self.state)}
 User={self.user}
 StateDirectory={state}
 StateDirectoryMode=0700
@@ -144,7 +125,7 @@ TimeoutStopSec={STOP_S}
 LimitNOFILE={FILES_MAX}
 
 # It needs the network, its two folders, one for backups, and nothing else of the machine.
-ReadWritePaths=-{self.backups}
+ReadWritePaths={unit_syntax.word(f"-{self.backups}")}
 NoNewPrivileges=yes
 {self._capabilities()}ProtectSystem=strict
 ProtectHome=yes
@@ -213,7 +194,7 @@ AmbientCapabilities={LOW_PORTS}
         return f"""\
 CacheDirectory={_below(CACHE_ROOT, self.cache)}
 CacheDirectoryMode=0700
-Environment=SHIV_ROOT={self.cache}
+Environment={unit_syntax.word(f"SHIV_ROOT={self.cache}")}
 """
 
 
@@ -240,8 +221,7 @@ class UserUnit:
         """Returns the text of `phonegate.service` for `systemctl --user`."""
         unpacked = ""
         if self.cache is not None:
-            # A dollar sign is one here, unlike in a command.
-            unpacked = f"Environment={_in_quotes(f'SHIV_ROOT={self.cache}')}\n"
+            unpacked = f"Environment={unit_syntax.word(f'SHIV_ROOT={self.cache}')}\n"
         return f"""\
 [Unit]
 Description=phonegate SMS gateway
@@ -250,7 +230,7 @@ Description=phonegate SMS gateway
 Type=notify
 ExecStart={_command(self.program, self.config, "serve")}
 ExecReload=/bin/kill -HUP $MAINPID
-WorkingDirectory={str(self.folder).replace("%", "%%")}
+WorkingDirectory={unit_syntax.path(self.folder)}
 {unpacked}UMask=0077
 MemoryMax={MEMORY_MAX}
 TasksMax={TASKS_MAX}

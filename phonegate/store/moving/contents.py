@@ -48,6 +48,10 @@ class Part:
     """The columns that hold an id, and of which space it is. 0 and NULL are none."""
     left_out: tuple[str, ...] = ()
     """Columns that are not kept."""
+    credentials: tuple[str, ...] = ()
+    """Columns that give a right: to act as the org, or as what the org trusts."""
+    is_credential: bool = False
+    """Whether the rows are of use with such a right alone, as a whole."""
     of: str | None = None
     """For the rows of something else: the column that names it, by the first of its key."""
     children: tuple["Part", ...] = ()
@@ -71,6 +75,7 @@ PARTS: Final[Sequence[Part]] = (
         table="api_keys",
         columns=_columns("org id name scopes digest created_at last_used_at limits"),
         key=("id",),
+        credentials=("digest",),
         children=(
             Part(table="key_sends", columns=_columns("key at n"), key=("key", "at"), of="key"),
         ),
@@ -79,15 +84,29 @@ PARTS: Final[Sequence[Part]] = (
         table="dialect_tokens",
         columns=_columns("org id key grants access expires_at refresh refresh_until created_at"),
         key=("id",),
+        is_credential=True,
     ),
-    Part(table="org_places", columns=_columns("org place seen_at"), key=("place",)),
-    Part(table="published_secrets", columns=("org",), key=("org",)),
-    Part(table="smsgate_signing_keys", columns=_columns("org signing_key"), key=("org",)),
+    # What guessers do is not held against callers from these.
+    Part(
+        table="org_places",
+        columns=_columns("org place seen_at"),
+        key=("place",),
+        is_credential=True,
+    ),
+    # It says that the secret can be read in the documents.
+    Part(table="published_secrets", columns=("org",), key=("org",), is_credential=True),
+    Part(
+        table="smsgate_signing_keys",
+        columns=_columns("org signing_key"),
+        key=("org",),
+        is_credential=True,
+    ),
     Part(
         table="assistants",
         columns=_columns("org id name provider credentials token from_file created_at"),
         key=("id",),
         ids={"id": "assistants"},
+        credentials=("credentials", "token"),
     ),
     Part(
         table="assistant_numbers",
@@ -121,6 +140,7 @@ PARTS: Final[Sequence[Part]] = (
                 key=("phone",),
                 ids={"phone": PHONES},
                 of="phone",
+                is_credential=True,
             ),
             Part(
                 table="phone_health",
@@ -160,6 +180,8 @@ PARTS: Final[Sequence[Part]] = (
             "resend_of": MESSAGES,
             "assistant": "assistants",
         },
+        # A carrier's reports, and what signs those of the gateway.
+        credentials=("callback_url", "status_callback"),
         children=(_MESSAGE_PARTS,),
     ),
     Part(
@@ -167,6 +189,7 @@ PARTS: Final[Sequence[Part]] = (
         columns=_columns("org route key fingerprint status body created_at"),
         key=("route", "key"),
         left_out=("id",),
+        is_credential=True,
     ),
     Part(
         table="conversations",
@@ -195,6 +218,7 @@ PARTS: Final[Sequence[Part]] = (
         columns=_columns("org id key token created_at begun_at digest total accepted draft"),
         key=("id",),
         ids={"id": "batches"},
+        credentials=("token",),
         children=(
             Part(
                 table="batch_ranges",
@@ -213,6 +237,7 @@ PARTS: Final[Sequence[Part]] = (
         ),
         key=("id",),
         ids={"id": "hooks"},
+        credentials=("digest", "verification"),
     ),
     Part(
         table=EVENTS,
@@ -235,6 +260,8 @@ PARTS: Final[Sequence[Part]] = (
         ),
         key=("id",),
         ids={"id": WEBHOOKS, "phone": PHONES, "position": EVENTS},
+        # Who knows the URL of a chat's webhook may post there.
+        credentials=("url", "headers", "secret", "old_secret", "signing_state"),
         children=(
             Part(
                 table="deliveries",
@@ -245,6 +272,8 @@ PARTS: Final[Sequence[Part]] = (
                 key=("webhook", "n"),
                 ids={"n": "deliveries", "webhook": WEBHOOKS, "event": EVENTS},
                 of="webhook",
+                # A receiver may repeat what it was called with.
+                credentials=("answer",),
             ),
         ),
     ),
@@ -259,6 +288,9 @@ ORG_COLUMNS: Final = _columns(
     "id name secret_hash created_at self_made stored_bytes stored_at default_country max_characters"
 )
 """What is kept of the org's own row."""
+
+ORG_CREDENTIALS: Final = ("secret_hash",)
+"""Its columns that give a right."""
 
 NOT_OF_ORGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -285,3 +317,16 @@ def every_part() -> Mapping[str, Part]:
         found[part.table] = part
         found.update((child.table, child) for child in part.children)
     return found
+
+
+def without_credentials(parts: Sequence[Part] = PARTS) -> tuple[Part, ...]:
+    """Returns parts as they are in a file that gives no right to its reader."""
+    return tuple(
+        attrs.evolve(
+            part,
+            columns=tuple(name for name in part.columns if name not in part.credentials),
+            children=without_credentials(part.children),
+        )
+        for part in parts
+        if not part.is_credential
+    )

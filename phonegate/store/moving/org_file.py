@@ -37,6 +37,11 @@ MOST_GIVEN: Final = 1 << 48
 """The highest id that a file may say was given. No gateway comes near it, and ids stay exact in
 programs that take numbers for floats (RFC 8259, 6) however often an org moves."""
 
+FOR_READING: Final = (
+    "This file is for reading. It lacks the credentials of the org, so no gateway takes it in."
+)
+"""What the head of a file without credentials says of it."""
+
 LONGEST_VERSION: Final = 40
 """Characters of a version that are shown."""
 
@@ -56,6 +61,8 @@ class FileProblem(Exception):
 class Head:
     """What a file is of."""
 
+    note: str | None = None
+    """Why no gateway takes the file in, in words for its reader. None: one does."""
     id: str
     """Names this export: no other has it."""
     schema: int
@@ -264,7 +271,7 @@ def head_of(fields: dict[str, Any]) -> Head | None:
         tables = {name: tuple(columns) for name, columns in fields.pop("tables").items()}
         head = Head(tables=tables, **fields)
         whole = (head.schema, head.made_at, head.messages, head.org["id"], head.suspended_at or 0)
-        texts = (head.id, head.version, head.org["name"])
+        texts = (head.id, head.version, head.org["name"], head.note or "")
         given, marks = head.given.values(), head.marks.values()
         listed = [name for columns in tables.values() for name in columns]
     except (KeyError, TypeError, AttributeError):

@@ -27,7 +27,7 @@ from phonegate.store.moving.org_file import (
     members,
     parsed,
 )
-from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
+from phonegate.store.moving.org_reading import CantRead, NoLongerSuspended, OrgReader
 
 SUFFIX: Final = ".part"
 """What a file is called that is not whole yet, after its name."""
@@ -48,7 +48,14 @@ class Exported:
 
 
 def export(
-    database: Path, name: str, target: Path, *, program: str, now: int, report: Report
+    database: Path,
+    name: str,
+    target: Path,
+    *,
+    program: str,
+    now: int,
+    report: Report,
+    credentials: bool = True,
 ) -> Exported:
     """Writes an org to a new file, of mode 0600.
 
@@ -62,16 +69,18 @@ def export(
         program: The version of phonegate.
         now: The time, in ms.
         report: Is called with messages done and in all.
+        credentials: Whether it has what gives a right. Without that it is for reading alone.
 
     Raises:
-        MoveFailed: There is no file. What is written so far stays beside its name, to go on with.
+        MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
+            unless the org was served again or removed meanwhile.
     """
     if os.path.lexists(target):
         raise MoveFailed(target, "there is something of this name already", "Name another file")
     part = target.with_name(target.name + SUFFIX)
     try:
         with contextlib.closing(_connect(database)) as connection:
-            reader = OrgReader(connection=connection, name=name)
+            reader = OrgReader(connection=connection, name=name, credentials=credentials)
             head = reader.head(secrets.token_hex(8), program, now)
             with _open_part(part) as file:
                 lines = Lines(file)
@@ -97,14 +106,10 @@ def export(
         backup.install(part, target)
         part.unlink(missing_ok=True)
         backup.flush(target.parent)
-    except NoSuchOrg:
-        raise MoveFailed(
-            target, f"there is no org named {name}", "See phonegate org list"
-        ) from None
-    except OtherSchema:
-        raise MoveFailed(
-            target, "another version of phonegate serves the database", "Restart the gateway"
-        ) from None
+    except CantRead as found:
+        if isinstance(found, NoLongerSuspended):
+            part.unlink(missing_ok=True)
+        raise MoveFailed(target, found.problem, found.remedy) from None
     except sqlite3.Error as error:
         raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:
@@ -229,7 +234,7 @@ def _head_of(line: bytes) -> Head | None:
 
 def _is_same(known: Head, head: Head) -> bool:
     """Tells whether two heads are of the same org, which has not changed between them."""
-    same = ("schema", "version", "suspended_at", "org", "tables")
+    same = ("note", "schema", "version", "suspended_at", "org", "tables")
     # An order of before would leave tables out.
     return list(known.tables) == list(head.tables) and all(
         getattr(known, name) == getattr(head, name) for name in same

@@ -1,5 +1,6 @@
 """The steps of an installation and a removal, from what there is."""
 
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -106,6 +107,19 @@ def test_the_files_of_a_user_are_where_the_user_has_set_them() -> None:
     assert not [one for one in found if isinstance(one, AddUser | PlaceProgram)]
     assert "User=" not in texts[OWN.unit]
     assert "WorkingDirectory=/data/phonegate\n" in texts[OWN.unit]
+
+
+@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"])))
+def test_a_first_configuration_names_the_database_wherever_it_is(name: str) -> None:
+    where = places.of_user(Path("/home/ann"), {"XDG_DATA_HOME": f"/{name}"})
+    read = tomllib.loads(plan.first_configuration(where))
+    assert read["database"]["path"] == str(where.database)
+
+
+def test_a_folder_that_no_unit_can_name_is_refused_before_anything_is_done() -> None:
+    where = places.of_user(Path("/home/ann"), {"XDG_DATA_HOME": "/data\nExecStartPre=/bad"})
+    with pytest.raises(Failure, match="can't be written into a unit"):
+        steps(Present(), where=where)
 
 
 def test_what_belongs_to_the_owner_is_never_written_again() -> None:

@@ -1,16 +1,13 @@
 """The units of systemd, held to systemd's own rules and to the document."""
 
-import shlex
 import shutil
 import subprocess
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from phonegate.cli.service import unit
-from phonegate.cli.service.unit import ServiceUnit, quoted
+from phonegate.cli.service.unit import ServiceUnit
 
 VENV = ServiceUnit(program=("/opt/phonegate/venv/bin/phonegate",), unpacks=False)
 ZIPAPP = ServiceUnit(program=("/usr/bin/python3", "/usr/local/lib/phonegate/phonegate.pyz"))
@@ -56,17 +53,6 @@ def test_only_a_zipapp_needs_a_folder_to_unpack_to() -> None:
 def test_a_state_folder_that_systemd_would_make_elsewhere_is_refused() -> None:
     with pytest.raises(ValueError, match="is not below /var/lib"):
         ServiceUnit(program=("x",), state=PurePosixPath("/srv/sms")).text()
-
-
-def test_a_line_break_can_add_no_line_to_a_unit() -> None:
-    with pytest.raises(ValueError, match="can't be written"):
-        ServiceUnit(program=("/x\nExecStartPre=/bad",)).text()
-
-
-@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc", "Zl", "Zp"])))
-def test_a_quoted_word_is_read_back_as_it_was(word: str) -> None:
-    (read,) = shlex.split(quoted(word))
-    assert read.replace("%%", "%").replace("$$", "$") == word
 
 
 @pytest.mark.parametrize("made", [VENV, ZIPAPP], ids=["venv", "zipapp"])

@@ -1,3 +1,4 @@
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -65,3 +66,32 @@ def test_every_number_that_a_gateway_counts_up_is_a_space(schema: sqlite3.Connec
     }
     # Events are counted by the writer.
     assert {*counted - set(contents.NOT_OF_ORGS), "events"} == set(contents.SPACES)
+
+
+_GIVES_A_RIGHT = re.compile(
+    "secret|token|digest|credential|signing|header|verification|url|callback|access|refresh|answer"
+)
+
+_GIVES_NONE = {
+    ("media_parts", "digest"): "of a picture",
+    ("batches", "digest"): "of a list of recipients",
+    ("messages", "media_urls"): "the pictures of a message",
+    ("webhooks", "old_secret_until"): "a time",
+}
+
+
+def test_what_gives_a_right_stands_in_no_file_for_reading() -> None:
+    kept = {
+        (part.table, column)
+        for top in contents.without_credentials()
+        for part in (top, *top.children)
+        for column in part.columns
+    }
+    assert {one for one in kept if _GIVES_A_RIGHT.search(one[1])} == set(_GIVES_NONE)
+    left = {name for name in contents.ORG_COLUMNS if _GIVES_A_RIGHT.search(name)}
+    assert left == set(contents.ORG_CREDENTIALS)
+
+
+def test_every_credential_is_a_column() -> None:
+    for table, part in contents.every_part().items():
+        assert set(part.credentials) <= set(part.columns) - set(part.key), table
