@@ -5,7 +5,7 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,16 +169,17 @@ def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
 
 
-def pytest_collection(session: pytest.Session) -> None:
-    # All that is loaded and collected stays: no part of it is garbage.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    # All that is loaded and collected stays: no part of it is garbage, nor need any of it be
+    # searched for garbage in the tests.
     gc.disable()
-    first_imports.begin_apart(session)
-
-
-def pytest_collection_finish() -> None:
-    # Nor need any of it be searched for garbage in the tests.
-    gc.freeze()
-    gc.enable()
+    try:
+        first_imports.begin_apart(session)
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ apart, each finds most of them compiled by another.
 
 import importlib
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,14 @@ def begin_apart(session: pytest.Session) -> None:
     folders = [config.rootpath / argument for argument in config.args]
     paths = sorted(path for folder in folders for path in folder.rglob("test_*.py"))
     number = int(worker["workerid"].removeprefix("gw"))
-    first = len(paths) * number // worker["workercount"]
-    for path in paths[first:] + paths[:first]:
+    for path in in_turn(paths, number, worker["workercount"]):
         module = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
         # What fails here fails again when pytest collects it, which then says how.
         with suppress(Exception):
             importlib.import_module(module)
+
+
+def in_turn(paths: list[Path], number: int, workers: int) -> list[Path]:
+    """The files as the worker of that number imports them."""
+    first = len(paths) * number // workers
+    return paths[first:] + paths[:first]
