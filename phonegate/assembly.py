@@ -244,7 +244,7 @@ class Core:
                 operator_token=settings.operator.token if settings.operator.console else "",
             ),
             dialect_tokens=DialectTokens(database, accounts.authentication, now_ms=now_ms),
-            waits=Waits(database),
+            waits=Waits(database, is_current=accounts.authentication.is_current),
             assistants=assistants,
             inbox=Inbox(database, rate_limits, now_ms=now_ms, note_pushed=pairing.note_pushed),
             messages=MessageAccess(database),

@@ -17,6 +17,9 @@ from release.version import epoch_of, version_of
 PARTS = ("wheel", "zipapp", "deb", "homeassistant", "sbom", "notes")
 """What a release has. The deb, the add-on and the bill of materials are made of the zipapp."""
 
+DEB_S = 300
+"""Seconds to make the Debian package, on a busy machine too."""
+
 NEEDED = {"deb": "zipapp", "homeassistant": "zipapp", "sbom": "zipapp"}
 
 
@@ -86,6 +89,7 @@ class _Release:
             run(
                 *(sys.executable, "-m", "release.deb.package", str(self._zipapp), str(self.dist)),
                 *("--version", self._version),
+                deadline_s=DEB_S,
                 folder=self._source,
                 variables={"SOURCE_DATE_EPOCH": str(self._epoch)},
                 quiet=True,

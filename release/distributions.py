@@ -7,6 +7,9 @@ from release.build_tools import install, run
 
 BACKEND = Path("release/backend.txt")
 
+BACKEND_S = 300
+"""Seconds to build one, on a busy machine too."""
+
 
 def build(source: Path, folder: Path, *, python: str, epoch: int, scratch: Path) -> list[Path]:
     """Builds both; the wheel from the sdist, which so shows that nothing is missing in it.
@@ -24,6 +27,7 @@ def build(source: Path, folder: Path, *, python: str, epoch: int, scratch: Path)
     def backend(root: Path, kind: str) -> None:
         run(
             *(python, "-m", "hatchling", "build", "--target", kind, "--directory", str(folder)),
+            deadline_s=BACKEND_S,
             folder=root,
             path=(tools,),
             variables={"SOURCE_DATE_EPOCH": str(epoch), "PYTHONDONTWRITEBYTECODE": "1"},

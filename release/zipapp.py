@@ -36,6 +36,12 @@ START = ROOT / "release" / "start.py"
 SPEC = ROOT / "shiv.spec"
 CHANGELOG = "CHANGELOG.md"
 
+PACK_S = 300
+"""Seconds for shiv to pack them, on a busy machine too."""
+
+PIN_S = 3600
+"""Seconds to pin packages, for which pip looks at every version that may fit."""
+
 MODE = 0o100644
 """Of every file inside."""
 
@@ -115,6 +121,7 @@ def pack(root: Path, site: Path, tools: Path, output: Path) -> None:
     run(
         *(sys.executable, "-m", "shiv.cli", *arguments),
         *("--site-packages", str(site), "--output-file", str(output)),
+        deadline_s=PACK_S,
         folder=root,
         # shiv itself needs click, which is one of the packages.
         path=(tools, site),
@@ -160,6 +167,7 @@ def pin() -> None:
                 *("--generate-hashes", "--strip-extras", "--no-header", "--no-emit-index-url"),
                 *("--no-emit-find-links", "--no-emit-trusted-host", "--allow-unsafe"),
                 *("--output-file", str(compiled), "pyproject.toml"),
+                deadline_s=PIN_S,
                 folder=ROOT,
             )
             (ROOT / "release" / name).write_text(HEAD.format(what=what) + compiled.read_text())

@@ -195,6 +195,8 @@ class Endpoint:
     """It speaks a protocol of its own, which documents of this table can't describe."""
     detail_too: str | None = None
     """Another name under which its callers look for the sentence of an error."""
+    word: Callable[[Answer], Answer] | None = None
+    """Words its errors, where they have another form in its protocol."""
     listed: bool = True
     """People and agents look for it: pages name it, and a mistyped address may have meant it."""
     dialect: Dialect | None = None

@@ -18,6 +18,8 @@ def in_words_of(endpoint: Endpoint, answer: Answer, exchange: Exchange) -> Answe
     if endpoint.dialect is not None:
         given = exchange.body if endpoint.given is not None and exchange.body else exchange.query
         return in_dialect(answer, endpoint.dialect, exchange.request, endpoint.name, given)
+    if endpoint.word is not None:
+        return endpoint.word(answer)
     if endpoint.detail_too is None:
         return answer
     named = {**answer.content, endpoint.detail_too: answer.content["detail"]}

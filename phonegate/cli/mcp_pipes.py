@@ -12,7 +12,7 @@ from typing import Any, Final, TypeGuard
 import httpx
 import trio
 
-from phonegate.api.mcp.protocol import PARSE_ERROR, encoded, named_version
+from phonegate.api.mcp.protocol import PARSE_ERROR, REFUSED, encoded, named_version
 from phonegate.cli import gateway_words
 from phonegate.client.connection import FAULTS, unanswered
 
@@ -27,10 +27,8 @@ FAREWELL_S: Final = 1.5
 """Seconds for outstanding answers once the input has ended: agents kill a server that still runs
 two seconds after they closed its input."""
 
-REFUSED: Final = -32010
-"""The gateway refused the request, for its credential, a limit, or the state of the storage."""
 UNREACHED: Final = -32011
-"""There was no answer from a gateway. Both codes are in the range for servers' own errors."""
+"""There was no answer from a gateway. It is in the range for servers' own errors."""
 
 _ACCEPTED: Final = 202
 _CHUNK: Final = 65_536
@@ -217,7 +215,9 @@ def _understood(response: httpx.Response) -> Any:
         body = response.json()
     except ValueError:
         return None
-    known = isinstance(body, list) or (isinstance(body, dict) and "jsonrpc" in body)
+    # A refusal has the form of a JSON-RPC error beside its own, and names no request.
+    refused = isinstance(body, dict) and "detail" in body
+    known = isinstance(body, list) or (isinstance(body, dict) and "jsonrpc" in body and not refused)
     return body if known else None
 
 

@@ -119,9 +119,16 @@ def export(
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--large-ids",
+    is_flag=True,
+    help="Let ids of messages grow beyond 2,147,483,647, which not every phone can keep.",
+)
 @options.as_json
 @options.gateway
-def import_(file: Path, config: Path | None, database: Path | None, *, as_json: bool) -> None:
+def import_(
+    file: Path, config: Path | None, database: Path | None, *, large_ids: bool, as_json: bool
+) -> None:
     """Take in the org of a FILE from another gateway.
 
     `phonegate org export` has written it. The gateway reads it, so FILE is a path on its machine
@@ -131,7 +138,9 @@ def import_(file: Path, config: Path | None, database: Path | None, *, as_json: 
     """
     if not file.exists():
         raise Failure(f"There is no file {file.absolute()}.")
-    fields = {"file": str(file.absolute())}
+    fields: dict[str, Any] = {"file": str(file.absolute())}
+    if large_ids:
+        fields["large_ids"] = True
     with bar("Importing") as progress:
         made = carry_out(
             config,

@@ -20,10 +20,18 @@ CREDENTIALS: Final = (KEY, SECRET)
 that is set is used."""
 
 
+_NAMED: Final = frozenset({URL, ORG, KEY, SECRET, CACERT, CONFIG})
+
+
+def is_client_variable(name: str) -> bool:
+    """Tells whether a variable is one of these."""
+    return name in _NAMED or (name.startswith(ASSISTANT) and name in client_variables())
+
+
 def client_variables() -> frozenset[str]:
     """Returns the names of all these variables. None is a setting of the gateway."""
     from phonegate.carriers.registry import CARRIERS  # noqa: PLC0415 - keeps `--help` fast
 
     fields = {field.name for carrier in CARRIERS.values() for field in carrier.fields}
     credentials = (ASSISTANT + name.upper() for name in fields)
-    return frozenset({URL, ORG, KEY, SECRET, CACERT, CONFIG, *credentials})
+    return _NAMED.union(credentials)

@@ -7,14 +7,11 @@ from typing import Any, Final
 
 from phonegate.carriers.registry import CARRIERS, check_credentials
 from phonegate.config.faults import Fault, shown_value, unknown
-from phonegate.config.settings import AssistantSettings
+from phonegate.config.settings import ASSISTANTS, AssistantSettings
 from phonegate.domain.assistant_form import form_problems
 from phonegate.domain.credentials import org_problem
 from phonegate.model.assistants import PHONE
 from phonegate.model.refusals import BadInput
-
-KEY: Final = "assistants"
-"""The name of the tables in the file."""
 
 REFERENCE: Final = "env:"
 """Begins a credential that is the name of an environment variable: "env:TWILIO_TOKEN"."""
@@ -76,12 +73,14 @@ def read(
         The assistants that nothing is wrong with.
     """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problem = f"each is needed as a table of its own: a line [[{KEY}]] with its keys below"
-        faults.append(Fault(key=KEY, source=source, problem=problem))
+        problem = (
+            f"each is needed as a table of its own: a line [[{ASSISTANTS}]] with its keys below"
+        )
+        faults.append(Fault(key=ASSISTANTS, source=source, problem=problem))
         return ()
     assistants = []
     for index, table in enumerate(tables):
-        label = f"{KEY}[{index}]"
+        label = f"{ASSISTANTS}[{index}]"
         found = list(_faults(table, label, source, environ))
         faults += found
         if not found:
@@ -188,10 +187,10 @@ def _duplicates(assistants: list[AssistantSettings], source: str) -> Iterator[Fa
     for one in assistants:
         if (one.org, one.name) in names:
             problem = f"{one.org} has two assistants that are named {shown_value(one.name)}"
-            yield Fault(key=KEY, source=source, problem=problem)
+            yield Fault(key=ASSISTANTS, source=source, problem=problem)
         names.add((one.org, one.name))
         for number in one.phone_numbers:
             if (one.org, number) in numbers:
                 problem = f"{number} belongs to two assistants of {one.org}"
-                yield Fault(key=KEY, source=source, problem=problem)
+                yield Fault(key=ASSISTANTS, source=source, problem=problem)
             numbers.add((one.org, number))

@@ -6,16 +6,14 @@ All faults are found before any is reported, so that an operator has to correct 
 
 import codecs
 import math
-import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from types import MappingProxyType
+from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
-import cattrs
 
-from phonegate.config import declared_assistants
-from phonegate.config.client_environment import client_variables
+from phonegate.config.client_environment import client_variables, is_client_variable
 from phonegate.config.faults import (
     ConfigError,
     Fault,
@@ -32,7 +30,7 @@ from phonegate.config.setting_texts import (
     toml,
     variable_of,
 )
-from phonegate.config.settings import Settings
+from phonegate.config.settings import ASSISTANTS, AssistantSettings, Settings
 from phonegate.model.dialects import TWILIO
 
 __all__ = ["DEFAULT_FILE", "ConfigError", "Fault", "load"]
@@ -77,14 +75,14 @@ def load(
     given: dict[str, _Given] = {}
     environ = {name: value for name, value in (environ or {}).items() if value}
     document, source = _document(path, faults)
-    tables = document.pop(declared_assistants.KEY, [])
+    tables = document.pop(ASSISTANTS, [])
     given.update(_from_file(document, source, faults))
-    given.update(_from_environment(environ, declared_assistants.referred(tables), warn))
+    given.update(_from_environment(environ, _referred(tables), warn))
     for key, value in (overrides or {}).items():
         given[key] = _Given(value=value, source=f"option {_OPTIONS.get(key, key)}")
     settings = _build(given, faults)
     faults += _across(settings, given)
-    assistants = declared_assistants.read(tables, source, environ, faults)
+    assistants = _assistants(tables, source, environ, faults)
     if faults:
         raise ConfigError(tuple(faults))
     sources = {key: entry.source for key, entry in given.items()}
@@ -111,7 +109,7 @@ def _from_file(
     sections = setting_types()
     for section, keys in document.items():
         if section not in sections:
-            known = sorted([*sections, declared_assistants.KEY])
+            known = sorted([*sections, ASSISTANTS])
             faults.append(unknown(section, source, "section", known))
         elif not isinstance(keys, dict):
             problem = f"a section is needed: a line [{section}] with its keys below"
@@ -125,7 +123,28 @@ def _from_file(
                     faults.append(unknown(f"{section}.{key}", source, "key", known))
 
 
+def _referred(tables: Any) -> Collection[str]:
+    """Returns the variables that declared assistants name, whose part is loaded for them alone."""
+    if tables == []:
+        return ()
+    from phonegate.config import declared_assistants  # noqa: PLC0415 - it loads every carrier
+
+    return declared_assistants.referred(tables)
+
+
+def _assistants(
+    tables: Any, source: str, environ: Mapping[str, str], faults: list[Fault]
+) -> tuple[AssistantSettings, ...]:
+    if tables == []:
+        return ()
+    from phonegate.config import declared_assistants  # noqa: PLC0415 - as above
+
+    return declared_assistants.read(tables, source, environ, faults)
+
+
 def _parse(path: Path, source: str, faults: list[Fault]) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - a gateway in a container often has no file
+
     try:
         data = path.read_bytes()
         # Editors on Windows begin a file with a byte order mark.
@@ -149,7 +168,6 @@ def _from_environment(
     ignored, since another program in this environment may use it.
     """
     sections = setting_types()
-    ours = client_variables()
     by_variable = {
         variable_of(section, key): (section, key, kind)
         for section, keys in sections.items()
@@ -163,10 +181,12 @@ def _from_environment(
             source = f"environment variable {variable}"
             value = _from_text(environ[variable], kind)
             yield f"{section}.{key}", _Given(value=value, source=source)
-        elif not (variable in ours or variable in others) and not variable.startswith(
-            _SERVICE_LINKS
+        elif not (
+            is_client_variable(variable)
+            or variable in others
+            or variable.startswith(_SERVICE_LINKS)
         ):
-            known = sorted({*by_variable, *ours})
+            known = sorted({*by_variable, *client_variables()})
             warn(unknown(variable, "environment", "setting", known))
 
 
@@ -189,46 +209,41 @@ def _from_text(text: str, kind: Any) -> Any:
 # What values must be
 
 
-def _strict() -> cattrs.Converter:
-    """Returns a converter that never converts between types, except from an int to a float."""
-    converter = cattrs.Converter()
-    for kind, hook in ((bool, _boolean), (int, _whole), (float, _number), (str, _text)):
-        converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_func(_is_tuple, _texts)
-    converter.register_structure_hook_func(_is_choice, _choice)
-    return converter
+def _typed(value: Any, kind: Any) -> Any:
+    """Returns a value of a setting's type. Nothing is converted, except an int to a float.
 
-
-def _is_tuple(kind: Any) -> bool:
-    return get_origin(kind) is tuple
-
-
-def _is_choice(kind: Any) -> bool:
-    return get_origin(kind) is Literal
+    Raises:
+        TypeError: It has another type.
+    """
+    if get_origin(kind) is tuple:
+        return _texts(value)
+    if get_origin(kind) is Literal:
+        return _choice(value, kind)
+    return _PLAIN[kind](value)
 
 
 # Types are compared exactly: isinstance(True, int) holds, and True == 1.
 
 
-def _boolean(value: Any, _: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if type(value) is not bool:
         raise TypeError("true or false is needed")
     return value
 
 
-def _whole(value: Any, _: Any) -> int:
+def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError("a whole number is needed")
     return value
 
 
-def _number(value: Any, _: Any) -> float:
+def _number(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise TypeError("a number is needed")
     return float(value)
 
 
-def _text(value: Any, _: Any) -> str:
+def _text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError("text in quotes is needed")
     if not value.isprintable():
@@ -236,10 +251,10 @@ def _text(value: Any, _: Any) -> str:
     return value
 
 
-def _texts(value: Any, kind: Any) -> tuple[str, ...]:
+def _texts(value: Any) -> tuple[str, ...]:
     if type(value) not in (list, tuple):
         raise TypeError('a list of texts is needed, such as ["one", "two"]')
-    return tuple(_text(item, kind) for item in value)
+    return tuple(map(_text, value))
 
 
 def _choice(value: Any, kind: Any) -> Any:
@@ -248,9 +263,13 @@ def _choice(value: Any, kind: Any) -> Any:
     return value
 
 
+_PLAIN: Final[Mapping[type, Callable[[Any], Any]]] = MappingProxyType(
+    {bool: _boolean, int: _whole, float: _number, str: _text}
+)
+
+
 def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
     """Builds the settings. A value with a fault is reported and stays at its default."""
-    converter = _strict()
     sections = {}
     for section, kind in section_classes().items():
         values = {}
@@ -259,7 +278,7 @@ def _build(given: Mapping[str, _Given], faults: list[Fault]) -> Settings:
             if key not in given:
                 continue
             try:
-                value = converter.structure(given[key].value, field.type)
+                value = _typed(given[key].value, field.type)
                 problem = RULES[key](value) if key in RULES else None
             except TypeError as error:
                 # A field that is kept out of every `repr` is a secret.

@@ -1,6 +1,9 @@
 """The rules for the value of each setting beyond its type: ranges, addresses, networks.
 
 Pure: a rule takes a value and returns a sentence that says what is wrong, or None.
+
+A rule imports the other parts that it needs when it is used, which is when its setting is given:
+`phonegate health` reads the configuration every few seconds, on small machines too.
 """
 
 import ipaddress
@@ -9,17 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
+
 from phonegate.bind_address import parse_bind
-from phonegate.carriers.registry import CARRIERS
-from phonegate.domain.alarm_targets import parse_targets, url_problem
-from phonegate.domain.credentials import org_problem
-from phonegate.domain.pacing import parse_limit
-from phonegate.domain.routing import is_slot, parse_sim_selector
-from phonegate.http.origins import parse_origin
+from phonegate.config.settings import CarrierSettings
 from phonegate.http.prefix import read_prefix
 from phonegate.model.dialects import DIALECTS
-from phonegate.model.numbers import is_e164
-from phonegate.model.refusals import BadInput
 
 Rule = Callable[[Any], str | None]
 """Checks a value of the right type. Returns what is wrong and what would be right, or None."""
@@ -88,6 +86,8 @@ def _prefix(value: str) -> str | None:
 
 
 def _origins(values: tuple[str, ...]) -> str | None:
+    from phonegate.http.origins import parse_origin  # noqa: PLC0415 - see above
+
     for value in values:
         if parse_origin(value) is None:
             return (
@@ -103,6 +103,8 @@ def _filled_url(value: str) -> str | None:
 
 def _targets(values: tuple[str, ...]) -> str | None:
     """Returns what is wrong with targets of alarms, without quoting them."""
+    from phonegate.domain.alarm_targets import parse_targets  # noqa: PLC0415 - see above
+
     try:
         parse_targets(values)
     except ValueError as error:
@@ -112,6 +114,8 @@ def _targets(values: tuple[str, ...]) -> str | None:
 
 def _secret_url(value: str) -> str | None:
     """Returns what is wrong with an address that is a secret, without quoting it."""
+    from phonegate.domain.alarm_targets import url_problem  # noqa: PLC0415 - see above
+
     return url_problem(value) if value else None
 
 
@@ -148,6 +152,8 @@ def _token(value: str) -> str | None:
 
 
 def _org(value: str) -> str | None:
+    from phonegate.domain.credentials import org_problem  # noqa: PLC0415 - see above
+
     return org_problem(value) if value else None
 
 
@@ -165,6 +171,8 @@ def _pin(value: str) -> str | None:
 
 
 def _number(value: str) -> str | None:
+    from phonegate.model.numbers import is_e164  # noqa: PLC0415 - see above
+
     if not value or is_e164(value):
         return None
     return f"{value!r} is no number such as +15551112222"
@@ -180,6 +188,8 @@ _DAY_S = 86_400
 
 
 def _limits(values: tuple[str, ...]) -> str | None:
+    from phonegate.domain.pacing import parse_limit  # noqa: PLC0415 - see above
+
     for value in values:
         try:
             _, rate = parse_limit(value)
@@ -192,6 +202,9 @@ def _limits(values: tuple[str, ...]) -> str | None:
 
 
 def _sim_limits(values: tuple[str, ...]) -> str | None:
+    from phonegate.domain.routing import is_slot, parse_sim_selector  # noqa: PLC0415 - see above
+    from phonegate.model.refusals import BadInput  # noqa: PLC0415 - see above
+
     for value in values:
         number = value.rpartition("=")[0].strip()
         try:
@@ -204,6 +217,8 @@ def _sim_limits(values: tuple[str, ...]) -> str | None:
 
 
 _SECONDS = _between(0, _DAY_S, above=True)
+
+_CARRIER_URLS = [one.name for one in attrs.fields(CarrierSettings) if one.name.endswith("_url")]
 
 RULES: Mapping[str, Rule] = types.MappingProxyType(
     {
@@ -252,7 +267,7 @@ RULES: Mapping[str, Rule] = types.MappingProxyType(
         "webhooks.allow": _networks,
         "webhooks.calls_at_once": _between(4, 10_000),
         "webhooks.log_days": _between(1, 36_500),
-        **{f"carriers.{name}_url": _filled_url for name in CARRIERS},
+        **{f"carriers.{name}": _filled_url for name in _CARRIER_URLS},
         "carriers.deadline_s": _SECONDS,
         "dialects.enabled": _dialects,
         "operator.bind": _one_bind,

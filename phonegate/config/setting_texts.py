@@ -6,8 +6,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
 
-from phonegate.config import declared_assistants
-from phonegate.config.settings import Settings
+from phonegate.config.settings import ASSISTANTS, Settings
 
 PREFIX: Final = "PHONEGATE_"
 """The beginning of all variables of the environment that are settings."""
@@ -65,6 +64,9 @@ def section_texts() -> Iterator[SectionText]:
 
 def example() -> str:
     """Returns the text of `gateway.toml.example`: each key with its meaning, unit and default."""
+    # Most who read settings need no example.
+    from phonegate.config import declared_assistants  # noqa: PLC0415
+
     lines = [
         "# The configuration of phonegate. Save it as gateway.toml and change what you need:",
         "# every line that begins with #key shows the default.",
@@ -88,7 +90,7 @@ def section_classes() -> dict[str, Any]:
     return {
         section.name: section.type
         for section in attrs.fields(Settings)
-        if section.name not in (declared_assistants.KEY, "sources")
+        if section.name not in (ASSISTANTS, "sources")
     }
 
 

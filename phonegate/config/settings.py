@@ -5,7 +5,7 @@ The classes only hold values, which `reader` takes from the file and the environ
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -18,6 +18,9 @@ def setting(default: Any, help_: str) -> Any:
         return attrs.field(factory=lambda: tuple(default), metadata={"help": help_})
     return attrs.field(default=default, metadata={"help": help_})
 
+
+ASSISTANTS: Final = "assistants"
+"""The name of the tables of declared assistants in the file."""
 
 RequestLog = Literal["all", "changes", "errors"]
 """The requests that get a line in the log."""

@@ -9,6 +9,8 @@ of it is here.
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final
 
+import trio
+
 from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import org_problem
@@ -19,13 +21,25 @@ from phonegate.model.refusals import Conflict, NotFound
 from phonegate.model.storage_errors import ConstraintBroken
 from phonegate.store.database import Database
 from phonegate.store.moving.org_file import Chunk, Head
-from phonegate.store.moving.org_imports import Import, NotOfOrg, OutOfTurn
+from phonegate.store.moving.org_imports import (
+    MOST_OF_32_BITS,
+    Import,
+    LargeIds,
+    NotOfOrg,
+    OutOfTurn,
+)
 from phonegate.store.tables import Tables
 
 _log: Final = log.get("accounts")
 
 
 _OUT_OF_TURN: Final = "The org was removed meanwhile, or another import of it is under way."
+
+_LARGE_IDS: Final = (
+    f"With this org, the ids of messages of all orgs here go beyond {MOST_OF_32_BITS:,}, for good. "
+    "A phone whose program keeps them in 32 bits could not send any more. The app SMS Gateway for "
+    "Android and `phonegate phone` can. If you have no other phones, import it with --large-ids."
+)
 
 Drain = Callable[[int], Awaitable[None]]
 """Waits until nothing of an org is under way."""
@@ -52,6 +66,9 @@ class OrgMoves:
         self._options = options
         self._now_ms = now_ms
         self._publish = publish
+        self._turn = trio.Lock()
+        """Held by one suspension or resumption at a time: one that overtook another while that
+        waits for what is under way would have the stored standing differ from that in memory."""
 
     async def load(self) -> None:
         """Reads which orgs are suspended, before the first request."""
@@ -77,23 +94,24 @@ class OrgMoves:
         Raises:
             NotFound: There is no such org.
         """
-        before = await self._database.read(lambda tx: _named(tx, name))
-        # Before its phones are sent away, so that none is let in again.
-        self._authentication.suspend([before.id])
+        async with self._turn:
+            before = await self._database.read(lambda tx: _named(tx, name))
+            # Before its phones are sent away, so that none is let in again.
+            self._authentication.suspend([before.id])
 
-        def suspend(tx: Tables) -> Org:
-            tx.orgs.suspend(before.id, self._now_ms())
-            tx.facts.append(WebhooksChanged(before.id, again=False))
-            return _named(tx, name)
+            def suspend(tx: Tables) -> Org:
+                tx.orgs.suspend(before.id, self._now_ms())
+                tx.facts.append(WebhooksChanged(before.id, again=False))
+                return _named(tx, name)
 
-        try:
-            self._publish((Suspended(before.id),))
-            await drain(before.id)
-            org = await self._authentication.change(suspend)
-        except BaseException:
-            if before.suspended_at is None:
-                self._authentication.resume(before.id)
-            raise
+            try:
+                self._publish((Suspended(before.id),))
+                await drain(before.id)
+                org = await self._authentication.change(suspend)
+            except BaseException:
+                if before.suspended_at is None:
+                    self._authentication.resume(before.id)
+                raise
         _log.info("org_suspended", org=name)
         return org
 
@@ -116,19 +134,21 @@ class OrgMoves:
             self._awake(tx, org.id)
             return _named(tx, name)
 
-        org = await self._database.write(resume)
-        self._authentication.resume(org.id)
+        async with self._turn:
+            org = await self._database.write(resume)
+            self._authentication.resume(org.id)
         _log.info("org_resumed", org=name)
         return org
 
     # -- to here
 
-    async def begin(self, head: Head) -> Import:
+    async def begin(self, head: Head, *, large_ids: bool) -> Import:
         """Makes the org of a file, suspended, or goes on with it after an earlier try.
 
         Raises:
             Conflict: There is an org of its name, or another file of it was begun with. Or its
-                name, or its row, can't be an org's.
+                name, or its row, can't be an org's. Or ids of messages would need more than 32
+                bits, for the first time here, and `large_ids` is false.
         """
         now, name = self._now_ms(), head.org["name"]
         if problem := org_problem(name):
@@ -145,10 +165,12 @@ class OrgMoves:
                 )
             if tx.orgs.get(name) is not None:
                 raise Conflict(f"There is an org named {name} already.")
-            return tx.org_imports.begin(head, now)
+            return tx.org_imports.begin(head, now, large_ids=large_ids)
 
         try:
             found = await self._database.write(begin)
+        except LargeIds:
+            raise Conflict(_LARGE_IDS) from None
         except ConstraintBroken as broken:
             raise Conflict(f"The file is damaged: {broken.rule}.") from None
         self._authentication.suspend([found.org])
@@ -166,10 +188,27 @@ class OrgMoves:
         return await self._database.read(lambda tx: tx.org_imports.taken(space, ids))
 
     async def plan(
-        self, one: Import, head: Head, taken: Collection[str], highest: Mapping[str, int]
+        self,
+        one: Import,
+        head: Head,
+        taken: Collection[str],
+        highest: Mapping[str, int],
+        *,
+        large_ids: bool,
     ) -> Import:
-        """Fixes by how much the ids of an org grow, where other orgs have some of them."""
-        return await self._database.write(lambda tx: tx.org_imports.plan(one, head, taken, highest))
+        """Fixes by how much the ids of an org grow, where other orgs have some of them.
+
+        Raises:
+            Conflict: Those of messages would need more than 32 bits, and `large_ids` is false.
+        """
+
+        def plan(tx: Tables) -> Import:
+            return tx.org_imports.plan(one, head, taken, highest, large_ids=large_ids)
+
+        try:
+            return await self._database.write(plan)
+        except LargeIds:
+            raise Conflict(_LARGE_IDS) from None
 
     async def put(self, one: Import, columns: Sequence[str], chunk: Chunk) -> None:
         """Stores the next chunk of an org.

@@ -51,6 +51,15 @@ class Orgs:
         """
         return await self._database.read(lambda tx: _named(tx, name))
 
+    async def changeable(self, name: str) -> Org:
+        """Returns the org of this name, of which something is about to be changed.
+
+        Raises:
+            NotFound: There is none.
+            Conflict: It is suspended.
+        """
+        return await self._database.read(lambda tx: _changeable(tx, name))
+
     async def with_published_secrets(self) -> list[str]:
         """Returns the names of the orgs whose secret stands in the documents."""
         return list(await self._database.read(lambda tx: tx.orgs.published()))
@@ -101,14 +110,15 @@ class Orgs:
         Raises:
             BadInput: The secret has a wrong form.
             NotFound: There is no such org.
+            Conflict: It is suspended.
         """
         secret = make_secret() if secret is None else secret
         require_forms(name, secret)
         stored = await self._checks.hash(secret)
 
         def rotate(tx: Tables) -> Org:
+            org = _changeable(tx, name)
             tx.orgs.rotate(name, stored)
-            org = _named(tx, name)
             tx.sessions.end_of_secret(org.id)
             tx.dialect_tokens.end_of_secret(org.id)
             if secret in PUBLISHED_SECRETS:
@@ -171,4 +181,14 @@ def _named(tx: Tables, name: str) -> Org:
     org = tx.orgs.get(name)
     if org is None:
         raise NotFound(f"There is no org named {name}.")
+    return org
+
+
+def _changeable(tx: Tables, name: str) -> Org:
+    org = _named(tx, name)
+    if org.suspended_at is not None:
+        raise Conflict(
+            f"{name} is suspended, and what is changed now may be missing in the file by which it "
+            f"moves. Change it where it is served, or first: phonegate org resume {name}"
+        )
     return org

@@ -165,10 +165,11 @@ class Pairing:
 
         Raises:
             NotFound: There is no such org.
+            Conflict: It is suspended.
             BadInput: The name has a wrong form.
             OrgFull: The org has as many keys as it may.
         """
-        org = await self._orgs.named(org_name)
+        org = await self._orgs.changeable(org_name)
         shown = UNNAMED if name is None else name
         key, text = await self._keys.add(org.id, shown, ("phone",))
         token = secrets.token_urlsafe(_TOKEN_BYTES)

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from phonegate.domain.message_access import find, may_see, views
-from phonegate.model.facts import Changed, Fact
+from phonegate.model.facts import Changed, CredentialsChanged, Fact
 from phonegate.model.messages import MessageView, PageQuery
 from phonegate.model.principal import Principal
 from phonegate.model.refusals import NotFound, Throttled
@@ -44,6 +44,8 @@ class _Watch:
     reader: Principal
     wants: Callable[[Changed], bool]
     rung: trio.Event = attrs.field(factory=trio.Event)
+    ended: bool = False
+    """Whether its reader would not be let in any more."""
 
 
 class Waits:
@@ -53,9 +55,23 @@ class Waits:
     """
 
     def __init__(
-        self, database: Database, *, per_holder: int = PER_HOLDER, per_org: int = PER_ORG
+        self,
+        database: Database,
+        *,
+        is_current: Callable[[Principal], bool],
+        per_holder: int = PER_HOLDER,
+        per_org: int = PER_ORG,
     ) -> None:
+        """Begins without any.
+
+        Args:
+            database: Where messages are.
+            is_current: Tells whether a principal would still be let in.
+            per_holder: Waits of one credential at a time.
+            per_org: Waits of one org at a time.
+        """
         self._database = database
+        self._is_current = is_current
         self._per_holder = per_holder
         self._per_org = per_org
         self._watches: dict[int, set[_Watch]] = {}
@@ -65,13 +81,18 @@ class Waits:
         return sum(map(len, self._watches.values()))
 
     def ring(self, facts: Sequence[Fact]) -> None:
-        """Wakes the waits for one of the changes."""
+        """Wakes the waits for one of the changes, and those of readers that are shut out."""
         if not self._watches:
             return
         for fact in facts:
             if type(fact) is Changed:
                 for watch in self._watches.get(fact.org, ()):
                     if watch.wants(fact):
+                        watch.rung.set()
+            elif type(fact) is CredentialsChanged:
+                for watch in self._watches.get(fact.org, ()):
+                    if not self._is_current(watch.reader):
+                        watch.ended = True
                         watch.rung.set()
 
     def close(self) -> None:
@@ -92,7 +113,7 @@ class Waits:
     ) -> MessageView | None:
         """Returns the first message received after an id that the reader may see.
 
-        It is None if none came in time.
+        It is None if none came in time, or the reader was shut out.
 
         Args:
             reader: Who waits. The waits of each credential are counted.
@@ -120,7 +141,7 @@ class Waits:
             # Watching begins before the look, so that nothing comes unseen between the two.
             while True:
                 found = await self._database.read(lambda tx: views(tx, reader, query))
-                if found or self._closed:
+                if found or self._closed or watch.ended:
                     return found[0] if found else None
                 with trio.move_on_at(deadline) as scope:
                     await watch.rung.wait()
@@ -132,6 +153,8 @@ class Waits:
         self, reader: Principal, message_id: int, *, until: Milestone, seconds: float
     ) -> bool:
         """Tells whether a message has come so far, or has ended otherwise, before the time is over.
+
+        It has not where the reader was shut out before.
 
         Args:
             reader: Who waits. The waits of each credential are counted.
@@ -159,7 +182,7 @@ class Waits:
             if not self._closed:
                 with trio.move_on_after(seconds):
                     await watch.rung.wait()
-            return watch.rung.is_set() and not self._closed
+            return watch.rung.is_set() and not (self._closed or watch.ended)
 
     @contextmanager
     def _watching(self, org: int, watch: _Watch) -> Iterator[_Watch]:

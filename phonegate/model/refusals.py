@@ -156,7 +156,7 @@ class OrgSuspended(Busy):
     def __init__(self) -> None:
         super().__init__(
             "This org is not served for the moment, since it moves: nothing of this was stored. "
-            "Try again later, with the same Idempotency-Key where there was one."
+            "Try again later."
         )
 
 

@@ -85,38 +85,48 @@ class OrgMover:
             limiter=self._turns,
         )
 
-    async def take_in(self, source: Path, progress: Progress) -> Imported:
+    async def take_in(
+        self, source: Path, progress: Progress, *, large_ids: bool = False
+    ) -> Imported:
         """Takes an org in from a file, or goes on with that. It is served once all of it is here.
+
+        Args:
+            source: The file.
+            progress: Takes how far it is.
+            large_ids: Whether ids of messages may need more than 32 bits.
 
         Raises:
             MoveFailed: The file is not whole, or is none. Nothing of the org is served.
-            Conflict: There is an org of its name.
+            Conflict: There is an org of its name. Or ids would need more than 32 bits.
         """
         return await trio.to_thread.run_sync(
-            self._take_in, source, _from_thread(progress), limiter=self._turns
+            self._take_in, source, _from_thread(progress), large_ids, limiter=self._turns
         )
 
     # -- in a thread
 
-    def _take_in(self, source: Path, report: Progress) -> Imported:
+    def _take_in(self, source: Path, report: Progress, large_ids: bool) -> Imported:  # noqa: FBT001 - for `run_sync`
         with org_files.opened(source) as (reader, size):
             head = reader.head
             if head.note is not None:
                 raise MoveFailed(
                     source, "it was exported without credentials, for reading alone", _WHOLE
                 )
-            one: Import = trio.from_thread.run(self._moves.begin, head)
+            one: Import = trio.from_thread.run(
+                partial(self._moves.begin, head, large_ids=large_ids)
+            )
             try:
                 taken, highest = self._looked_through(
                     reader, one, partial(_first_half, report, size)
                 )
+                if one.shifts is None:
+                    plan = partial(self._moves.plan, one, head, taken, highest)
+                    one = trio.from_thread.run(partial(plan, large_ids=large_ids))
             except Exception:
                 if one.shifts is None:
                     # Nothing but its name is here yet.
                     trio.from_thread.run(self._moves.give_up, one)
                 raise
-        if one.shifts is None:
-            one = trio.from_thread.run(self._moves.plan, one, head, taken, highest)
         with org_files.opened(source) as (reader, size):
             if reader.head != head:
                 raise MoveFailed(source, "it was replaced meanwhile", "Import it again")

@@ -64,6 +64,9 @@ class NewImport:
     file: Annotated[str, Text(1, MAX_PATH)] = field(
         "An absolute path on the gateway's machine.", private=True
     )
+    large_ids: bool = field(
+        "Whether ids of messages may need more than 32 bits from now on.", default=False
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -121,10 +124,10 @@ def moving_endpoints(
 
     async def import_org(call: Call) -> Answer:
         """Takes an org in from a file, while everything goes on. It is served at the end."""
-        source = _path(call.body.file)
+        source, large_ids = _path(call.body.file), call.body.large_ids
 
         async def work(progress: Progress) -> dict[str, Any]:
-            made = await mover.take_in(source, progress)
+            made = await mover.take_in(source, progress, large_ids=large_ids)
             return {"org": made.name, "messages": made.messages, "shifted": dict(made.shifts)}
 
         return Answer(stream=LongCommand(work).run, media=JSON_LINES)

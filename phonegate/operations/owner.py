@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from phonegate.api.endpoint import Endpoint
+from phonegate.api.endpoint import Answer, Call, Endpoint
 from phonegate.api.pipeline import Pipeline
 from phonegate.api.services import Services
 from phonegate.api.table import Table, build_table
@@ -20,6 +20,9 @@ request came through the control socket, or from within, is what proves it."""
 
 EVERY_ORG: Final = "*"
 """What stands for an org in the log line of a request that is about none."""
+
+_READING: Final = frozenset({"GET", "HEAD"})
+"""The methods by which nothing changes."""
 
 TIMEOUT_S: Final = 55.0
 """Seconds for one command, on a machine under heavy load. Backups may take longer."""
@@ -93,5 +96,18 @@ def owner_pipeline(services: Services, endpoints: Sequence[Endpoint]) -> Pipelin
         authentication=OwnerAuthentication(services.accounts.orgs),
         rate_limits=RateLimits(),
     )
-    table = Table([*build_table().endpoints, *endpoints])
+    orgs = services.accounts.orgs
+    table = Table([*(_changing(one, orgs) for one in build_table().endpoints), *endpoints])
     return Pipeline(services, table, request_timeout_s=TIMEOUT_S, logged="errors")
+
+
+def _changing(endpoint: Endpoint, orgs: Orgs) -> Endpoint:
+    """Has an endpoint refuse to change something of an org that is suspended."""
+    if endpoint.scope is None or endpoint.method in _READING:
+        return endpoint
+
+    async def handler(call: Call) -> Answer:
+        await orgs.changeable(call.caller.org_name)
+        return await endpoint.handler(call)
+
+    return attrs.evolve(endpoint, handler=handler)

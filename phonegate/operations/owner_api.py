@@ -290,7 +290,7 @@ class OwnerEndpoints:
     async def change_org(self, call: Call) -> Answer:
         """Sets the country of an org's national numbers, and how long its texts may be."""
         services, body = call.services, call.body
-        org = await services.accounts.orgs.named(call.path["org"])
+        org = await services.accounts.orgs.changeable(call.path["org"])
         options = await services.org_options.set(
             org.id, default_country=body.default_country, max_characters=body.max_characters
         )

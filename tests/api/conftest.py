@@ -306,8 +306,6 @@ def build_services(
     check_url = WebhookUrls(guard=guard, public_url=PUBLIC_URL).check
     acceptance = Acceptance(database, rate_limits, now_ms=now_ms, check_url=check_url)
     sending = Sending(database, phones, acceptance)
-    waits = Waits(database)
-    subscribe(database, waits.ring)
     subscribe(database, partial(follow, phones))
     accounts = Accounts(
         database,
@@ -319,6 +317,8 @@ def build_services(
     )
     enrolments = Enrolments(database, accounts.authentication, rate_limits, now_ms=now_ms)
     event_log = EventLog(database, now_ms=now_ms, keep_ms=KEPT_MS)
+    waits = Waits(database, is_current=accounts.authentication.is_current)
+    subscribe(database, waits.ring)
     feed = Feed(event_log, is_current=accounts.authentication.is_current)
     subscribe(database, feed.note)
     return Services(

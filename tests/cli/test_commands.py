@@ -1,6 +1,7 @@
 """The command line as a whole: overview, help, exit codes, one-sentence failures."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from phonegate.config.client_environment import client_variables
 from phonegate.config.reader import ConfigError, Fault
 from phonegate.model.refusals import NotFound
 from phonegate.model.storage_errors import DatabaseBusy
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +88,35 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+HEAVY = (
+    *("cattrs", "hashlib", "httpx", "sqlite3", "tomllib", "trio"),
+    *("phonegate.carriers", "phonegate.domain", "phonegate.model.messages"),
+)
+
+
+def test_a_check_of_health_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Containers make one every few seconds."""
+    program = (
+        "import sys; from phonegate.cli import main; code = main(['health']);"
+        "print(*sorted({*sys.modules} & {*sys.argv[1:]})); sys.exit(code)"
+    )
+    with socket.socket() as silent:
+        # It has the port, and takes no connection.
+        silent.bind(("127.0.0.1", 0))
+        done = subprocess.run(
+            [sys.executable, "-c", program, *HEAVY],
+            capture_output=True,
+            check=False,
+            cwd=tmp_path,
+            env={**os.environ, "PHONEGATE_HTTP_BIND": f"127.0.0.1:{silent.getsockname()[1]}"},
+            text=True,
+            timeout=PATIENCE_S,
+        )
+    assert done.returncode == 1, done.stderr
+    assert "No gateway answers" in done.stderr
+    assert done.stdout.split() == []
 
 
 LATER = (

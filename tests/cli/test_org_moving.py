@@ -2,6 +2,8 @@
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,18 @@ def test_a_file_for_reading_is_written_and_never_taken_in(capsys: Output) -> Non
     assert main(["org", "import", "read.org", "--database", "there.db"]) == 1
     assert "exported without credentials" in capsys.readouterr().err
     assert _listed(capsys, "there.db") == []
+
+
+def test_ids_that_not_every_phone_can_keep_are_asked_for_by_name(capsys: Output) -> None:
+    assert main(["org", "add", "shop"]) == 0
+    with closing(sqlite3.connect("phonegate.db")) as connection, connection:
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('messages', ?)", (2**31,))
+    assert main(["org", "export", "shop", "shop.org"]) == 0
+    order = ["org", "import", "shop.org", "--database", "there.db"]
+    assert main(order) == 1
+    assert "--large-ids" in capsys.readouterr().err
+    assert _listed(capsys, "there.db") == []
+    assert main([*order, "--large-ids"]) == 0
 
 
 def test_an_org_is_suspended_and_resumed(capsys: Output) -> None:

@@ -13,6 +13,7 @@ from phonegate.model.refusals import OrgSuspended, Unauthorized
 from tests.buses import heard
 from tests.domain.account_site import HERE, Clock, enter
 from tests.operations.moving_site import Filler, Site, site
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -98,5 +99,70 @@ async def test_a_suspension_that_fails_leaves_an_org_as_it_was(here: Site) -> No
 
     with pytest.raises(trio.TooSlowError):
         await here.accounts.moves.suspend("myorg", fails)
+    with pytest.raises(OrgSuspended):
+        await enter(here.accounts)
+
+
+async def overtaken_or_waited_for(site: Site, overtaken: trio.Event) -> None:
+    """Returns when a second command waits for its turn, or has not waited."""
+    while not (site.accounts.moves._turn.statistics().tasks_waiting or overtaken.is_set()):
+        await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+async def test_an_org_is_what_the_last_command_made_of_it(
+    here: Site, nursery: trio.Nursery, *, given_up: bool
+) -> None:
+    """Each command waits until the one before it is done, or given up."""
+    await Filler(here, "mine").fill("myorg")
+    waits, scope, resumed = trio.Event(), trio.CancelScope(), trio.Event()
+
+    async def drain(_: int) -> None:
+        waits.set()
+        await overtaken_or_waited_for(here, resumed)
+        if given_up:
+            scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+    async def suspend() -> None:
+        with scope:
+            await here.accounts.moves.suspend("myorg", drain)
+
+    async def resume() -> None:
+        await here.accounts.moves.resume("myorg")
+        resumed.set()
+
+    nursery.start_soon(suspend)
+    with trio.fail_after(PATIENCE_S):
+        await waits.wait()
+        nursery.start_soon(resume)
+        await resumed.wait()
+    assert (await here.accounts.orgs.named("myorg")).suspended_at is None
+    await enter(here.accounts)
+
+
+async def test_a_second_suspension_that_is_given_up_leaves_the_first_as_it_is(
+    here: Site, nursery: trio.Nursery
+) -> None:
+    await Filler(here, "mine").fill("myorg")
+    drains, drained, goes_on, done = (trio.Event() for _ in range(4))
+
+    async def drain(_: int) -> None:
+        (drained if drains.is_set() else drains).set()
+        await goes_on.wait()
+
+    async def first() -> None:
+        await here.accounts.moves.suspend("myorg", drain)
+        done.set()
+
+    nursery.start_soon(first)
+    with trio.fail_after(PATIENCE_S):
+        await drains.wait()
+        async with trio.open_nursery() as second:
+            second.start_soon(here.accounts.moves.suspend, "myorg", drain)
+            await overtaken_or_waited_for(here, drained)
+            second.cancel_scope.cancel()
+        goes_on.set()
+        await done.wait()
     with pytest.raises(OrgSuspended):
         await enter(here.accounts)

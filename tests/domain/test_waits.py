@@ -9,6 +9,7 @@ import trio.testing
 
 from phonegate.domain.waits import Milestone, Waits
 from phonegate.events.bus import Bus
+from phonegate.model.facts import CredentialsChanged
 from phonegate.model.messages import MessageView
 from phonegate.model.refusals import NotFound, Throttled
 from phonegate.model.states import Cause
@@ -50,6 +51,9 @@ class Bench:
     watched: Watched
     org: int
     other: int
+    shut_out: list[str | None]
+    """The keys whose credentials are changed."""
+    bus: Bus
 
     async def receive(self, address: str = ADDRESS, *, org: int | None = None) -> int:
         """A message comes in and is committed; its id."""
@@ -115,11 +119,17 @@ class Bench:
 @pytest.fixture
 async def bench(database: Database, bus: Bus) -> Bench:
     watched = Watched(database)
-    waits = Waits(watched, per_holder=2, per_org=3)  # type: ignore[arg-type]
+    shut_out: list[str | None] = []
+    waits = Waits(
+        watched,  # type: ignore[arg-type]
+        is_current=lambda reader: reader.key_id not in shut_out,
+        per_holder=2,
+        per_org=3,
+    )
     bus.subscribe("waits", waits.ring)
     org = await database.write(lambda tx: tx.orgs.add("one", "x", 1).id)
     other = await database.write(lambda tx: tx.orgs.add("two", "x", 1).id)
-    return Bench(waits, watched, org, other)
+    return Bench(waits, watched, org, other, shut_out, bus)
 
 
 async def test_what_has_come_already_is_found_at_once(bench: Bench) -> None:
@@ -296,6 +306,22 @@ async def test_all_waits_end_when_the_gateway_does(bench: Bench, nursery: trio.N
     assert await bench.wait() is None
     await bench.receive()
     assert await bench.wait() is not None
+
+
+async def test_the_waits_of_a_reader_that_is_shut_out_end_at_once(
+    bench: Bench, nursery: trio.Nursery
+) -> None:
+    message = await bench.send()
+    reply = await bench.start(nursery)
+    outcome = await bench.start_outcome(nursery, message)
+    other = await bench.start(nursery, holder="other")
+    bench.shut_out.append("key")
+    bench.bus.publish([CredentialsChanged(bench.org)])
+    with trio.fail_after(PATIENCE_S):
+        assert await reply.receive() is None
+        assert await outcome.receive() is False
+        await bench.receive()
+        assert await other.receive() is not None
 
 
 async def test_the_newest_message_is_told(bench: Bench) -> None:

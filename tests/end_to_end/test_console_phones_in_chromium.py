@@ -12,6 +12,7 @@ from kit.gateway import GatewayProcess
 from kit.program import ROOT, child_environment
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
 from tests.end_to_end.console_browser import look_over, sign_in
+from tests.patience import PATIENCE_S
 
 __all__ = ["browser", "chromium"]
 
@@ -59,7 +60,7 @@ def phone(gateway: GatewayProcess, key: str) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def test_a_phone_is_paired_and_looked_after(browser: Browser, gateway: GatewayProcess) -> None:
@@ -115,7 +116,7 @@ def test_messages_are_decided_on_as_they_come(browser: Browser, gateway: Gateway
     browser.run(PRESS, ".asked input")
     send("second")
     browser.until(lambda _: len(browser.run(TEXTS, ".asked .text")) == 2)
-    assert browser.run(TEXTS, "#told") == ["2 messages wait for approval."]
+    browser.until(lambda _: browser.run(TEXTS, "#told") == ["2 messages wait for approval."])
     ticked = "return [...document.querySelectorAll('.asked input')].map((one) => one.checked)"
     assert browser.run(ticked) == [True, False]
     look_over(browser, name="approvals")

@@ -21,10 +21,9 @@ import httpx
 import httpx2
 import pytest
 import trio
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 
 from kit.gateway import GatewayProcess
+from phonegate.operations.control_client import OwnerRequest, ask
 from phonegate.phone.address import Address
 from phonegate.phone.fleet import Fleet, identities
 from phonegate.phone.simulated_faults import Plan
@@ -92,8 +91,11 @@ async def phone(gateway: GatewayProcess, nursery: trio.Nursery) -> None:
 
 
 @asynccontextmanager
-async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Client]:
+async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Any]:
     """The official client, as an agent has it."""
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415 - a thousand modules
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - as above
+
     async with AsyncExitStack() as stack:
         stack.enter_context(trio.fail_after(PATIENCE_S))
         server: Any
@@ -225,6 +227,32 @@ async def test_a_person_approves_what_an_agent_sends(gateway: GatewayProcess, ph
         heard = await client.call_tool("wait_for_reply", wanted)
         assert heard.structured_content is not None
         assert heard.structured_content["message"]["body"] == "echo: may I?"
+
+
+@WAYS
+@ERAS
+async def test_an_agent_reads_why_its_org_is_not_served(
+    gateway: GatewayProcess, way: str, mode: str, revision: str
+) -> None:
+    from mcp import MCPError  # noqa: PLC0415 - as above
+
+    suspension = "/orgs/myorg/suspension"
+    async with agent(gateway, make_key(gateway), way, mode) as client:
+        order = {"to": recipient(), "body": "one", "idempotency_key": f"moves-{way}-{mode}"}
+        await trio.to_thread.run_sync(ask, gateway.database, OwnerRequest("PUT", suspension))
+        try:
+            with pytest.raises(MCPError, match="This org is not served for the moment") as refused:
+                await client.call_tool("send_sms", order)
+        finally:
+            await trio.to_thread.run_sync(ask, gateway.database, OwnerRequest("DELETE", suspension))
+        assert refused.value.error.data == {
+            "status": 503,
+            "code": "org_suspended",
+            "retry_after_s": 5,
+        }
+        sent = await client.call_tool("send_sms", order)
+        assert sent.structured_content is not None
+        assert sent.structured_content["replayed"] is False
 
 
 # --- One exchange of each era, as it stands on the wire ---------------------------------------

@@ -130,11 +130,48 @@ async def test_what_can_not_be_an_orgs_leaves_nothing(
     await sends(there)
 
 
-async def sends(there: Site) -> None:
+async def sends(there: Site, most: int = 2**53) -> None:
     """Demands that other orgs get ids that programs can keep."""
     org, _ = await there.accounts.orgs.add("another")
     new = NewMessage(org=org.id, address="+15553334444", body="x", created_at=5, segments=1)
-    assert await there.database.write(lambda tx: tx.messages.insert(new)) < 2**53
+    assert await there.database.write(lambda tx: tx.messages.insert(new)) < most
+
+
+LARGE: dict[str, Change] = {
+    "an id of more than 32 bits": put("conversations", "last", 2**31),
+    "ids of more than 32 bits that were given": head_with(given={"messages": 2**31}),
+}
+
+
+@pytest.mark.parametrize("change", LARGE.values(), ids=LARGE)
+async def test_ids_get_more_than_32_bits_only_where_that_is_allowed(
+    change: Change, here: Site, there: Site, tmp_path: Path
+) -> None:
+    path = await exported(here, tmp_path)
+    forge(path, change)
+    with pytest.raises(Conflict, match=r"go beyond 2,147,483,647.*--large-ids"):
+        await there.mover.take_in(path, unseen)
+    assert there.rows("SELECT * FROM orgs") == []
+    await sends(there, 2**31)
+    assert (await there.mover.take_in(path, unseen, large_ids=True)).name == "myorg"
+    await there.accounts.orgs.remove("myorg")
+    await there.cleared()
+    # There is nothing to save any more.
+    assert (await there.mover.take_in(path, unseen)).name == "myorg"
+
+
+async def test_ids_that_move_get_more_than_32_bits_only_where_that_is_allowed(
+    here: Site, there: Site, tmp_path: Path
+) -> None:
+    await Filler(there, "theirs").fill("other")
+    high = 2**30 + 1
+    await there.database.write(lambda tx: tx.org_imports._keep_above("messages", high))
+    path = await exported(here, tmp_path)
+    forge(path, head_with(given={"messages": high}))
+    with pytest.raises(Conflict, match=r"--large-ids"):
+        await there.mover.take_in(path, unseen)
+    assert there.rows("SELECT name FROM orgs") == [("other",)]
+    await sends(there, 2**31)
 
 
 WRONG_FOR_THE_SCHEMA: dict[str, Change] = {
@@ -235,9 +272,9 @@ async def test_a_file_that_is_replaced_meanwhile_is_refused(
     await here.mover.export("myorg", other, unseen)
     plan = there.accounts.moves.plan
 
-    async def swapped(*given: Any) -> Any:
+    async def swapped(*given: Any, **more: Any) -> Any:
         other.replace(path)
-        return await plan(*given)
+        return await plan(*given, **more)
 
     monkeypatch.setattr(there.accounts.moves, "plan", swapped)
     with pytest.raises(MoveFailed, match="replaced meanwhile"):

@@ -1,6 +1,7 @@
 """Orgs that move between two stores: all that they have arrives, once, whatever ends the way."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from phonegate.model.refusals import Conflict, OrgSuspended
 from phonegate.model.storage_errors import MoveFailed
 from phonegate.store.moving.contents import every_part
 from phonegate.store.moving.moved_ids import PUSHED_BEFORE, moved
+from phonegate.store.moving.org_files import export
 from phonegate.store.tables import Tables
 from tests.buses import heard
 from tests.domain.account_site import SECRET, Clock, enter, restarted
@@ -238,6 +240,51 @@ async def test_an_export_of_another_state_is_begun_anew(here: Site, tmp_path: Pa
         path.unlink()
 
 
+@pytest.mark.parametrize("end", ["resume", "remove"])
+async def test_no_file_is_made_of_an_org_that_is_resumed_or_removed_meanwhile(
+    here: Site, tmp_path: Path, end: str
+) -> None:
+    """What it sent from then on would be sent again by the other gateway, or is not in the file."""
+    await Filler(here, "mine").fill("myorg", each=3)
+    await here.accounts.moves.suspend("myorg")
+    path = tmp_path / "myorg.org"
+
+    def progress(_done: int, _total: int) -> None:
+        ending = {"resume": here.accounts.moves.resume, "remove": here.accounts.orgs.remove}
+        if not ended:
+            ended.append(end)
+            trio.from_thread.run(ending[end], "myorg")
+
+    ended: list[str] = []
+    write = partial(export, program="0.1.0", now=1, report=progress)
+    with pytest.raises(MoveFailed, match="was resumed or removed meanwhile"):
+        await trio.to_thread.run_sync(write, here.database.path, "myorg", path)
+    assert ended == [end]
+    for left in (path, path.with_name("myorg.org.part")):
+        assert not left.exists()
+
+
+async def test_no_file_is_made_of_an_org_that_has_come_in_part(
+    here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Filler(here, "mine").fill("myorg")
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+
+    async def ends(*_: Any) -> None:
+        raise Ended
+
+    with monkeypatch.context() as patch:
+        patch.setattr(there.accounts.moves, "put", ends)
+        with pytest.raises(Ended):
+            await there.mover.take_in(path, unseen)
+    again = tmp_path / "again.org"
+    with pytest.raises(MoveFailed, match="has not wholly come"):
+        await there.mover.export("myorg", again, unseen)
+    await there.mover.take_in(path, unseen)
+    await there.mover.export("myorg", again, unseen)
+
+
 async def test_an_import_goes_on_after_any_chunk(
     here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,10 +342,10 @@ async def test_callers_may_try_while_an_org_comes(
     await here.mover.export("myorg", path, unseen)
     plan = there.accounts.moves.plan
 
-    async def tried(*given: Any) -> Any:
+    async def tried(*given: Any, **more: Any) -> Any:
         with pytest.raises(OrgSuspended):
             await enter(there.accounts)
-        return await plan(*given)
+        return await plan(*given, **more)
 
     monkeypatch.setattr(there.accounts.moves, "plan", tried)
     await there.mover.take_in(path, unseen)

@@ -123,6 +123,31 @@ async def test_orgs_and_keys(web: Web, do: Do) -> None:
         await refused(do, "bad_input", *request)
 
 
+async def test_of_a_suspended_org_all_is_shown_and_nothing_is_changed(web: Web, do: Do) -> None:
+    """The file by which it moves may be written already."""
+    await do("POST", "/orgs", {"org": "shop", "secret": SECRET})
+    key = await do("POST", "/keys/shop", {"name": "reader", "scopes": ["read"]})
+    shown = ("/keys/shop", "/webhooks/shop", "/phones/shop", "/messages/shop")
+    before = [await do("GET", path) for path in shown]
+    await web.services.accounts.moves.suspend("shop")
+    hook = {"url": "https://example.org/sms", "events": ["*"], "name": "crm"}
+    for request in (
+        ("POST", "/keys/shop", {"name": "late", "scopes": ["read"]}),
+        ("DELETE", f"/keys/shop/{key['id']}"),
+        ("POST", "/webhooks/shop", hook),
+        ("POST", "/orgs/shop/secret", {}),
+        ("PATCH", "/orgs/shop", {"default_country": "DE"}),
+    ):
+        said = await refused(do, "conflict", *request)
+        assert "first: phonegate org resume shop" in said.detail, request
+    assert [await do("GET", path) for path in shown] == before
+    await web.services.accounts.moves.resume("shop")
+    await do("DELETE", f"/keys/shop/{key['id']}")
+    await do("POST", "/orgs/shop/secret", {})
+    await web.services.accounts.moves.suspend("shop")
+    await do("DELETE", "/orgs/shop")
+
+
 async def test_assistants(web: Web, do: Do) -> None:
     await web.make_org("shop", SECRET)
     ended = heard(bus_of(web.database), AssistantChanged)

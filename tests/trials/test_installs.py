@@ -1,16 +1,19 @@
 """What the trial of installing counts and shows; going the ways is done by hand."""
 
+import os
+import select
 import socket
 import subprocess
+from pathlib import Path
 
 import httpx
 import pytest
 
 from kit.receiver import receiving
 from tests.patience import PATIENCE_S
-from trials.installs import traffic
+from trials.installs import bare_root, traffic
 from trials.installs.table import table
-from trials.installs.way import Measured
+from trials.installs.way import Measured, NotInstalled
 from trials.installs.ways import WAYS
 
 
@@ -69,3 +72,50 @@ def test_a_server_that_is_not_there_costs_its_own_connection_alone() -> None:
 
 def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
+
+
+def program(folder: Path, lines: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stands in for mmdebstrap."""
+    path = folder / "bin" / "mmdebstrap"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\n{lines}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
+
+
+def test_a_command_that_does_not_end_is_named_and_killed_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = tmp_path / "alive"
+    os.mkfifo(alive)
+    reader = os.open(alive, os.O_RDONLY | os.O_NONBLOCK)
+    program(tmp_path, f"exec 3>{alive}\nsleep 600 & wait", monkeypatch)
+    with pytest.raises(NotInstalled, match=r"`mmdebstrap .*` did not end within 3 s"):
+        bare_root.packed(tmp_path, deadline_s=3)
+    assert ends(reader)
+    os.close(reader)
+    assert not (tmp_path / "bookworm.tar").exists()
+
+
+def ends(reader: int) -> bool:
+    """Whether every process ends that has the other end of a pipe."""
+    try:
+        return os.read(reader, 1) == b""
+    except BlockingIOError:
+        held = select.poll()
+        held.register(reader, select.POLLHUP)
+        return bool(held.poll(PATIENCE_S * 1000))
+
+
+def test_a_command_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "exit 7", monkeypatch)
+    with pytest.raises(NotInstalled, match=r"`mmdebstrap .*` ended with 7"):
+        bare_root.packed(tmp_path, deadline_s=PATIENCE_S)
+
+
+def test_what_is_made_in_time_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = tmp_path / "once"
+    program(tmp_path, f'mkdir {once} || exit\nfor last; do :; done; : > "$last"', monkeypatch)
+    path = bare_root.packed(tmp_path, deadline_s=PATIENCE_S)
+    assert path.exists()
+    assert bare_root.packed(tmp_path, deadline_s=PATIENCE_S) == path

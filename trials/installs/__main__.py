@@ -25,6 +25,18 @@ from trials.installs.table import table
 from trials.installs.way import SEEN, Measured, NotInstalled, Way
 from trials.installs.ways import WAYS
 
+ROOT_S: Final = 1800
+"""Seconds to make the bare root, which is downloaded."""
+
+UNPACK_S: Final = 300
+"""Seconds to unpack it, on a slow disk too."""
+
+INSTALL_S: Final = 1800
+"""Seconds to install one thing, with all that it downloads."""
+
+DEMO_S: Final = 300
+"""Seconds to the end of the first message, on a busy machine too."""
+
 PEAK: Final = (
     "sed -n 's/VmHWM:[^0-9]*//p' /proc/$(systemctl show -P MainPID {})/status | cut -d' ' -f1"
 )
@@ -45,7 +57,10 @@ def main() -> None:
     if not shutil.which("mmdebstrap"):
         parser.error("mmdebstrap makes the bare root: apt install mmdebstrap")
     rows, failed = [], False
-    tar = bare_root.packed(options.cache)
+    try:
+        tar = bare_root.packed(options.cache, deadline_s=ROOT_S)
+    except NotInstalled as error:
+        sys.exit(f"FAULT: {error}")
     with tempfile.TemporaryDirectory(prefix="phonegate-release-") as folder:
         dist, repository = options.dist or Path(folder, "dist"), Path(folder, "repository")
         if not options.dist:
@@ -71,11 +86,12 @@ def measured(way: Way, tar: Path, dist: Path, repository: Path) -> Measured:
     Raises:
         NotInstalled: It did not come so far.
     """
-    with bare_root.unpacked(tar) as root, traffic.counted() as through:
+    with bare_root.unpacked(tar, deadline_s=UNPACK_S) as root, traffic.counted() as through:
         bare_mb = root.used_mb()
         debian = root.run(
             "apt-get update -q && apt-get install -q -y --no-install-recommends "
             + " ".join(way.debian),
+            deadline_s=INSTALL_S,
             proxy=through.url,
         )
         taken = sum(root.take(path) for glob in way.files for path in dist.glob(glob))
@@ -86,8 +102,8 @@ def measured(way: Way, tar: Path, dist: Path, repository: Path) -> Measured:
         if way.unit:
             install, demo = in_booted(root, way)
         else:
-            install = root.run(way.install or "true", proxy=through.url)
-            demo = root.run(way.demo)
+            install = root.run(way.install or "true", deadline_s=INSTALL_S, proxy=through.url)
+            demo = root.run(way.demo, deadline_s=DEMO_S)
         if SEEN not in demo.output:
             raise NotInstalled(f"{way.demo} printed no {SEEN!r}:\n{demo.output}")
         return Measured(

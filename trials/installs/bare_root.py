@@ -1,11 +1,14 @@
 """A bare Debian 12: made once by mmdebstrap, kept as a tar, and unpacked anew for each way."""
 
+import contextlib
 import os
+import select
+import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -50,11 +53,11 @@ class BareRoot:
     folder: Path
     variables: Mapping[str, str]
 
-    def run(self, lines: str, *, proxy: str = "") -> Run:
+    def run(self, lines: str, *, deadline_s: float, proxy: str = "") -> Run:
         """Runs lines of a shell in the root.
 
         Raises:
-            NotInstalled: One of them failed.
+            NotInstalled: One of them failed, or they did not end within the deadline.
         """
         proxies = dict.fromkeys(("http_proxy", "https_proxy"), proxy) if proxy else {}
         with Path(self.folder.parent, "output").open("wb+") as output:
@@ -68,16 +71,16 @@ class BareRoot:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**self.variables, **proxies},
+                start_new_session=True,
             )
-            _, status, usage = os.wait4(process.pid, 0)
+            problem, peak_kb = _end_of(process, deadline_s)
             seconds = time.monotonic() - began
-            process.returncode = os.waitstatus_to_exitcode(status)
             output.seek(0)
             text = output.read().decode(errors="replace")
-        if process.returncode:
+        if problem:
             last = "\n    ".join(text.splitlines()[-15:])
-            raise NotInstalled(f"{lines.strip()}\n  ended with {process.returncode}:\n    {last}")
-        return Run(text, seconds, usage.ru_maxrss / 1000)
+            raise NotInstalled(f"{lines.strip()}\n  {problem}:\n    {last}")
+        return Run(text, seconds, peak_kb / 1000)
 
     def take(self, path: Path) -> int:
         """Copies a file into `/root`. Returns its bytes."""
@@ -94,23 +97,64 @@ class BareRoot:
         return blocks * 512 / 1e6
 
 
-def packed(cache: Path) -> Path:
-    """The bare root as a tar, made now unless it is in the folder already."""
+def packed(cache: Path, *, deadline_s: float) -> Path:
+    """The bare root as a tar, made now unless it is in the folder already.
+
+    Raises:
+        NotInstalled: It could not be made, or not within the deadline.
+    """
     path = cache / f"{SUITE}.tar"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         made = path.with_suffix(".part.tar")
-        subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", SUITE, made], check=True)
+        _run("mmdebstrap", "--quiet", "--variant=minbase", SUITE, str(made), deadline_s=deadline_s)
         made.rename(path)
     return path
 
 
-@contextmanager
-def unpacked(tar: Path) -> Iterator[BareRoot]:
-    """A new root from the tar, with this machine's way to the registries; removed at the end."""
+@contextlib.contextmanager
+def unpacked(tar: Path, *, deadline_s: float) -> Iterator[BareRoot]:
+    """A new root from the tar, with this machine's way to the registries; removed at the end.
+
+    Raises:
+        NotInstalled: It could not be unpacked, or not within the deadline.
+    """
     with TemporaryDirectory(prefix="phonegate-install-", dir=tar.parent) as name:
         folder = Path(name, "root")
         folder.mkdir()
         # Devices are this machine's own.
-        subprocess.run(["tar", "-xf", tar, "-C", folder, "--exclude=./dev/*"], check=True)
+        _run(
+            *("tar", "-xf", str(tar), "-C", str(folder), "--exclude=./dev/*"),
+            deadline_s=deadline_s,
+        )
         yield BareRoot(folder, {**VARIABLES, **machine_access.give(folder)})
+
+
+def _run(*command: str, deadline_s: float) -> None:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    problem, _ = _end_of(process, deadline_s)
+    if problem:
+        raise NotInstalled(f"`{shlex.join(command)}` {problem}")
+
+
+def _end_of(process: "subprocess.Popen[bytes]", deadline_s: float) -> tuple[str, int]:
+    """Waits for the leader of a session, up to the deadline, and kills what is left of it then.
+
+    Returns:
+        What went wrong, empty for nothing, and the memory of its largest process in KiB.
+    """
+    ends = select.poll()
+    handle = os.pidfd_open(process.pid)
+    try:
+        ends.register(handle, select.POLLIN)
+        ended = bool(ends.poll(deadline_s * 1000))
+    finally:
+        os.close(handle)
+        # The number is this process's own until it is waited for.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if not ended:
+        return f"did not end within {deadline_s:g} s, and was killed", usage.ru_maxrss
+    return f"ended with {process.returncode}" if process.returncode else "", usage.ru_maxrss

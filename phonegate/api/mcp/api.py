@@ -28,6 +28,7 @@ from phonegate.api.mcp.protocol import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     PARSE_ERROR,
+    REFUSED,
     About,
     Ask,
     Json,
@@ -268,6 +269,16 @@ def _json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _worded(answer: Answer) -> Answer:
+    """Writes an error as JSON-RPC too: of another, clients show an agent nothing that it says."""
+    content = answer.content
+    data: Json = {"status": answer.status, "code": content["code"]}
+    if (pause := dict(answer.headers).get("Retry-After")) is not None:
+        data["retry_after_s"] = int(pause)
+    fault = JsonRpcError(REFUSED, content["detail"], data=data)
+    return attrs.evolve(answer, content={**content, **error_message(fault, None)})
+
+
 # --- The table's part -------------------------------------------------------------------------
 
 ENDPOINTS: Final = (
@@ -285,6 +296,7 @@ ENDPOINTS: Final = (
         answer=RpcAnswer,
         statuses=(200, 202),
         protocol=True,
+        word=_worded,
         size=None,
         examples=(
             Example(

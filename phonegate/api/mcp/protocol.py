@@ -31,6 +31,9 @@ INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
+REFUSED: Final = -32010
+"""The gateway refused the request before any of its tools ran: for its credential, a limit, or the
+state of the storage. It is in the range for servers' own errors."""
 HEADER_MISMATCH: Final = -32020
 UNSUPPORTED_VERSION: Final = -32022
 

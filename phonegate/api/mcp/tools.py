@@ -161,7 +161,13 @@ def _patience(seconds: float) -> float:
 
 
 def _require_current(call: Call) -> None:
-    """Refuses to answer after a wait whose credential was changed meanwhile."""
+    """Refuses to answer after a wait whose caller would not be let in any more.
+
+    Raises:
+        OrgSuspended: Its org is not served now.
+        Unauthorized: Its credential was changed meanwhile.
+    """
+    call.services.accounts.authentication.require_served(call.caller.org)
     if not call.services.authentication.is_current(call.caller):
         raise Unauthorized("Credentials of this org were changed during the wait. Call again.")
 

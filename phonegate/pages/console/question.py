@@ -20,6 +20,7 @@ async def question(
     back: str,
     stay: str = "Cancel",
     choices: Sequence[tuple[str, str, str]] = (),
+    signs_out: bool = False,
 ) -> Response:
     """Returns the page of a question, whose form does what is asked about.
 
@@ -32,6 +33,7 @@ async def question(
         back: The address to go to if it is not done.
         stay: What the link to there says.
         choices: Boxes of the form: each with its name, its label and a hint.
+        signs_out: Whether it ends the session of its person.
     """
     return await visit.page(
         "console/question.html",
@@ -42,4 +44,5 @@ async def question(
         back=back,
         stay=stay,
         choices=choices,
+        signs_out=signs_out,
     )

@@ -27,7 +27,7 @@ from phonegate.store.moving.org_file import (
     members,
     parsed,
 )
-from phonegate.store.moving.org_reading import NoSuchOrg, OrgReader, OtherSchema
+from phonegate.store.moving.org_reading import CantRead, NoLongerSuspended, OrgReader
 
 SUFFIX: Final = ".part"
 """What a file is called that is not whole yet, after its name."""
@@ -72,7 +72,8 @@ def export(
         credentials: Whether it has what gives a right. Without that it is for reading alone.
 
     Raises:
-        MoveFailed: There is no file. What is written so far stays beside its name, to go on with.
+        MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
+            unless the org was served again or removed meanwhile.
     """
     if os.path.lexists(target):
         raise MoveFailed(target, "there is something of this name already", "Name another file")
@@ -105,14 +106,10 @@ def export(
         backup.install(part, target)
         part.unlink(missing_ok=True)
         backup.flush(target.parent)
-    except NoSuchOrg:
-        raise MoveFailed(
-            target, f"there is no org named {name}", "See phonegate org list"
-        ) from None
-    except OtherSchema:
-        raise MoveFailed(
-            target, "another version of phonegate serves the database", "Restart the gateway"
-        ) from None
+    except CantRead as found:
+        if isinstance(found, NoLongerSuspended):
+            part.unlink(missing_ok=True)
+        raise MoveFailed(target, found.problem, found.remedy) from None
     except sqlite3.Error as error:
         raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:

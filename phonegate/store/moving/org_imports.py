@@ -83,8 +83,16 @@ _OTHERS_KEYS: Final = (
 )
 
 
+MOST_OF_32_BITS: Final = 2**31 - 1
+"""The largest id of a message for a program of a phone that keeps it in 32 bits with a sign."""
+
+
 class OutOfTurn(Exception):
     """A chunk is not the next one of its import, or there is no such import any more."""
+
+
+class LargeIds(Exception):
+    """Messages would get ids that not every program of a phone can keep."""
 
 
 class NotOfOrg(Exception):
@@ -140,11 +148,16 @@ class OrgImports:
         )
         return {name for (name,) in rows}
 
-    def begin(self, head: Head, now: int) -> Import:
+    def begin(self, head: Head, now: int, *, large_ids: bool) -> Import:
         """Makes an org that is not served. Its name is free.
 
         Ids that its phones or apps may have seen are given to no other row from now on.
+
+        Raises:
+            LargeIds: Ids of messages would need more than 32 bits, for the first time here, and
+                may not.
         """
+        self._demand_small(head.given.get(MESSAGES, 0), large_ids=large_ids)
         row = {name: head.org.get(name) for name in ORG_COLUMNS if name in head.org}
         if self._is_taken("orgs", [head.org["id"]]):
             del row["id"]
@@ -175,7 +188,13 @@ class OrgImports:
         return self._is_taken(space, ids)
 
     def plan(
-        self, one: Import, head: Head, taken: Collection[str], highest: Mapping[str, int]
+        self,
+        one: Import,
+        head: Head,
+        taken: Collection[str],
+        highest: Mapping[str, int],
+        *,
+        large_ids: bool,
     ) -> Import:
         """Fixes by how much the ids of an org grow, and keeps those for it.
 
@@ -184,14 +203,21 @@ class OrgImports:
             head: That of its file.
             taken: The spaces in which other orgs have some of its ids.
             highest: The highest id in the file by space, whatever the head says.
+            large_ids: Whether ids of messages may need more than 32 bits.
+
+        Raises:
+            LargeIds: They would, for the first time here, and may not.
         """
         shifts = {}
         for space in SPACES:
             there = max(head.given.get(space, 0), highest.get(space, 0))
             if space in taken:
                 shifts[space] = shift_for(given(self._connection, space), there)
+            top = shifts.get(space, 0) + there
+            if space == MESSAGES:
+                self._demand_small(top, large_ids=large_ids)
             # What comes to others meanwhile comes after it.
-            self._keep_above(space, shifts.get(space, 0) + there)
+            self._keep_above(space, top)
         self._connection.execute(
             "UPDATE imports SET shifts = ? WHERE org = ?", (json.dumps(shifts), one.org)
         )
@@ -310,6 +336,10 @@ class OrgImports:
             ).fetchone()
             for table, column in SPACES[space]
         )
+
+    def _demand_small(self, top: int, *, large_ids: bool) -> None:
+        if not large_ids and given(self._connection, MESSAGES) <= MOST_OF_32_BITS < top:
+            raise LargeIds(top)
 
     def _keep_above(self, space: str, id_: int) -> None:
         """Gives no id up to this one in a space from now on."""

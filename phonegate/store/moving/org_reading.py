@@ -2,7 +2,8 @@
 
 The reader has a connection of its own. Of an org that is served it reads one state throughout, and
 until it is done the log of the database can't be emptied and grows, as with a backup. Of one that
-is suspended nothing changes, so it lets go of what it has read with each page.
+is suspended nothing changes, so it lets go of what it has read with each page, and looks with the
+next one whether the org is suspended still.
 """
 
 import json
@@ -62,12 +63,17 @@ _Piece = tuple[str, list[Row]]
 """Rows of a table."""
 
 
-class NoSuchOrg(Exception):
-    """There is no org of this name in the file."""
+class CantRead(Exception):
+    """An org can't be read, or not to its end. Its fields are those of `MoveFailed`."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(problem)
 
 
-class OtherSchema(Exception):
-    """Another version of phonegate has the database: its tables are not those of this program."""
+class NoLongerSuspended(CantRead):
+    """The org was resumed or removed while it was read: the pages are not of one state."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +81,7 @@ class OrgReader:
     """Reads one org from a connection that may be read from alone.
 
     Raises:
-        OtherSchema: Another version of phonegate uses the file.
+        CantRead: Another version of phonegate uses the database.
     """
 
     connection: sqlite3.Connection
@@ -96,7 +102,7 @@ class OrgReader:
             now: In ms.
 
         Raises:
-            NoSuchOrg: There is none of this name.
+            CantRead: There is none of this name, or it has not wholly come.
         """
         self._begin()
         hidden = () if self.credentials else ORG_CREDENTIALS
@@ -106,9 +112,14 @@ class OrgReader:
             (self.name,),
         ).fetchone()
         if found is None:
-            raise NoSuchOrg
+            raise CantRead(f"there is no org named {self.name}", "See phonegate org list")
         *row, suspended_at = found
         org = dict(zip(columns, row, strict=True))
+        coming = self.connection.execute("SELECT 1 FROM imports WHERE org = ?", (org["id"],))
+        if coming.fetchone() is not None:
+            raise CantRead(
+                f"{self.name} has not wholly come to this gateway", "Import its file again first"
+            )
         (count,) = self.connection.execute(
             "SELECT count(*) FROM messages INDEXED BY messages_by_org WHERE org = ?", (org["id"],)
         ).fetchone()
@@ -138,6 +149,9 @@ class OrgReader:
             head: As `head` has returned it, now or of an earlier try.
             begin: The number of the first chunk.
             after: Where an earlier try has come to. Of an org that has not changed since.
+
+        Raises:
+            NoLongerSuspended: It was when the head was read, and is not any more.
         """
         number = begin
         first, key = (PARTS[0].table, None) if after is None else after
@@ -154,7 +168,7 @@ class OrgReader:
                 yield Chunk(number=number, table=table, rows=rows, reached=(part.table, key))
                 number += 1
                 if head.suspended_at is not None:
-                    self._begin()
+                    self._go_on(head)
                 if len(page) < PAGE:
                     break
             key = None
@@ -171,7 +185,21 @@ class OrgReader:
             self.connection.execute("ROLLBACK")
         self.connection.execute("BEGIN")
         if version(self.connection) != VERSION:
-            raise OtherSchema
+            raise CantRead(
+                "another version of phonegate serves the database", "Restart the gateway"
+            )
+
+    def _go_on(self, head: Head) -> None:
+        """Begins another page of an org that is suspended since the head was read."""
+        self._begin()
+        still = self.connection.execute(
+            "SELECT 1 FROM orgs WHERE id = ? AND suspended_at = ?",
+            (head.org["id"], head.suspended_at),
+        )
+        if still.fetchone() is None:
+            raise NoLongerSuspended(
+                f"{self.name} was resumed or removed meanwhile", "Suspend it and export it again"
+            )
 
     def _page(self, part: Part, org: int, after: tuple[Any, ...] | None) -> list[_Keyed]:
         """Returns the next rows of a part, as they are kept, each with its key."""

@@ -9,11 +9,11 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from jsonschema import Draft202012Validator
 
 from phonegate.api.app import build_app
 from phonegate.api.fair_share import SHARE
 from phonegate.api.main_pipeline import build_pipeline
+from phonegate.api.mcp import tools
 from phonegate.api.mcp.api import MAX_BATCH_BYTES, MAX_POST_BYTES
 from phonegate.api.mcp.protocol import CAPABILITIES_META, VERSION_META
 from phonegate.api.mcp.tools import TOOLS
@@ -28,6 +28,7 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.json_schema import validator
 from tests.patience import PATIENCE_S
 
 NEW = "2026-07-28"
@@ -68,7 +69,7 @@ class Agent:
         result = reply.json["result"]
         if "structuredContent" in result:
             (declared,) = (one.declaration for one in TOOLS if one.name == tool)
-            Draft202012Validator(declared["outputSchema"]).validate(result["structuredContent"])
+            validator(declared["outputSchema"]).validate(result["structuredContent"])
         return result
 
     async def refused(self, tool: str, **arguments: Any) -> list[str]:
@@ -113,6 +114,11 @@ async def test_who_shows_no_key_is_told_how(web: Web) -> None:
         reply = await Agent(web, key).ask("tools/list")
         assert (reply.status, reply.json["code"]) == (401, "unauthorized")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
+        # What clients of the protocol show of it.
+        error = reply.json["error"]
+        assert (reply.json["jsonrpc"], reply.json["id"]) == ("2.0", None)
+        assert error["message"] == reply.json["detail"]
+        assert error["data"] == {"status": 401, "code": "unauthorized"}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +157,7 @@ async def test_the_list_is_the_same_each_time_and_says_all(agent: Agent) -> None
         assert tool["title"]
         assert len(tool["description"]) > 40
         for place in ("inputSchema", "outputSchema"):
-            Draft202012Validator.check_schema(tool[place])
+            validator(tool[place]).check_schema(tool[place])
             assert tool[place]["type"] == "object"
         for name, field in tool["inputSchema"]["properties"].items():
             assert field["description"], name
@@ -619,10 +625,13 @@ async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery
     assert found[0]["isError"] is False
 
 
-async def test_a_wait_ends_before_its_request_would(web: Web) -> None:
+async def test_a_wait_ends_before_its_request_would(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = await make_agent(web)
+    monkeypatch.setattr(tools, "ANSWER_S", PATIENCE_S)
     # The deadline of the request, as the pipeline sets one.
-    with trio.fail_after(2.5) as scope:
+    with trio.fail_after(PATIENCE_S + 0.5) as scope:
         found = await agent.use("wait_for_reply", timeout_s=25)
     assert found["structuredContent"]["timed_out"] is True
     assert trio.current_time() < scope.deadline
@@ -639,10 +648,29 @@ async def test_a_key_that_was_revoked_hears_nothing_more(web: Web, nursery: trio
     nursery.start_soon(wait)
     await until(lambda: len(web.services.waits) == 1)
     await web.call("DELETE", f"/keys/{ORG}/{listed['id']}")
-    await receive(web, "for others")
     await until(lambda: bool(said))
     assert said[1] == "code: unauthorized"
     assert (await agent.ask("tools/list")).status == 401
+
+
+@pytest.mark.parametrize("tool", ["wait_for_reply", "wait_for_outcome"])
+async def test_a_wait_ends_when_its_org_is_suspended(
+    web: Web, nursery: trio.Nursery, tool: str
+) -> None:
+    agent = await make_agent(web)
+    sent = await agent.use("send_sms", to=TO, body="hello")
+    (result,) = sent["structuredContent"]["results"]
+    wanted = {"since_id": 0} if tool == "wait_for_reply" else {"id": result["id"]}
+    said: list[str] = []
+
+    async def wait() -> None:
+        said.extend(await agent.refused(tool, **wanted))
+
+    nursery.start_soon(wait)
+    await until(lambda: len(web.services.waits) == 1)
+    await web.services.accounts.moves.suspend(ORG)
+    await until(lambda: bool(said))
+    assert said[1:] == ["code: org_suspended", "retry_after_s: 5"]
 
 
 async def test_the_orgs_secret_is_a_credential_too(web: Web) -> None:

@@ -36,8 +36,8 @@ class Person:
         """Opens a page below the console."""
         answer = await self.client.get(f"/console{path}")
         assert answer.status_code == status, (answer.status_code, answer.text)
-        if (found := _CSRF.search(answer.text)) is not None:
-            self.csrf = found[1]
+        if _CSRF.search(answer.text) is not None:
+            self.csrf = csrf_of(answer.text)
         return answer
 
     async def send(
@@ -49,6 +49,13 @@ class Person:
         headers = {**_ORIGIN, **({"X-Console": "script"} if script else {})}
         fields = {"csrf": self.csrf, **(form or {})}
         return await self.client.post(f"/console{path}", data=fields, headers=headers)
+
+
+def csrf_of(page: str) -> str:
+    """What the forms hold that a page of someone who has signed in sends."""
+    found = _CSRF.search(page)
+    assert found is not None, page
+    return found[1]
 
 
 def form_token(page: str) -> str:

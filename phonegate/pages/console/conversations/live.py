@@ -1,11 +1,13 @@
 """The live stream of the console: what happens in an org, for its pages that are open.
 
 An event comes as the API shows it, and a message's has its bubble beside it. Both are made once for
-all consoles that see the same. Read marks come between the events, without an id.
+all consoles that see the same. Read marks come between the events, without an id. Where a stream
+ends since its session has, it says so: the console then comes back no more.
 """
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from typing import Annotated, Any, Final
 
 import attrs
@@ -20,7 +22,6 @@ from phonegate.api.events_types import last_event_id
 from phonegate.api.media_api import media_of
 from phonegate.domain.authentication import require_scope
 from phonegate.domain.event_filter import EVERYTHING
-from phonegate.domain.sessions import SignedIn
 from phonegate.events.feed import View
 from phonegate.events.read_marks import ReadMarks
 from phonegate.http.body_stream import SendPiece
@@ -28,9 +29,9 @@ from phonegate.model.bounds import MAX_ID
 from phonegate.model.events import Event
 from phonegate.model.facts import ConversationRead
 from phonegate.model.principal import OWNER_SCOPE, Principal, allows
-from phonegate.model.refusals import Forbidden, Unauthorized
+from phonegate.model.refusals import Forbidden, Refused, Unauthorized
 from phonegate.model.storage_errors import StoreError
-from phonegate.pages.console.access.session_cookies import find_session
+from phonegate.pages.console.access.session_cookies import Shown, find_session
 from phonegate.pages.console.conversations.bubble_printer import BubblePrinter
 from phonegate.pages.console.conversations.bubbles import bubble, own_key
 from phonegate.typed_json.fields import field
@@ -38,6 +39,9 @@ from phonegate.typed_json.rules import Whole
 
 NO_SESSION: Final = "You are not signed in, or your session has ended."
 NO_ORG: Final = "The gateway's operator is of no org, and has no events."
+
+ENDED: Final = b"event: ended\ndata: {}\n\n"
+"""The last that a stream says whose session has ended."""
 
 CHECKED_EACH_S: Final = 15.0
 """How soon a stream ends after its session has."""
@@ -63,8 +67,10 @@ class LiveStream:
 
     events: EventStream
     marks: ReadMarks
-    is_open: Callable[[], Any]
-    """Finds out whether its session has not ended."""
+    is_open: Callable[[], bool]
+    """Tells whether its session is still one, and speaks for the same."""
+    has_ended: Callable[[], Awaitable[bool]]
+    """Finds out whether the session has ended."""
     checked_each_s: float = CHECKED_EACH_S
 
     async def produce(self, send: SendPiece) -> None:
@@ -90,22 +96,22 @@ class LiveStream:
             await watched(lambda: self.events.produce(send))
         if failed:
             raise failed[0]
+        if await self.has_ended():
+            await send(ENDED)
 
     async def _watch_session(self) -> None:
-        """Returns once the session has ended."""
+        """Returns once the session has ended, or speaks for something else."""
         while True:
             await trio.sleep(self.checked_each_s)
-            try:
-                if not await self.is_open():
-                    return
-            except StoreError:
-                continue  # it is not known that it has ended
+            if not self.is_open():
+                return
 
 
 async def live(call: Call) -> Answer:
     """Answers a console with the stream of its org."""
     services, request = call.services, call.request
-    signed_in = await _require_session(call)
+    shown = await _require_session(call)
+    signed_in = shown.signed_in
     reader = signed_in.principal
     log, feed = services.event_log, services.feed
     await log.listen(reader.org)
@@ -116,9 +122,11 @@ async def live(call: Call) -> Answer:
     media = media_of(reader.org_name, request, services.public_url)
     feed.require_room(reader)
 
-    async def is_open() -> bool:
-        # To follow a stream is no use of a session: one that is left open somewhere ends too.
-        return services.sessions.is_open(signed_in)
+    async def has_ended() -> bool:
+        try:
+            return await services.sessions.find(shown.token) is None
+        except (Refused, StoreError):
+            return False  # it is not known
 
     stream = LiveStream(
         events=EventStream(
@@ -131,7 +139,9 @@ async def live(call: Call) -> Answer:
             silence_s=SILENCE_S,
         ),
         marks=services.read_marks,
-        is_open=is_open,
+        # To follow a stream is no use of a session: one that is left open somewhere ends too.
+        is_open=partial(services.sessions.is_open, signed_in),
+        has_ended=has_ended,
     )
     return Answer(
         stream=stream.produce, media=event_stream.MEDIA, headers=(("X-Accel-Buffering", "no"),)
@@ -161,7 +171,7 @@ def live_view(reader: Principal, media: str, prefix: str) -> View[bytes]:
     return View(key, show)
 
 
-async def _require_session(call: Call) -> SignedIn:
+async def _require_session(call: Call) -> Shown:
     shown = await find_session(call.services, call.request)
     if shown is None or call.query.session not in {None, shown.signed_in.session.id}:
         raise Unauthorized(NO_SESSION)
@@ -169,7 +179,7 @@ async def _require_session(call: Call) -> SignedIn:
     if OWNER_SCOPE in signed_in.principal.scopes:
         raise Forbidden(NO_ORG)
     require_scope(signed_in.principal, "read")
-    return signed_in
+    return shown
 
 
 def _event_text(event: EventJson, html: str | None) -> bytes:

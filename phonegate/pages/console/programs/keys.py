@@ -147,7 +147,8 @@ async def ask(visit: Visit) -> Response:
         sentences.append(f"{count(waiting, 'message')} of it wait to be sent, and are cancelled.")
         keep = "Let them go out all the same"
         choices.append(("keep_queued", keep, "They then leave as if the key still worked."))
-    if key["id"] == visit.principal.key_id:
+    is_own = key["id"] == visit.principal.key_id
+    if is_own:
         sentences.append("You have signed in by it: you are signed out.")
     return await question(
         visit,
@@ -158,6 +159,7 @@ async def ask(visit: Visit) -> Response:
         word="Revoke",
         stay="Keep it",
         back=visit.url("/keys"),
+        signs_out=is_own,
     )
 
 

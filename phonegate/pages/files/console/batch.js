@@ -3,6 +3,7 @@
 import { Refused, ask, elements } from "./ask.js";
 import { say } from "./console.js";
 import "./live.js";
+import { closed } from "./session.js";
 import { setTitle } from "./unread.js";
 
 const LOOK_MS = 4000; // when no event comes
@@ -32,7 +33,7 @@ function plan(ms) {
 }
 
 async function look() {
-  if (document.hidden) return;
+  if (document.hidden || closed.aborted) return;
   if (busy) {
     plan(LOOK_MS);
     return;

@@ -132,18 +132,6 @@ document.addEventListener("submit", (event) => {
   dialog.showModal();
 });
 
-// On a machine that others use too, no draft stays behind one who signs out.
-document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-sign-out]")) return;
-  try {
-    for (const name of Object.keys(localStorage)) {
-      if (name.startsWith("phonegate draft ")) localStorage.removeItem(name);
-    }
-  } catch {
-    // A browser that keeps nothing has no drafts.
-  }
-});
-
 // A page that the browser has kept may be of a session that has ended since.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
@@ -161,7 +149,7 @@ document.addEventListener("phonegate:back", () => {
   say("The connection is back.");
 });
 document.addEventListener("phonegate:signed-out", () => {
-  if (banners.querySelector("[data-banner=session]")) return;
+  banner("link", "");
   banner("session", "Your session has ended. What you have typed is kept. ", "bad");
   const link = document.createElement("a");
   link.href = `${root}/sign-in?next=${encodeURIComponent(location.pathname.slice(root.length) + location.search)}`;

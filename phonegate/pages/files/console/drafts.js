@@ -1,7 +1,9 @@
 // Drafts, kept in this browser by org and party: through a lost connection, a restart, an ended session.
 
 const { org, root } = document.body.dataset;
-const BEGINNING = `phonegate draft ${root} ${org} `;
+const ALL = "phonegate draft ";
+const BEGINNING = `${ALL}${root} ${org} `;
+let forgotten = false;
 
 function storage(act) {
   try {
@@ -23,24 +25,21 @@ export function draftOf(address) {
 }
 
 export function keepDraft(address, draft) {
+  if (forgotten) return;
   storage((kept) => {
     if (draft && (draft.text || draft.tried)) kept.setItem(BEGINNING + address, JSON.stringify(draft));
     else kept.removeItem(BEGINNING + address);
   });
 }
 
-/** Forgets all drafts of the org. */
-function forgetDrafts() {
+// On a machine that others use too, no draft stays behind one who signs out: also none of the box that is open still.
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || !event.target.matches("[data-sign-out]")) return;
+  forgotten = true;
   storage((kept) => {
-    const mine = [];
-    for (let at = 0; at < kept.length; at += 1) {
-      if (kept.key(at).startsWith(BEGINNING)) mine.push(kept.key(at));
-    }
-    for (const name of mine) kept.removeItem(name);
+    for (const name of Object.keys(kept)) if (name.startsWith(ALL)) kept.removeItem(name);
   });
-}
-
-document.querySelector("form[data-sign-out]")?.addEventListener("submit", forgetDrafts);
+});
 
 /** Returns a key under which a message is sent once, however often it is asked for. */
 export function newKey() {

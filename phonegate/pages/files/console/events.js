@@ -2,6 +2,7 @@
 
 import "./live.js";
 import { ask, elements } from "./ask.js";
+import { closed } from "./session.js";
 import { showTimes } from "./times.js";
 
 const TOGETHER_MS = 400; // events that come close together are fetched together
@@ -43,6 +44,7 @@ function place(part) {
 
 async function refresh() {
   timer = 0;
+  if (closed.aborted) return;
   if (asking) {
     again = true;
     return;
@@ -111,7 +113,7 @@ if (!("older" in section.dataset)) {
   say("Live");
   document.addEventListener("phonegate:event", wake);
   document.addEventListener("phonegate:gap", wake);
-  document.addEventListener("phonegate:lost", () => say("Not connected"));
+  for (const name of ["lost", "signed-out"]) document.addEventListener(`phonegate:${name}`, () => say("Not connected"));
   document.addEventListener("phonegate:back", () => {
     say(paused ? "Paused" : "Live");
     wake();

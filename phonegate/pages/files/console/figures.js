@@ -24,6 +24,7 @@ async function renew() {
 // The first page of a browser is in UTC: the gateway did not know better.
 if (place && place.dataset.zone === "UTC" && zone && zone !== "UTC" && !new URLSearchParams(location.search).has("zone")) renew();
 if (place) {
-  setInterval(renew, EVERY_MS);
+  const timer = setInterval(renew, EVERY_MS);
+  document.addEventListener("phonegate:signed-out", () => clearInterval(timer));
   document.addEventListener("visibilitychange", renew);
 }

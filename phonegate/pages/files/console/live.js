@@ -2,8 +2,8 @@
 // `phonegate:event` {id, type, created_at, data, html?}, `phonegate:read` {address, upto}, `phonegate:gap`
 // (some events are missing: read anew what is shown), `phonegate:lost` and `phonegate:back`.
 
-import { ask } from "./ask.js";
 import { LiveSource } from "./live_source.js";
+import { closed, sessionEnded } from "./session.js";
 
 const { live, org, session, root } = document.body.dataset;
 const WORKER_MS = 3000; // a worker says within milliseconds that it is there
@@ -11,8 +11,6 @@ const WORKER_MS = 3000; // a worker says within milliseconds that it is there
 const made = document.querySelector("[data-since]")?.dataset.since;
 const since = made === undefined ? null : Number(made);
 let lost = false;
-let leaving = false;
-let stop = () => {};
 
 function tell(name, detail) {
   document.dispatchEvent(new CustomEvent(`phonegate:${name}`, { detail }));
@@ -26,12 +24,8 @@ function take(message) {
         else tell("event", event);
       }
       break;
-    case "closed":
-      if (leaving) break;
-      // Why, an EventSource does not say. Where the session has ended, this answer says so.
-      ask("/unread").catch((error) => {
-        if (error.status === 401) stop();
-      });
+    case "ended":
+      sessionEnded();
       break;
     case "lost":
       if (!lost) tell("lost");
@@ -48,8 +42,9 @@ function take(message) {
 }
 
 function followAlone() {
+  if (closed.aborted) return;
   const source = new LiveSource(new URL(live, location.href).href, take);
-  stop = () => source.stop();
+  closed.addEventListener("abort", () => source.stop());
   source.open(since);
 }
 
@@ -69,9 +64,9 @@ function followByWorker() {
   setTimeout(fall, WORKER_MS);
   worker.port.onmessage = ({ data }) => {
     if (data.type === "here") {
-      if (alone || here) return;
+      if (alone || here || closed.aborted) return;
       here = true;
-      stop = () => worker.port.postMessage({ type: "stop" });
+      document.addEventListener("phonegate:signed-out", () => worker.port.postMessage({ type: "ended" }));
       worker.port.postMessage({ type: "hello", url: new URL(live, location.href).href, since });
       return;
     }
@@ -85,11 +80,6 @@ function followByWorker() {
     tell("gap");
   });
 }
-
-// Signing out ends the stream: nothing is lost then, and nothing is to be asked any more.
-document.addEventListener("submit", (event) => {
-  leaving = leaving || event.target.matches("[data-sign-out]");
-});
 
 if (live) {
   try {

@@ -3,13 +3,14 @@
 const KEPT = 200; // events for a page that comes later, such as one that is opened from another
 const AGAIN_MS = [2000, 5000]; // from and to, so that those who were lost together don't come back together
 const LOST_MS = 6000; // a browser comes back after one to four seconds
+const ANSWER_MS = 10_000; // a gateway that is there has answered by then
 const BUNDLE_MS = 50; // events that come together are passed on together
 
 export class LiveSource {
   /**
    * @param {string} url Of the stream.
    * @param {(message: object) => void} post Takes {type: "events", events}, {type: "gap"}, {type: "lost"},
-   *   {type: "back"} and {type: "closed"}: the gateway has refused the stream, perhaps since the session has ended.
+   *   {type: "back"} and {type: "ended"}: the session has ended, and nothing comes any more.
    */
   constructor(url, post) {
     this.url = url;
@@ -25,10 +26,33 @@ export class LiveSource {
     this.timer = 0;
   }
 
-  /** Opens it no more: its session has ended. */
+  /** Closes it, and opens it no more. */
   stop() {
     this.stopped = true;
     this.source?.close();
+    clearTimeout(this.losing);
+  }
+
+  /** Notes that its session has ended. */
+  end() {
+    if (this.stopped) return;
+    this.stop();
+    this.flush();
+    this.post({ type: "ended" });
+  }
+
+  /** Tells whether it was refused since its session has ended, which an EventSource does not say. */
+  async wasSessionEnded() {
+    const asking = new AbortController();
+    const patience = setTimeout(() => asking.abort(), ANSWER_MS);
+    try {
+      return (await fetch(this.url, { signal: asking.signal, credentials: "same-origin" })).status === 401;
+    } catch {
+      return false;
+    } finally {
+      clearTimeout(patience);
+      asking.abort();
+    }
   }
 
   open(since) {
@@ -50,7 +74,8 @@ export class LiveSource {
       this.lost = false;
       this.opened = true;
     };
-    source.onerror = () => {
+    source.addEventListener("ended", () => this.end());
+    source.onerror = async () => {
       // It ends whenever a session of the org does, and is back within seconds: that is no news.
       if (!this.losing && !this.lost) {
         this.losing = setTimeout(() => {
@@ -61,7 +86,10 @@ export class LiveSource {
       }
       // An answer that is no stream, or a gateway that is away: the browser itself may have given up.
       if (source.readyState !== EventSource.CLOSED) return;
-      this.post({ type: "closed" });
+      if (await this.wasSessionEnded()) {
+        this.end();
+        return;
+      }
       const [from, to] = AGAIN_MS;
       setTimeout(() => this.open(null), from + Math.random() * (to - from));
     };

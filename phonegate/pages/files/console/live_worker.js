@@ -12,8 +12,8 @@ function post(message) {
 self.onconnect = (event) => {
   const [port] = event.ports;
   port.onmessage = ({ data }) => {
-    if (data.type === "stop") {
-      source?.stop();
+    if (data.type === "ended") {
+      source?.end();
       return;
     }
     if (data.type === "bye") {
@@ -31,6 +31,7 @@ self.onconnect = (event) => {
     const missed = data.since === null ? null : source.since(data.since);
     if (missed) port.postMessage(missed);
     if (source.lost) port.postMessage({ type: "lost" });
+    if (source.stopped) port.postMessage({ type: "ended" });
   };
   port.postMessage({ type: "here" });
 };

@@ -2,6 +2,7 @@
 
 import { ask, elements } from "./ask.js";
 import { keepFocus } from "./kept_focus.js";
+import { closed } from "./session.js";
 import { showTimes } from "./times.js";
 
 const EVERY_MS = 5000;
@@ -35,6 +36,7 @@ async function renew() {
 async function goOn() {
   const begun = performance.now();
   await renew();
+  if (closed.aborted) return;
   setTimeout(goOn, Math.max(EVERY_MS, REST * (performance.now() - begun)));
 }
 

@@ -19,6 +19,7 @@ function heed() {
 
 part.addEventListener("phonegate:placed", heed);
 heed();
-setInterval(() => {
+const timer = setInterval(() => {
   if (!document.hidden && lit.size < 2) refresh(part);
 }, Number(part.dataset.every));
+document.addEventListener("phonegate:signed-out", () => clearInterval(timer));

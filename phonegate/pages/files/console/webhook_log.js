@@ -2,6 +2,7 @@
 
 import "./live.js";
 import { ask, elements } from "./ask.js";
+import { closed } from "./session.js";
 import { showTimes } from "./times.js";
 
 const EVERY_MS = 4000;
@@ -38,6 +39,7 @@ function place(part) {
 
 async function refresh() {
   clearTimeout(timer);
+  if (closed.aborted) return;
   if (!asking && document.visibilityState === "visible") {
     asking = true;
     try {

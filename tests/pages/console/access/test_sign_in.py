@@ -25,7 +25,7 @@ from tests.api.conftest import (
     database,
     web,
 )
-from tests.pages.console.conftest import Person, form_token
+from tests.pages.console.conftest import Person, csrf_of, form_token
 
 __all__ = ["database", "web"]
 
@@ -365,7 +365,7 @@ async def test_signing_out_ends_it_for_good(web: Web) -> None:
     visitor = Visitor.at(web)
     cookie = visitor.cookie(await visitor.sign_in())
     page = (await visitor.look("/sessions")).text
-    csrf = page.partition('data-csrf="')[2].partition('"')[0]
+    csrf = csrf_of(page)
     answer = await visitor.client.post(
         "/console/sign-out", data={"csrf": csrf}, headers={"Origin": HOME}
     )

@@ -31,7 +31,8 @@ class Console:
         nursery.start_soon(self._run, produce)
 
     async def _run(self, produce: Produce) -> None:
-        await produce(self._send.send)
+        async with self._send:
+            await produce(self._send.send)
         self.ended.set()
 
     async def take(self) -> StreamEvent:
@@ -39,6 +40,11 @@ class Console:
             while not self._events:
                 self._events += self._reader.feed(await self._receive.receive())
         return self._events.pop(0)
+
+    async def rest(self) -> list[StreamEvent]:
+        """Takes all until it ends."""
+        with trio.fail_after(PATIENCE_S):
+            return [event async for piece in self._receive for event in self._reader.feed(piece)]
 
     async def data(self) -> Any:
         return json.loads((await self.take()).data)
@@ -150,22 +156,43 @@ async def test_it_ends_with_its_session(person: Person, nursery: trio.Nursery) -
     await receive(person.web, "Hello")
     assert (await console.data())["type"] == "message.received"
     await person.send("/sign-out")
+    assert (await console.take()).name == "ended"
     with trio.fail_after(PATIENCE_S):
         await console.ended.wait()
+
+
+async def test_it_says_that_the_session_of_a_revoked_key_has_ended(
+    person: Person, nursery: trio.Nursery
+) -> None:
+    made = await person.web.call("POST", f"/keys/{ORG}", {"name": "app"})
+    keyed = await Person.signed_in(person.web, made.json["key"], org="")
+    console = await open_stream(nursery, call_of(keyed))
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    await person.web.call("DELETE", f"/keys/{ORG}/{made.json['id']}")
+    assert (await console.take()).name == "ended"
+
+
+async def test_it_says_nothing_of_a_session_that_goes_on(
+    person: Person, nursery: trio.Nursery
+) -> None:
+    made = await person.web.call("POST", f"/keys/{ORG}", {"name": "app"})
+    keyed = await Person.signed_in(person.web, made.json["key"], org="")
+    console = await open_stream(nursery, call_of(keyed))
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    # Its stream ends, since it may see something else from now on.
+    path = f"/keys/{ORG}/{made.json['id']}"
+    await person.web.call("PATCH", path, {"limits": {"from": ["+1555*"]}})
+    assert await console.rest() == []
 
 
 async def test_it_asks_again_and_again_whether_its_session_is_open(
     person: Person, nursery: trio.Nursery
 ) -> None:
     answers = [True, True, False]
-
-    async def is_open() -> bool:
-        return answers.pop(0)
-
     answer = await live(call_of(person))
     assert answer.stream is not None
     made = answer.stream.__self__  # type: ignore[attr-defined]
-    stream = attrs.evolve(made, checked_each_s=0.001, is_open=is_open)
+    stream = attrs.evolve(made, checked_each_s=0.001, is_open=lambda: answers.pop(0))
     console = Console(nursery, stream.produce)
     with trio.fail_after(PATIENCE_S):
         await console.ended.wait()

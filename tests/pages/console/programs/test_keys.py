@@ -148,3 +148,7 @@ async def test_the_key_of_the_session_is_marked(web: Web) -> None:
     person = await Person.signed_in(web, made[0].json["key"], org="")
     page = (await person.look("/keys")).text
     assert re.findall(r">(\w+)</a> <span[^>]*>this session<", page) == ["mine"]
+    # To revoke it is to sign out, and the page asks for nothing meanwhile.
+    for key, signs_out in zip(made, (True, False), strict=True):
+        question = (await person.look(f"/keys/{key.json['id']}/revoke")).text
+        assert ("data-asked data-sign-out" in question) is signs_out
