@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from kit.fake_modem.modem import FakeModem
-from kit.fake_modem.port import IDLE_S, LOCKED_S, Port
+from kit.fake_modem.port import IDLE_S, LOCKED_S, LOOK_S, Port
 
 OPEN = b'AT+CPMS="ME"\r'
 
@@ -39,14 +39,14 @@ async def until_notice(stream: trio.SocketStream) -> float:
 
 
 async def test_a_notice_waits_until_the_line_is_idle(far: trio.SocketStream) -> None:
-    assert IDLE_S <= await until_notice(far) < LOCKED_S
+    assert IDLE_S - LOOK_S <= await until_notice(far) < LOCKED_S
 
 
 async def test_a_notice_waits_until_what_was_said_is_read(far: trio.SocketStream) -> None:
     await far.send_all(b"AT\r")
     await trio.sleep(2 * LOCKED_S)
     assert b"+CMTI" not in await far.receive_some()
-    assert IDLE_S <= await until_notice(far) < LOCKED_S
+    assert IDLE_S - LOOK_S <= await until_notice(far) < LOCKED_S
 
 
 async def test_a_notice_waits_for_the_use_of_a_memory_that_was_opened(
@@ -59,4 +59,4 @@ async def test_a_notice_waits_for_the_use_of_a_memory_that_was_opened(
 async def test_a_memory_that_was_used_is_waited_for_no_longer(far: trio.SocketStream) -> None:
     await ask(far, OPEN)
     await ask(far, b"AT+CMGR=1\r")
-    assert IDLE_S <= await until_notice(far) < LOCKED_S
+    assert IDLE_S - LOOK_S <= await until_notice(far) < LOCKED_S
