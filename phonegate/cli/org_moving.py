@@ -108,8 +108,8 @@ def export(
     except BaseException:
         if move:
             click.echo(
-                f"{name} is still suspended. Export again to go on, or serve it again here: "
-                f"phonegate org resume {name}",
+                f"{name} is still suspended, unless it was resumed or removed meanwhile. Export it "
+                f"again to go on, or serve it again here: phonegate org resume {name}",
                 err=True,
             )
         raise
