@@ -219,7 +219,9 @@ async def test_a_person_approves_what_an_agent_sends(gateway: GatewayProcess, ph
         assert sent.structured_content is not None
         (result,) = sent.structured_content["results"]
         assert result["waiting_for"] == "approval"
-        owner = httpx2.AsyncClient(headers={"X-Secret-Key": SECRET}, trust_env=False)
+        owner = httpx2.AsyncClient(
+            headers={"X-Secret-Key": SECRET}, timeout=PATIENCE_S, trust_env=False
+        )
         async with owner:
             place = f"{gateway.url}/messages/{ORG}/id/{result['id']}/approve"
             assert (await owner.post(place)).status_code == 200
@@ -435,9 +437,11 @@ def free_port() -> int:
 
 def test_a_ping_does_not_wait_for_a_wait(gateway: GatewayProcess) -> None:
     with Stdio(gateway.url, make_key(gateway)) as stdio:
-        stdio.ask(1, "tools/call", name="wait_for_reply", arguments={"timeout_s": 1})
+        to = recipient()
+        stdio.ask(1, "tools/call", name="wait_for_reply", arguments={"address": to})
         stdio.ask(2, "ping")
         assert stdio.answer() == {"jsonrpc": "2.0", "id": 2, "result": {}}
+        push(gateway, to, "at last")
         assert stdio.answer()["id"] == 1
         assert stdio.end() == ("", "", 0)
 

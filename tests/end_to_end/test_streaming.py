@@ -221,7 +221,7 @@ async def test_requests_gets_them_over_tls(start: Open, path: str, tmp_path: Pat
     gateway.producer.go_on.set()
 
     def talk() -> None:
-        how: dict[str, Any] = {"verify": str(names[2]), "timeout": 10, "stream": True}
+        how: dict[str, Any] = {"verify": str(names[2]), "timeout": PATIENCE_S, "stream": True}
         with requests.post(f"{gateway.url}/{path}", data=b"{}", **how) as answer:
             assert [line for line in answer.iter_lines() if line] == [
                 b"data: 0",
@@ -230,7 +230,7 @@ async def test_requests_gets_them_over_tls(start: Open, path: str, tmp_path: Pat
             ]
 
     def leave() -> None:
-        how: dict[str, Any] = {"verify": str(names[2]), "timeout": 10, "stream": True}
+        how: dict[str, Any] = {"verify": str(names[2]), "timeout": PATIENCE_S, "stream": True}
         with requests.get(f"{gateway.url}/{path}", **how) as answer:
             assert next(answer.iter_lines()) == b"data: 0"
 
@@ -247,7 +247,7 @@ async def test_curl_gets_them_in_either_version(start: Open, path: str, version:
     gateway.producer.go_on.set()
     with trio.fail_after(PATIENCE_S):
         done = await trio.run_process(
-            ["curl", "-sSN", "-m", "10", "-D", "-", f"--http{version}", f"{gateway.url}/{path}"],
+            ["curl", "-sSN", "-m", "60", "-D", "-", f"--http{version}", f"{gateway.url}/{path}"],
             capture_stdout=True,
         )
     head, _, body = done.stdout.partition(b"\r\n\r\n")
@@ -260,7 +260,7 @@ async def test_head_is_answered_without_a_body(start: Open, path: str) -> None:
     gateway = await start()
     with trio.fail_after(PATIENCE_S), capture_logs() as logs:
         done = await trio.run_process(
-            ["curl", "-sS", "-m", "10", "-I", f"{gateway.url}/{path}"], capture_stdout=True
+            ["curl", "-sS", "-m", "60", "-I", f"{gateway.url}/{path}"], capture_stdout=True
         )
         assert done.stdout.startswith(b"HTTP/1.1 200 ")
         assert b"content-type: text/event-stream" in done.stdout.lower()
