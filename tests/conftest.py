@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, settings
 from jinja2 import Environment
 from quart import Quart
@@ -44,6 +45,23 @@ settings.register_profile(
     "suite", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+
+NOTED_BY_THE_WAY = (
+    *("authentication._TOUCH_DEADLINE_S", "sessions.TOUCH_DEADLINE_S"),
+    *("familiar_callers._NOTE_DEADLINE_S", "dialect_tokens.NOTE_DEADLINE_S"),
+    "hooks.hooks._NOTE_DEADLINE_S",
+)
+"""The second for which a request waits until what it notes by the way is stored."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _notes_waited_for() -> Iterator[None]:
+    """Has requests wait for their notes for longer than a busy machine takes to store them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in NOTED_BY_THE_WAY:
+            patch.setattr(f"phonegate.domain.{name}", PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -109,6 +127,15 @@ def _logging_as_imported() -> Iterator[None]:
     yield
     Logger.output = None
     logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture
+def settable_clock() -> trio.testing.MockClock:
+    """Trio's clock at its usual pace, which a test can set ahead.
+
+    A deadline can so be long where something has to come before it, and pass at once after that.
+    """
+    return trio.testing.MockClock(rate=1.0)
 
 
 @pytest.fixture

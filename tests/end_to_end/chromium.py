@@ -91,8 +91,12 @@ class Browser:
         self.sim_selector("light")
         self.resize(width)
         # Another fragment of the page that is shown would not load it anew.
-        self.driver.get("about:blank")
+        self.leave()
         self.driver.get(url)
+
+    def leave(self) -> None:
+        """Leaves the page, which asks for nothing more: its gateway may end."""
+        self.driver.get("about:blank")
 
     def sim_selector(self, scheme: str) -> None:
         """Sets what the browser's owner likes, for the page that is shown too."""

@@ -165,7 +165,7 @@ def test_two_browsers_show_the_same_through_a_restart(chromium: Browser, tmp_pat
             assert [one["body"] for one in page["messages"]] == [*expected, "From the other"]
             assert text.get_attribute("value") == ""
             for one in both:
-                one.driver.get("about:blank")
+                one.leave()
         for one in both:
             said = [entry["message"] for entry in one.complaints()]
             assert [text for text in said if not any(code in text for code in AWAY)] == []
@@ -207,6 +207,7 @@ def test_the_longest_text_is_sent_and_fits_the_smallest_screen(
         assert chromium.run("return document.documentElement.scrollWidth") <= 320
         site.open(chromium, "/organisation")
         look_over(chromium, name="organisation")
+        chromium.leave()
 
 
 def test_a_draft_outlives_its_session(chromium: Browser, site: Site) -> None:

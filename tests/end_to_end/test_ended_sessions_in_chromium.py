@@ -106,7 +106,7 @@ def counted(chromium: Browser) -> Iterator[Browser]:
     )
     yield chromium
     chromium.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
-    chromium.driver.get("about:blank")
+    chromium.leave()
 
 
 def api(gateway: GatewayProcess) -> httpx.Client:

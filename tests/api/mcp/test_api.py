@@ -13,6 +13,7 @@ import trio.testing
 from phonegate.api.app import build_app
 from phonegate.api.fair_share import SHARE
 from phonegate.api.main_pipeline import build_pipeline
+from phonegate.api.mcp import tools
 from phonegate.api.mcp.api import MAX_BATCH_BYTES, MAX_POST_BYTES
 from phonegate.api.mcp.protocol import CAPABILITIES_META, VERSION_META
 from phonegate.api.mcp.tools import TOOLS
@@ -624,10 +625,13 @@ async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery
     assert found[0]["isError"] is False
 
 
-async def test_a_wait_ends_before_its_request_would(web: Web) -> None:
+async def test_a_wait_ends_before_its_request_would(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = await make_agent(web)
+    monkeypatch.setattr(tools, "ANSWER_S", PATIENCE_S)
     # The deadline of the request, as the pipeline sets one.
-    with trio.fail_after(2.5) as scope:
+    with trio.fail_after(PATIENCE_S + 0.5) as scope:
         found = await agent.use("wait_for_reply", timeout_s=25)
     assert found["structuredContent"]["timed_out"] is True
     assert trio.current_time() < scope.deadline
