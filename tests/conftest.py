@@ -1,5 +1,6 @@
 """Fixtures that more than one folder needs."""
 
+import gc
 import logging
 import os
 import ssl
@@ -11,12 +12,14 @@ from typing import Any
 import httpx
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, settings
 from jinja2 import Environment
 from quart import Quart
 
 from phonegate.events.bus import Bus
 from phonegate.log import Logger
+from phonegate.process import GARBAGE
 from phonegate.store.database import Database
 from tests import ignored_signals, new_database
 from tests.forked_programs import forked_programs
@@ -27,6 +30,9 @@ from tests.patience import PATIENCE_S
 # start would compile phonegate again, and each worker of pytest would rewrite all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# As seldom as a gateway looks for garbage: Python's own 700 objects are a small part of one app.
+gc.set_threshold(*GARBAGE)
 
 # What httpx waits for where a test does not say, else five seconds: too few on a busy machine.
 _UNSAID = httpx._config.DEFAULT_TIMEOUT_CONFIG
@@ -39,6 +45,23 @@ settings.register_profile(
     "suite", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+
+NOTED_BY_THE_WAY = (
+    *("authentication._TOUCH_DEADLINE_S", "sessions.TOUCH_DEADLINE_S"),
+    *("familiar_callers._NOTE_DEADLINE_S", "dialect_tokens.NOTE_DEADLINE_S"),
+    "hooks.hooks._NOTE_DEADLINE_S",
+)
+"""The second for which a request waits until what it notes by the way is stored."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _notes_waited_for() -> Iterator[None]:
+    """Has requests wait for their notes for longer than a busy machine takes to store them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in NOTED_BY_THE_WAY:
+            patch.setattr(f"phonegate.domain.{name}", PATIENCE_S)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -107,6 +130,15 @@ def _logging_as_imported() -> Iterator[None]:
 
 
 @pytest.fixture
+def settable_clock() -> trio.testing.MockClock:
+    """Trio's clock at its usual pace, which a test can set ahead.
+
+    A deadline can so be long where something has to come before it, and pass at once after that.
+    """
+    return trio.testing.MockClock(rate=1.0)
+
+
+@pytest.fixture
 def bus() -> Bus:
     """The bus on which `database` publishes."""
     return Bus()
@@ -133,6 +165,17 @@ so is asked in pyproject.toml to keep this order."""
 
 def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
+
+
+def pytest_collection() -> None:
+    # All that is loaded and collected stays: no part of it is garbage.
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    # Nor need any of it be searched for garbage in the tests.
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,8 +11,6 @@ import httpx
 import httpx2
 import pytest
 import trio
-from mcp import Client, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 
 from kit.gateway import GatewayProcess
 from phonegate.api.mcp.api import MAX_POST_BYTES
@@ -69,12 +67,16 @@ def settings(section: str, gateway: GatewayProcess, key: str) -> Any:
 
 
 async def names(server: Any) -> list[str]:
+    from mcp import Client  # noqa: PLC0415 - a thousand modules
+
     with trio.fail_after(PATIENCE_S):
         async with Client(server) as client:
             return [tool.name for tool in (await client.list_tools()).tools]
 
 
 async def test_an_agent_starts_it_as_printed(gateway: GatewayProcess, key: str) -> None:
+    from mcp import StdioServerParameters  # noqa: PLC0415 - as above
+
     told = settings("An agent on the same machine", gateway, key)
     assert told.pop("command") == "phonegate"
     args = ["-m", "phonegate", *told["args"]]
@@ -83,6 +85,8 @@ async def test_an_agent_starts_it_as_printed(gateway: GatewayProcess, key: str) 
 
 
 async def test_an_agent_connects_as_printed(gateway: GatewayProcess, key: str) -> None:
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - as above
+
     told = settings("An agent that takes an address", gateway, key)
     async with httpx2.AsyncClient(headers=told["headers"], trust_env=False) as http:
         assert await names(streamable_http_client(told["url"], http_client=http)) == NAMES

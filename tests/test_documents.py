@@ -19,6 +19,7 @@ from phonegate.api.openapi.document import HANDSHAKE_ERRORS
 from phonegate.domain.credentials import PUBLISHED_SECRETS, secret_problem
 from phonegate.phones.frames import ErrorCode
 from phonegate.phones.link.frame_reader import read as read_frame
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -55,7 +56,7 @@ def run_curls(block: str, gateway: GatewayProcess) -> list[Any]:
     commands = re.findall(r"^curl.*?(?=^#)", local, re.MULTILINE | re.DOTALL)
     done = [
         subprocess.run(
-            ["bash", "-c", command.replace("curl", "curl -sS --max-time 30", 1)],
+            ["bash", "-c", command.replace("curl", "curl -sS --max-time 60", 1)],
             capture_output=True,
             text=True,
             check=True,
@@ -105,7 +106,7 @@ def test_the_start_works_as_printed(
             assert process.poll() is None
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE_S)
 
 
 def test_the_printed_phone_is_greeted_and_reports_what_it_sends(
@@ -206,7 +207,7 @@ def run_owner(command: str, folder: Path, typed: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE_S,
         start_new_session=True,  # questions go to whoever started it, and not to a terminal
     )
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import trio
 
-from bench import bare, pages
+from bench import pages
 from bench.figures import BARE, FULLER, OURS, Figure, Figures
 from bench.fuller import store
 from bench.plan import Plan
@@ -101,6 +101,8 @@ def _fill_phonegate(path: Path, rows: int) -> None:
 
 
 def _fill_bare(path: Path, rows: int) -> None:
+    from bench import bare  # noqa: PLC0415 - loads FastAPI
+
     with contextlib.closing(sqlite3.connect(path)) as file:
         file.execute("PRAGMA journal_mode=WAL")
         file.executescript(bare.SCHEMA)

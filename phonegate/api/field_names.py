@@ -85,9 +85,15 @@ class UnknownFields:
             if len(self.ignored) < MAX_IGNORED:
                 self.ignored.append(joined(at, shown(name)))
         elif len(self.problems) < MAX_PROBLEMS:
-            question = "" if near is None else f"; did you mean {near}?"
-            problem = f"is no field of this request{question}"
+            problem = _problem(near, belongs_beside=name in beside)
             self.problems.append(FieldProblem(joined(at, shown(name)), problem))
+
+
+def _problem(near: str | None, *, belongs_beside: bool) -> str:
+    if belongs_beside:
+        return "is no field of this body; give it in the query"
+    question = "" if near is None else f"; did you mean {near}?"
+    return f"is no field of this request{question}"
 
 
 def names_what_it_ignores(cls: type | None) -> bool:

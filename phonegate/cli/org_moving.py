@@ -1,5 +1,6 @@
 """`phonegate org suspend`, `resume`, `export` and `import`."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,21 @@ def suspend(name: str, config: Path | None, database: Path | None) -> None:
     Its phones and its callers get 503 and come again later. Nothing of it is lost, and nothing is
     sent meanwhile. It stays so after a restart.
     """
-    carry_out(config, database, "PUT", target("orgs", name, "suspension"))
+    _suspend(name, config, database)
     click.echo(f"{name} is not served now. `phonegate org resume {name}` ends that.")
+
+
+def _suspend(name: str, config: Path | None, database: Path | None) -> None:
+    try:
+        carry_out(config, database, "PUT", target("orgs", name, "suspension"))
+    except KeyboardInterrupt:
+        # The gateway waits for what is under way, and goes on with that.
+        click.echo(
+            f"{name} may be suspended all the same, which phonegate org list says. Serve it "
+            f"again: phonegate org resume {name}",
+            err=True,
+        )
+        raise
 
 
 @click.command()
@@ -81,7 +95,9 @@ def export(
             "--without-credentials."
         )
     if move:
-        carry_out(config, database, "PUT", target("orgs", name, "suspension"))
+        if os.path.lexists(file):
+            raise Failure(f"There is a {file.absolute()} already: name another file.")
+        _suspend(name, config, database)
         click.echo(f"{name} is not served now.", err=True)
     fields: dict[str, Any] = {"org": name, "file": str(file.absolute())}
     if without_credentials:
@@ -92,8 +108,8 @@ def export(
     except BaseException:
         if move:
             click.echo(
-                f"{name} is still suspended. Export again to go on, or serve it again here: "
-                f"phonegate org resume {name}",
+                f"{name} is still suspended, unless it was resumed or removed meanwhile. Export it "
+                f"again to go on, or serve it again here: phonegate org resume {name}",
                 err=True,
             )
         raise

@@ -34,7 +34,7 @@ LIMIT = 50_000
 @pytest.fixture
 async def wired(database: Database, nursery: trio.Nursery) -> AsyncIterator[tuple[Web, int]]:
     """The web and the port it listens on."""
-    web = build_web(database, max_body_bytes=LIMIT, request_timeout_s=0.5)
+    web = build_web(database, max_body_bytes=LIMIT)
     await web.make_org()
     config = Config()
     config.bind = ["127.0.0.1:0"]
@@ -132,9 +132,12 @@ UPGRADE = (
     ids=lambda value: value[:40].decode("latin-1") if isinstance(value, bytes) else None,
 )
 async def test_every_error_on_the_wire_is_json(
-    wired: tuple[Web, int], data: bytes, status: int, code: str
+    wired: tuple[Web, int], monkeypatch: pytest.MonkeyPatch, data: bytes, status: int, code: str
 ) -> None:
-    _, port = wired
+    web, port = wired
+    if code == "request_timeout":
+        pipeline = web.app._pipeline  # type: ignore[attr-defined]
+        monkeypatch.setattr(pipeline, "_timeout_s", 0.2)
     with capture_logs() as lines:
         answer, headers, body = await raw(port, data)
     assert (answer, headers["content-type"]) == (status, "application/json")

@@ -72,6 +72,8 @@ async def test_the_org_s_secret_needs_the_org_beside_it(web: Web) -> None:
     alone = await web.call("GET", "/assistants")
     assert alone.status in (400, 401)
     assert "org_id" in alone.json["detail"]
+    inside = await web.call("POST", "/assistants", {"org_id": ORG, "name": "support"})
+    assert inside.fields["org_id"] == "is no field of this body; give it in the query"
     twice = await web.call("GET", f"/assistants?org_id={ORG}&org_id={ORG}")
     assert (twice.status, list(twice.fields)) == (400, ["org_id"])
 

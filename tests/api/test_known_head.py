@@ -135,7 +135,10 @@ async def test_the_use_of_a_key_is_noted(web: Web, monkeypatch: pytest.MonkeyPat
         assert keys[0].last_used_at == now + {59: 0, 100: 61}.get(seconds, seconds) * 1000
 
 
-async def test_each_request_counts_for_its_org(database: Database) -> None:
+async def test_each_request_counts_for_its_org(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.api.pipeline.perf_counter", lambda: 1_000.0)
     web = build_web(database, rate_limits=RateLimits(Bounds(org_requests_per_s=1)))
     await web.make_org()
     pipeline = pipeline_of(web)

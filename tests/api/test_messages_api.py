@@ -4,7 +4,6 @@ import json
 import threading
 from typing import Any
 
-import jsonschema
 import pytest
 import trio
 import trio.testing
@@ -27,6 +26,7 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.json_schema import validator
 from tests.patience import PATIENCE_S
 
 SIM = Sim(slot=0, number="+15551112222", carrier="AT&T")
@@ -757,7 +757,7 @@ async def test_what_a_phone_took_along_unacknowledged_is_taken_back(
     web.phones.phones.clear()
     reply = await web.call("DELETE", f"/messages/{ORG}/id/{message_id}")
     assert (reply.status, reply.json["status"]) == (200, status)
-    jsonschema.Draft202012Validator(schema_of(CancelAnswer)).validate(reply.json)
+    validator(schema_of(CancelAnswer)).validate(reply.json)
     shown = await web.call("GET", f"/messages/{ORG}/id/{message_id}")
     assert shown.json["message"]["error"].startswith("cancelled by its sender")
 

@@ -46,6 +46,7 @@ from tests.api.conftest import (
 )
 from tests.buses import subscribe
 from tests.captured_logs import capture_logs
+from tests.patience import PATIENCE_S
 
 OWN = "a-secret-of-this-org"
 FRIEND = "https://app.example.com"
@@ -125,7 +126,7 @@ class World:
 
         def hold(_: Tables) -> None:
             token.run_sync_soon(stuck.set)
-            assert freed.wait(30)
+            assert freed.wait(PATIENCE_S)
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.database.write, hold)

@@ -25,8 +25,6 @@ pytestmark = WHERE_INSTALLED
 
 ORG, SECRET = "home", "my-secret-key-123"
 THEM = "+4915112345678"
-CLIENT = httpx.Client()
-"""One for all requests: making its trust store takes longer than any answer."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +52,12 @@ class House:
 
 def ask(gateway: GatewayProcess, path: str, **body: Any) -> Any:
     method = "POST" if body else "GET"
-    answer = CLIENT.request(
-        method, gateway.url + path, headers={"X-Secret-Key": SECRET}, json=body or None
+    answer = httpx.request(
+        method,
+        gateway.url + path,
+        headers={"X-Secret-Key": SECRET},
+        json=body or None,
+        trust_env=False,
     )
     assert answer.is_success, answer.text
     return answer.json()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from phonegate import cli
 from phonegate.cli.pauses import Pauses
+from tests.patience import PATIENCE_S
 
 SHORT = Pauses(sent_s=0.001, received_s=0.001, first_retry_s=0.001)
 
@@ -111,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def wait(self) -> None:
         """Waits until the client goes."""
-        self.connection.settimeout(30)
+        self.connection.settimeout(PATIENCE_S)
         self.rfile.read(1)
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server looks for

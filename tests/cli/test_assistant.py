@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from kit.gateway import GatewayProcess
 from phonegate.carriers.registry import CARRIERS
 from phonegate.cli import group, main
+from tests.patience import PATIENCE_S
 
 Output = pytest.CaptureFixture[str]
 
@@ -185,7 +186,7 @@ def test_a_gateway_does_not_start_for_an_org_that_is_not_there(
     declare("nobody")
     monkeypatch.setenv("PHONEGATE_SUPPORT_TOKEN", TOKEN)
     words = [sys.executable, "-m", "phonegate", "serve", "--bind", "127.0.0.1:0"]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert "phonegate org add nobody" in done.stderr
     assert "Traceback" not in done.stderr

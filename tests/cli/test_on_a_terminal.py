@@ -123,7 +123,9 @@ def test_a_wait_shows_what_it_waits_for_on_one_line() -> None:
         ]
         words = ("send", "--to", "+1555", "hello", "--wait", "60")
         with terminal(*words, **client(fake)) as shown:
-            shown.until(r"\r\x1b\[K0 s: message 5 is queued and waits for its phone, which is away")
+            shown.until(
+                r"\r\x1b\[K\d+ s: message 5 is queued and waits for its phone, which is away"
+            )
             code, text = shown.rest()
         assert code == 0
         # The line is taken away before the outcome.

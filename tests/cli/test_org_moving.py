@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from phonegate.cli import main
+from phonegate.cli import main, org_moving
 
 Output = pytest.CaptureFixture[str]
 
@@ -102,15 +102,28 @@ def test_an_org_is_suspended_and_resumed(capsys: Output) -> None:
         assert "no org named other" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["suspend", "shop"], ["export", "shop", "a.org", "--move"]])
+def test_who_interrupts_a_suspension_is_led_back(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(org_moving, "carry_out", interrupted)
+    assert main(["org", *words]) != 0
+    assert "Serve it again: phonegate org resume shop" in capsys.readouterr().err
+
+
 def test_what_goes_wrong_says_what_to_do(capsys: Output, tmp_path: Path) -> None:
     assert main(["org", "add", "shop"]) == 0
     (tmp_path / "there.org").write_text("mine")
     (tmp_path / "kept.org").write_text("mine")
     capsys.readouterr()
     assert main(["org", "export", "shop", "kept.org", "--move"]) == 1
-    errors = capsys.readouterr().err
-    assert "of this name already" in errors
-    assert "shop is still suspended" in errors
+    assert "name another file" in capsys.readouterr().err
+    assert _listed(capsys, "phonegate.db")[0]["suspended_at"] is None
+    assert main(["org", "export", "shop", "no/folder.org", "--move"]) == 1
+    assert "shop is still suspended" in capsys.readouterr().err
     assert main(["org", "export", "other", "other.org"]) == 1
     assert "no org named other" in capsys.readouterr().err
     assert main(["org", "export", "other", "other.org", "--move"]) == 1

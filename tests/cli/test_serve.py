@@ -203,7 +203,7 @@ def test_demo_prints_lines_to_copy_that_work(programs: list[Program]) -> None:
         page = client.post(f"{url}/sign-in", data=form, headers=origin)
         assert "demo</p>" in page.text
     send = program.until(r"curl -X POST .*") + program.until(r"^ +-H .*").strip()
-    copied = send.replace("\\", " ").replace("curl", "curl -sS --max-time 30")
+    copied = send.replace("\\", " ").replace("curl", f"curl -sS --max-time {PATIENCE_S}")
     subprocess.run(["bash", "-c", copied], check=True, capture_output=True)
     program.until("the phone sends to .*: hello")
     program.until("<- .*received")
@@ -239,8 +239,8 @@ def test_more_may_connect_than_the_system_lets_programs_open_at_first(tmp_path: 
     few = ("sh", "-c", 'ulimit -Sn 64 && exec "$@"', "sh")
     with GatewayProcess(tmp_path / "x.db", wrapper=few) as gateway, ExitStack() as stack:
         for _ in range(80):
-            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), 10))
-        with urllib.request.urlopen(f"{gateway.url}/health", timeout=10) as answer:
+            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), PATIENCE_S))
+        with urllib.request.urlopen(f"{gateway.url}/health", timeout=PATIENCE_S) as answer:
             assert answer.status == 200
 
 

@@ -17,6 +17,7 @@ import pytest
 from kit.gateway import GatewayProcess
 from phonegate.cli import main, terminal
 from tests.events.webhooks.plain_receiver import plain_receiver
+from tests.patience import PATIENCE_S
 
 Output = pytest.CaptureFixture[str]
 
@@ -290,7 +291,7 @@ def test_a_delivery_is_seen_and_made_again(capsys: Output) -> None:
 
 def done(capsys: Output, count: int) -> list[dict[str, Any]]:
     """The log, once so many deliveries are over."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + PATIENCE_S
     while True:
         log: list[dict[str, Any]] = as_json(capsys, "log", "myorg", "1")["deliveries"]
         if len(log) == count and all(one["next_at"] is None for one in log):

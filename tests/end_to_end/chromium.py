@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -54,6 +55,17 @@ return weak;
 """The texts whose contrast is below what WCAG 2.2 asks for (1.4.3, AA)."""
 
 
+HEAR = """
+const [button] = arguments;
+const told = document.getElementById("told");
+window.heard = null;
+new MutationObserver(() => {
+  if (button.textContent !== "Copy") window.heard ??= [button.textContent, told.textContent];
+}).observe(button, { childList: true });
+"""
+"""Keeps what a button that copies says, and what is said to those who don't see it."""
+
+
 class Browser:
     """Chromium with what it is asked for and what it complains about on record."""
 
@@ -79,8 +91,12 @@ class Browser:
         self.sim_selector("light")
         self.resize(width)
         # Another fragment of the page that is shown would not load it anew.
-        self.driver.get("about:blank")
+        self.leave()
         self.driver.get(url)
+
+    def leave(self) -> None:
+        """Leaves the page, which asks for nothing more: its gateway may end."""
+        self.driver.get("about:blank")
 
     def sim_selector(self, scheme: str) -> None:
         """Sets what the browser's owner likes, for the page that is shown too."""
@@ -109,10 +125,27 @@ class Browser:
         return element
 
     def click(self, selector: str, within: WebElement | None = None) -> WebElement:
-        element = self.find(selector, within)
-        self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        element.click()
+        """Clicks the first shown element: the one in its place, where a page shows it anew."""
+
+        def clicked(_: object) -> WebElement:
+            element = self.find(selector, within)
+            self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
+            element.click()
+            return element
+
+        element: WebElement = self.until(clicked)
         return element
+
+    def copy(self, selector: str) -> str:
+        """Presses the button of an example, which copies it. Returns what the button says then.
+
+        It says so for a second or two, in which a busy machine may do nothing.
+        """
+        self.run(HEAR, self.find(f"{selector} button.copy"))
+        self.click(f"{selector} button.copy")
+        said: list[str] = self.until(lambda _: self.run("return heard"))
+        assert said[0] == said[1], said
+        return said[0]
 
     def write(self, element: WebElement, text: str) -> None:
         """Puts a text in place of the element's, in one go as a paste does, and goes on."""
@@ -121,7 +154,17 @@ class Browser:
         element.send_keys(Keys.TAB)
 
     def until(self, check: Callable[[Any], Any]) -> Any:
-        return WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05).until(check)
+        """Waits until a check returns what counts as true, and returns that.
+
+        What a check looked at may be replaced meanwhile: it then looks again.
+        """
+        wait = WebDriverWait(
+            self.driver,
+            PATIENCE_S,
+            poll_frequency=0.05,
+            ignored_exceptions=(StaleElementReferenceException,),
+        )
+        return wait.until(check)
 
     def clipboard(self) -> str:
         text: str = self.driver.execute_async_script(

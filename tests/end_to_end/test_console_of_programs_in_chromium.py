@@ -66,8 +66,7 @@ def test_a_key_is_made_limited_and_revoked(browser: Browser, gateway: GatewayPro
     zone = browser.find("[name='limits.quiet_hours.zone']").get_attribute("value")
     assert zone, "the reader's own is offered"
     browser.click("form.fields button:not(.quiet)")
-    browser.click("[data-copy='the key'] button.copy")
-    browser.until(lambda _: browser.find("[data-copy='the key'] .copy").text == "Copied")
+    assert browser.copy("[data-copy='the key']") == "Copied"
     key = browser.clipboard()
     me = httpx.get(f"{gateway.url}/me", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
     assert me.json()["limits"]["per_hour"] == 10
@@ -176,8 +175,7 @@ def test_a_hook_is_tried_made_and_called(browser: Browser, gateway: GatewayProce
     browser.until(lambda _: "It would send 1 SMS" in browser.find(".tested").text)
     look_over(browser, name="hook-tried")
     browser.click("form.fields p.actions button:not(.quiet)")
-    browser.click("[data-copy='the URL'] button.copy")
-    browser.until(lambda _: browser.find("[data-copy='the URL'] .copy").text == "Copied")
+    assert browser.copy("[data-copy='the URL']") == "Copied"
     url = browser.clipboard()
     assert "/hooks/pgh_" in url
     look_over(browser, name="hook-url")

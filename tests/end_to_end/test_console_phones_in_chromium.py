@@ -116,7 +116,7 @@ def test_messages_are_decided_on_as_they_come(browser: Browser, gateway: Gateway
     browser.run(PRESS, ".asked input")
     send("second")
     browser.until(lambda _: len(browser.run(TEXTS, ".asked .text")) == 2)
-    assert browser.run(TEXTS, "#told") == ["2 messages wait for approval."]
+    browser.until(lambda _: browser.run(TEXTS, "#told") == ["2 messages wait for approval."])
     ticked = "return [...document.querySelectorAll('.asked input')].map((one) => one.checked)"
     assert browser.run(ticked) == [True, False]
     look_over(browser, name="approvals")

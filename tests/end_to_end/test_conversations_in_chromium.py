@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import attrs
@@ -37,7 +38,12 @@ return [...document.querySelectorAll("#bubbles .bubble.own")].map(
   (one) => one.querySelector(".state").textContent.trim());
 """
 
-AWAY = ("net::ERR_CONNECTION_REFUSED", "net::ERR_INCOMPLETE_CHUNKED", "net::ERR_CONNECTION_RESET")
+AWAY = (
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_INCOMPLETE_CHUNKED",
+    "net::ERR_CONNECTION_RESET",
+    "net::ERR_EMPTY_RESPONSE",
+)
 """What a browser complains of while there is no gateway."""
 
 _dates = itertools.count(1_700_000_000_000)
@@ -90,6 +96,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     database = tmp_path_factory.mktemp("gateway") / "phonegate.db"
     with GatewayProcess(database, settings=UNLIMITED) as gateway:
         yield Site(gateway)
+
+
+def tomorrow() -> str:
+    return (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
 def bubbles(browser: Browser) -> list[tuple[str, str]]:
@@ -155,7 +165,7 @@ def test_two_browsers_show_the_same_through_a_restart(chromium: Browser, tmp_pat
             assert [one["body"] for one in page["messages"]] == [*expected, "From the other"]
             assert text.get_attribute("value") == ""
             for one in both:
-                one.driver.get("about:blank")
+                one.leave()
         for one in both:
             said = [entry["message"] for entry in one.complaints()]
             assert [text for text in said if not any(code in text for code in AWAY)] == []
@@ -197,6 +207,7 @@ def test_the_longest_text_is_sent_and_fits_the_smallest_screen(
         assert chromium.run("return document.documentElement.scrollWidth") <= 320
         site.open(chromium, "/organisation")
         look_over(chromium, name="organisation")
+        chromium.leave()
 
 
 def test_a_draft_outlives_its_session(chromium: Browser, site: Site) -> None:
@@ -247,7 +258,7 @@ def test_the_list_is_live_and_works_by_keys(browser: Browser, site: Site) -> Non
     browser.until(shows(browser, "first", "third", "fourth"))
     assert browser.driver.current_url.endswith("/conversations/%2B15550000001")
     browser.until(lambda _: "unread" not in (row.get_attribute("class") or ""))
-    site.send("Not yet", to="+15550000001", send_at="2027-01-01T00:00:00Z")
+    site.send("Not yet", to="+15550000001", send_at=tomorrow())
     browser.until(has_states_like(browser, "Waiting until"))
     browser.click(".bubble.own .acts button")
     browser.until(has_states_like(browser, "Cancelled"))

@@ -1,7 +1,6 @@
 """Pages of the console whose session has ended: they say so, and ask for nothing more."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from urllib.parse import quote
 
 import httpx
@@ -107,7 +106,7 @@ def counted(chromium: Browser) -> Iterator[Browser]:
     )
     yield chromium
     chromium.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
-    chromium.driver.get("about:blank")
+    chromium.leave()
 
 
 def api(gateway: GatewayProcess) -> httpx.Client:
@@ -117,7 +116,7 @@ def api(gateway: GatewayProcess) -> httpx.Client:
 
 def end_others(gateway: GatewayProcess, org: str, secret: str) -> None:
     """Ends all sessions of an org, or the operator's, as another browser does."""
-    with closing(signed_in(gateway.url, org, secret)) as other:
+    with signed_in(gateway.url, org, secret) as other:
         form = {"csrf": csrf_of(other.get("/console/sessions").text)}
         headers = {"Origin": gateway.url}
         ended = other.post("/console/sessions/end", data=form, headers=headers)

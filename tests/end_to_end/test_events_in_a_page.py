@@ -62,7 +62,7 @@ def test_the_printed_page_shows_each_sms(
             return "+15553334444: <b>number</b>" in browser.find("body").text
 
         browser.until(shown)
-        browser.driver.get("about:blank")
+        browser.leave()
 
 
 def receive(gateway: GatewayProcess, body: str) -> None:

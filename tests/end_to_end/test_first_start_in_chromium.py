@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,9 +22,10 @@ MOST_S = 120
 
 
 @pytest.fixture
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    with GatewayProcess(tmp_path_factory.mktemp("gateway") / "phonegate.db") as process:
+def gateway(browser: Browser, tmp_path: Path) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path / "phonegate.db") as process:
         yield process
+        browser.leave()
 
 
 def link(gateway: GatewayProcess) -> str:

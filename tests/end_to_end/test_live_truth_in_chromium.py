@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from kit.gateway import UNLIMITED, GatewayProcess
 from tests.end_to_end.chromium import Browser, browser, chromium, needed
-from tests.end_to_end.test_conversations_in_chromium import ORG, SECRET, Site, bubbles
+from tests.end_to_end.test_conversations_in_chromium import ORG, SECRET, Site, bubbles, tomorrow
 
 __all__ = ["browser", "chromium"]
 
@@ -164,7 +164,7 @@ def test_an_answer_that_was_read_before_an_event_does_not_undo_it(
     browser: Browser, site: Site
 ) -> None:
     party = "+15552000001"
-    site.send("Later", to=party, send_at="2027-01-01T00:00:00Z")
+    site.send("Later", to=party, send_at=tomorrow())
     site.open(browser, f"/conversations/{party}")
 
     def state() -> str:

@@ -21,8 +21,6 @@ import httpx
 import httpx2
 import pytest
 import trio
-from mcp import Client, MCPError, StdioServerParameters
-from mcp.client.streamable_http import streamable_http_client
 
 from kit.gateway import GatewayProcess
 from phonegate.operations.control_client import OwnerRequest, ask
@@ -93,8 +91,11 @@ async def phone(gateway: GatewayProcess, nursery: trio.Nursery) -> None:
 
 
 @asynccontextmanager
-async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Client]:
+async def agent(gateway: GatewayProcess, key: str, way: str, mode: str) -> AsyncIterator[Any]:
     """The official client, as an agent has it."""
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415 - a thousand modules
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - as above
+
     async with AsyncExitStack() as stack:
         stack.enter_context(trio.fail_after(PATIENCE_S))
         server: Any
@@ -233,6 +234,8 @@ async def test_a_person_approves_what_an_agent_sends(gateway: GatewayProcess, ph
 async def test_an_agent_reads_why_its_org_is_not_served(
     gateway: GatewayProcess, way: str, mode: str, revision: str
 ) -> None:
+    from mcp import MCPError  # noqa: PLC0415 - as above
+
     suspension = "/orgs/myorg/suspension"
     async with agent(gateway, make_key(gateway), way, mode) as client:
         order = {"to": recipient(), "body": "one", "idempotency_key": f"moves-{way}-{mode}"}

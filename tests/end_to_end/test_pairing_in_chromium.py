@@ -76,8 +76,7 @@ def test_a_phone_is_paired_by_its_page(browser: Browser, gateway: GatewayProcess
     assert browser.run(LIT) == []
     copied = []
     for name in ("API URL", "private token"):
-        browser.click(f"[data-copy='{name}'] button.copy")
-        browser.until(lambda _: browser.run(SHOWN, "told") == "Copied")
+        assert browser.copy(f"[data-copy='{name}']") == "Copied"
         copied.append(browser.clipboard())
     assert copied == [f"{gateway.url}/api/mobile/v1", made["key"]]
     send = browser.find("#send")
@@ -151,14 +150,12 @@ def test_it_copies_over_plain_http_or_says_that_it_did_not(
     made = invite(gateway, f"http://{HOME}:{gateway.port}")
     browser.look(made["link"], width=360)
     assert not browser.run("return isSecureContext")
-    browser.click("[data-copy='private token'] button.copy")
-    browser.until(lambda _: browser.run(SHOWN, "told") == "Copied")
+    assert browser.copy("[data-copy='private token']") == "Copied"
     number = browser.find("#number")
     number.send_keys(Keys.CONTROL, "v")
     assert number.get_attribute("value") == made["key"]
     browser.run("document.execCommand = () => false")
-    button = browser.click("[data-copy='API URL'] button.copy")
-    browser.until(lambda _: button.text == "Selected: copy it by hand")
+    assert browser.copy("[data-copy='API URL']") == "Selected: copy it by hand"
     assert browser.run("return String(getSelection())") == f"{made['url']}/api/mobile/v1"
 
 

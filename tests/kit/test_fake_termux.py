@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kit.fake_termux import FakeTermux
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def call(phone: FakeTermux, name: str, *arguments: str, text: str = "") -> Any:
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if done.stdout else None
@@ -88,7 +89,7 @@ def test_people_can_make_a_phone(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=20,
+            timeout=PATIENCE_S,
             env={**os.environ, "LC_ALL": "C.UTF-8"},
         ).stdout
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kit.program import DidNotStart, DidNotStop, Program
+from tests.patience import PATIENCE_S
 
 STUBBORN = """\
 import signal, time
@@ -22,7 +23,7 @@ def program(code: str, folder: Path) -> Program:
 def test_its_log_is_read_while_it_runs_and_afterwards(tmp_path: Path) -> None:
     one = program("print('first'); print('{\"n\": 1}'); print('half', end='')", tmp_path)
     assert one.wait_for_line("first") == "first"
-    assert one.process.wait(30) == 0
+    assert one.process.wait(PATIENCE_S) == 0
     assert one.log == ["first", '{"n": 1}']
     assert one.events() == [{"n": 1}]
 
@@ -46,4 +47,4 @@ def test_what_is_meant_for_a_gateway_is_not_inherited(
     monkeypatch.setenv("PHONEGATE_SECRET", "not for it")
     one = program("import os; print(os.environ.get('PHONEGATE_SECRET'), flush=True)", tmp_path)
     assert one.wait_for_line("on") == "None"
-    one.process.wait(30)
+    one.process.wait(PATIENCE_S)

@@ -30,6 +30,7 @@ from phonegate.local_ca.errors import (
 )
 from phonegate.local_ca.names import MOST_NAMES, Names, parse, usual
 from phonegate.local_ca.signer import Signer
+from tests.patience import PATIENCE_S
 
 OPENSSL = shutil.which("openssl")
 CURL = shutil.which("curl")
@@ -128,7 +129,7 @@ def test_clients_trust_the_names_and_no_others(authority: LocalAuthority) -> Non
                 [CURL, *words, f"https://127.0.0.1:{port}/"],
                 capture_output=True,
                 check=False,
-                timeout=30,
+                timeout=PATIENCE_S,
             )
             assert done.stdout == b"hello", done.stderr
 
@@ -165,7 +166,7 @@ def test_they_are_as_phones_want_them(authority: LocalAuthority) -> None:
         return
     strict = ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile"]
     words = [OPENSSL, *strict, str(authority.authority), str(authority.certificate)]
-    done = subprocess.run(words, capture_output=True, check=False, timeout=30)
+    done = subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     for path, parts in (
         (
@@ -183,7 +184,9 @@ def test_they_are_as_phones_want_them(authority: LocalAuthority) -> None:
         ),
     ):
         words = [OPENSSL, "x509", "-in", str(path), "-noout", "-text"]
-        text = subprocess.run(words, capture_output=True, check=True, timeout=30).stdout.decode()
+        text = subprocess.run(
+            words, capture_output=True, check=True, timeout=PATIENCE_S
+        ).stdout.decode()
         for part in (*parts, "Subject Key Identifier"):
             assert part in text
 
@@ -202,11 +205,16 @@ def test_it_vouches_for_no_mail_and_no_programs(authority: LocalAuthority, tmp_p
         f"-set_serial 7 -days 5 -extfile {extensions} -out {tmp_path}/mail.crt",
     )
     for step in steps:
-        subprocess.run([str(OPENSSL), *step.split()], capture_output=True, check=True, timeout=30)
+        subprocess.run(
+            [str(OPENSSL), *step.split()], capture_output=True, check=True, timeout=PATIENCE_S
+        )
     for purpose in ("smimesign", "sslclient"):
         words = ["verify", "-purpose", purpose, "-CAfile", f"{folder}/ca.crt"]
         words = [str(OPENSSL), *words, f"{tmp_path}/mail.crt"]
-        assert subprocess.run(words, capture_output=True, check=False, timeout=30).returncode != 0
+        assert (
+            subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S).returncode
+            != 0
+        )
 
 
 def test_keys_are_for_their_owner_alone(authority: LocalAuthority) -> None:

@@ -14,6 +14,7 @@ from phonegate.local_ca.errors import FolderUnusable, OutsideAuthority
 from phonegate.local_ca.names import Names, parse, usual
 from phonegate.local_ca.signer import Signer
 from phonegate.local_ca.stand_in import StandInAuthority, system_roots
+from tests.patience import PATIENCE_S
 
 from .test_authority import OPENSSL, SIGNERS, Clock, served, trusts
 
@@ -87,13 +88,15 @@ def test_clients_trust_what_it_has_signed(authority: StandInAuthority) -> None:
     if OPENSSL is None:
         return
     words = [OPENSSL, "x509", "-in", str(authority.files.authority), "-noout", "-text"]
-    text = subprocess.run(words, capture_output=True, check=True, timeout=30).stdout.decode()
+    text = subprocess.run(
+        words, capture_output=True, check=True, timeout=PATIENCE_S
+    ).stdout.decode()
     for part in ("CA:TRUE, pathlen:0", "Name Constraints: critical", f"DNS:{HOST}"):
         assert part in text
     assert f"CN = phonegate stand-in for {HOST} " in text
     strict = ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile"]
     words = [OPENSSL, *strict, str(authority.files.authority), str(authority.files.certificate)]
-    done = subprocess.run(words, capture_output=True, check=False, timeout=30)
+    done = subprocess.run(words, capture_output=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
 
 

@@ -20,7 +20,7 @@ def test_a_reader_that_stalls_stalls_nobody_and_misses_no_line() -> None:
         log.configure("json", stream=out)
         told = threading.Thread(target=tell_many, args=(3_000,), daemon=True)
         told.start()
-        told.join(30)
+        told.join(PATIENCE_S)
         assert not told.is_alive()
         lines = [json.loads(reader.readline()) for _ in range(3_000)]
         assert [line["number"] for line in lines] == list(range(3_000))
@@ -38,7 +38,7 @@ def test_what_a_pipe_has_room_for_is_counted_in_bytes() -> None:
 
         told = threading.Thread(target=tell, daemon=True)
         told.start()
-        told.join(10)
+        told.join(PATIENCE_S)
         stalled = told.is_alive()
         for _ in range(20):
             reader.readline()

@@ -176,6 +176,9 @@ class Filler:
                     row[("message", "phone")[turn % 3]] = about[turn % 3]
                 data = {"id": about[turn % 3] or 0, "body": self._mark}
                 row["data"] = json.dumps(data, separators=(",", ":"))
+            if part.table == "assistants":
+                # None that a configuration declares, which would not stay so on another gateway.
+                row["from_file"] = 0
             if part.table == "deliveries":
                 row["subject"] = f"message/{self._one('messages', 'id', turn)}"
             names = ", ".join(f'"{name}"' for name in row)

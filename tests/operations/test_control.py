@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 from phonegate.api.endpoint import Request
 from phonegate.api.reply import Reply
@@ -218,13 +219,27 @@ async def test_a_bad_request_is_answered_and_hurts_nobody(
 
 
 async def test_silent_clients_are_let_go_and_more_than_a_few_wait(
-    tmp_path: Path, nursery: trio.Nursery
+    tmp_path: Path, nursery: trio.Nursery, settable_clock: trio.testing.MockClock
 ) -> None:
     database = tmp_path / "x.db"
-    settings = attrs.evolve(control.SETTINGS, head_timeout_s=0.05)
-    await nursery.start(Control(database, App, settings=settings).serve)
+    settings = attrs.evolve(control.SETTINGS, head_timeout_s=20.0)
+    one = Control(database, App, settings=settings)
+    await nursery.start(one.serve)
     idle = [await trio.open_unix_socket(socket_path(database)) for _ in range(control.MAX_CLIENTS)]
-    assert await in_thread(database, echo("x")) == {"word": "x"}
+    answers: list[dict[str, Any]] = []
+
+    async def ask_beside_them() -> None:
+        answers.append(await in_thread(database, echo("x")))
+
+    with trio.fail_after(PATIENCE_S):
+        while len(one._connections._waiting) < control.MAX_CLIENTS:  # noqa: ASYNC110 - no event
+            await trio.sleep(0.005)
+        async with trio.open_nursery() as asking:
+            asking.start_soon(ask_beside_them)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert answers == []
+            settable_clock.jump(20.0)
+    assert answers == [{"word": "x"}]
     for stream in idle:
         await stream.aclose()
 

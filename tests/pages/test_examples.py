@@ -22,13 +22,13 @@ from websockets.sync.client import connect
 from kit.gateway import GatewayProcess
 from phonegate.api.mcp.tools import TOOLS
 from tests.pages.printed import Block, blocks_of_html, blocks_of_markdown
+from tests.patience import PATIENCE_S
 
 KEY = "pgk_…"
 OWN = {"id", "key", "last_id", "message_id", "created_at", "sent_at", "server_time"}
 """Fields whose value is the gateway's to choose."""
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-SETTLE_S = 30
 
 
 def difference(printed: Any, actual: Any, name: str = "it") -> str | None:
@@ -70,7 +70,7 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         for program in self._programs:
             program.terminate()
-            program.wait(30)
+            program.wait(PATIENCE_S)
             assert program.stdout is not None
             program.stdout.close()
 
@@ -99,7 +99,7 @@ class Reader:
     def answer(self, printed: str) -> None:
         """What the last command gave; what a phone does meanwhile may take a moment."""
         expected = json.loads(printed)
-        end = time.monotonic() + SETTLE_S
+        end = time.monotonic() + PATIENCE_S
         while wrong := difference(expected, self._answer):
             assert " -X " not in self._ran, f"{self._ran}\n{wrong}"
             assert time.monotonic() < end, f"{self._ran}\n{wrong}"
@@ -144,7 +144,7 @@ class Reader:
             "MCP-Protocol-Version": "2025-06-18",
         }
         asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-        answer = httpx.post(server["url"], headers=headers, json=asked, timeout=30)
+        answer = httpx.post(server["url"], headers=headers, json=asked, timeout=PATIENCE_S)
         tools = {tool["name"] for tool in answer.json()["result"]["tools"]}
         assert tools == {tool.name for tool in TOOLS}
 
@@ -159,7 +159,7 @@ class Reader:
                 frame = json.loads(printed)
                 match frame["type"]:
                     case "connected":
-                        got = json.loads(phone.recv(timeout=30))
+                        got = json.loads(phone.recv(timeout=PATIENCE_S))
                         frame["org_id"] = "another"
                         assert difference(frame, got) is None, printed
                     case "send_sms":
@@ -167,10 +167,10 @@ class Reader:
                         answer = httpx.post(
                             f"{self.gateway.url}/send/another/another-secret",
                             json={"to": to, "body": body, "sim": sim},
-                            timeout=30,
+                            timeout=PATIENCE_S,
                         )
                         message = answer.json()["results"][0]["id"]
-                        got = json.loads(phone.recv(timeout=30))
+                        got = json.loads(phone.recv(timeout=PATIENCE_S))
                         assert difference(frame, got) is None, printed
                     case "send_result":
                         frame["id"] = message
@@ -179,8 +179,10 @@ class Reader:
                         phone.send(printed)
             phone.send('{"type":"ping"}')
             # An error frame for any of them would have come first.
-            assert json.loads(phone.recv(timeout=30))["type"] == "pong"
-        page = httpx.get(f"{self.gateway.url}/messages/another/another-secret", timeout=30).json()
+            assert json.loads(phone.recv(timeout=PATIENCE_S))["type"] == "pong"
+        page = httpx.get(
+            f"{self.gateway.url}/messages/another/another-secret", timeout=PATIENCE_S
+        ).json()
         assert {(m["direction"], m["status"]) for m in page["messages"]} == {
             ("in", "received"),
             ("out", "sent"),
@@ -189,7 +191,7 @@ class Reader:
     def _run(self, command: str) -> Any:
         assert command.startswith("curl ")
         done = subprocess.run(
-            ["bash", "-c", command.replace("curl", "curl -sS --max-time 30", 1)],
+            ["bash", "-c", command.replace("curl", "curl -sS --max-time 60", 1)],
             capture_output=True,
             text=True,
             check=True,
@@ -208,7 +210,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def test_every_example_of_the_reference_works_as_printed(reader: Reader) -> None:
-    page = httpx.get(f"{reader.gateway.url}/reference", timeout=30, trust_env=False).text
+    page = httpx.get(f"{reader.gateway.url}/reference", timeout=PATIENCE_S, trust_env=False).text
     blocks = blocks_of_html(page)
     reader.follow(blocks)
     reader.talk()
@@ -221,14 +223,14 @@ def test_every_example_of_the_agents_page_works_as_printed(reader: Reader) -> No
     push, *rest = [
         block
         for block in blocks_of_html(
-            httpx.get(f"{reader.gateway.url}/reference", timeout=30, trust_env=False).text
+            httpx.get(f"{reader.gateway.url}/reference", timeout=PATIENCE_S, trust_env=False).text
         )
         if block.kind in {"sh", "python"}
     ]
     phone = next(block for block in rest if block.kind == "python")
     reader.follow([push, phone])
     reader.done.clear()
-    text = httpx.get(f"{reader.gateway.url}/llms.txt", timeout=30, trust_env=False).text
+    text = httpx.get(f"{reader.gateway.url}/llms.txt", timeout=PATIENCE_S, trust_env=False).text
     reader.follow(blocks_of_markdown(text))
     assert text.count("```") == 2 * reader.done.total()
     assert reader.done["json"] >= 6

@@ -328,14 +328,14 @@ async def test_the_log_holds_neither_token_nor_key_nor_number(site: Site) -> Non
 
 
 async def test_guesses_are_counted_and_slowed_down(database: Database) -> None:
-    limits = RateLimits(Bounds(address_requests_per_s=5))
+    limits = RateLimits(Bounds(address_requests_per_s=1))
     site = await build_site(database, limits=limits)
     statuses = [
         (await site.web.call("GET", f"/pair/{n:022}", secret=None, headers={"Accept": HTML})).status
         for n in range(40)
     ]
     assert statuses[0] == 404
-    assert statuses[-1] == 429
+    assert set(statuses) == {404, 429}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import trustme
 
 from phonegate.config.settings import HttpSettings, TlsSettings
 from phonegate.server import Server
+from tests.patience import PATIENCE_S
 
 from .site import App, Site, echo_phone
 
@@ -57,7 +58,7 @@ async def start_server(nursery: trio.Nursery) -> AsyncIterator[StartServer]:
         waits: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> Site:
-        settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": 10.0, **settings}
+        settings = {"bind": ("127.0.0.1:0",), "head_timeout_s": PATIENCE_S, **settings}
         app = App() if app is None else app
         server = Server(
             HttpSettings(**settings),

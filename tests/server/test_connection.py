@@ -2,6 +2,7 @@ import json
 
 import pytest
 import trio
+import trio.testing
 from trio_websocket import open_websocket
 
 from tests.patience import PATIENCE_S
@@ -104,8 +105,10 @@ async def test_the_refusal_arrives_although_the_client_is_still_sending(
     assert refused.status == 431
 
 
-async def test_a_dripped_head_ends_at_its_deadline(start_server: StartServer) -> None:
-    site = await start_server(head_timeout_s=0.3)
+async def test_a_dripped_head_ends_at_its_deadline(
+    start_server: StartServer, settable_clock: trio.testing.MockClock
+) -> None:
+    site = await start_server(head_timeout_s=20)
     level = Level.now()
     async with await site.connect() as stream, trio.open_nursery() as nursery:
 
@@ -115,7 +118,8 @@ async def test_a_dripped_head_ends_at_its_deadline(start_server: StartServer) ->
                     await stream.send_all(bytes([byte]))
                 except trio.BrokenResourceError:
                     return
-                await trio.sleep(0.01)
+                await trio.testing.wait_all_tasks_blocked()
+                settable_clock.jump(0.5)
 
         nursery.start_soon(drip)
         with trio.fail_after(PATIENCE_S):

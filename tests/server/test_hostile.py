@@ -122,7 +122,10 @@ async def test_nor_is_one_over_tls(
                 nursery.start_soon(knock, site, timing, data)
         await level.regained()
         count = len(site.app.calls)
-        await knock(site, in_one_packet, WHO)
+        stream = trio.SSLStream(await site.connect(), trust, server_hostname="127.0.0.1")
+        await stream.send_all(WHO)
+        assert (await read_all(stream)).startswith(b"HTTP/1.1 200 ")
+        await trio.aclose_forcefully(stream)
     assert len(site.app.calls) == count + 1
 
 

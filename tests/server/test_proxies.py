@@ -132,11 +132,11 @@ def kind(request: pytest.FixtureRequest) -> str:
 def listen_once(url: str, trust: ssl.SSLContext) -> Any:
     told = {"X-Forwarded-For": "6.6.6.6"}
     with websockets.sync.client.connect(
-        url, additional_headers=told, open_timeout=10, ssl=trust
+        url, additional_headers=told, open_timeout=PATIENCE_S, ssl=trust
     ) as link:
-        greeting = json.loads(link.recv(10))
+        greeting = json.loads(link.recv(PATIENCE_S))
         link.send("hello")
-        assert link.recv(10) == "hello"
+        assert link.recv(PATIENCE_S) == "hello"
         return greeting
 
 

@@ -49,7 +49,7 @@ async def test_httpx(site: Site) -> None:
 async def test_requests(site: Site, authority_file: str) -> None:
     def talk() -> None:
         with requests.Session() as session:
-            how: dict[str, Any] = {"verify": authority_file, "timeout": 10}
+            how: dict[str, Any] = {"verify": authority_file, "timeout": PATIENCE_S}
             for _ in range(2):
                 assert session.get(f"{site.url}/who", **how).json()["path"] == "/who"
                 answer = session.post(f"{site.url}/echo", data=iter([BODY, BODY]), **how)
@@ -62,7 +62,7 @@ async def test_requests(site: Site, authority_file: str) -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "2"])
 async def test_curl(site: Site, authority_file: str, version: str) -> None:
-    words = ["curl", "-sS", "-m", "10", f"--http{version}", "--cacert", authority_file]
+    words = ["curl", "-sS", "-m", str(PATIENCE_S), f"--http{version}", "--cacert", authority_file]
     told = ["-w", " %{http_version} %{http_code}"]
     with trio.fail_after(PATIENCE_S):
         done = await trio.run_process(
@@ -77,11 +77,11 @@ async def test_curl(site: Site, authority_file: str, version: str) -> None:
 async def test_websockets(site: Site) -> None:
     def talk() -> None:
         url = site.url.replace("http", "ws", 1) + "/websocket?org_id=o"
-        with websockets.sync.client.connect(url, ssl=site.trust, open_timeout=10) as link:
-            assert json.loads(link.recv(10)) == ["127.0.0.1", site.scheme, "org_id=o"]
+        with websockets.sync.client.connect(url, ssl=site.trust, open_timeout=PATIENCE_S) as link:
+            assert json.loads(link.recv(PATIENCE_S)) == ["127.0.0.1", site.scheme, "org_id=o"]
             for size in (1, 1_000, 60_000):
                 link.send("x" * size)
-                assert link.recv(10) == "x" * size
+                assert link.recv(PATIENCE_S) == "x" * size
 
     await in_thread(talk)
 
@@ -92,7 +92,7 @@ async def test_a_running_request_outlives_the_drain(site: Site) -> None:
             answers: list[httpx.Response] = []
 
             async def ask() -> None:
-                answers.append(await client.get(f"{site.url}/hold", timeout=20))
+                answers.append(await client.get(f"{site.url}/hold"))
 
             nursery.start_soon(ask)
             await site.app.held.wait()

@@ -118,17 +118,15 @@ async def test_the_handshake_counts_into_the_head_s_deadline(
             assert await read_all(stream) == b""
 
 
-def issue(tls: TlsSettings) -> tuple[bytes, bytes, bytes]:
-    """Puts another certificate and key in the place of those named.
+def issue(tls: TlsSettings) -> tuple[bytes, bytes]:
+    """Puts another certificate in the place of the one that is named, and leaves its key there.
 
-    Returns the certificate in DER form, its key, and the key before it.
+    Returns the certificate in DER form, and its key.
     """
     issued = trustme.CA().issue_cert("127.0.0.1")
-    before = Path(tls.key).read_bytes()
     issued.cert_chain_pems[0].write_to_path(tls.certificate)
-    issued.private_key_pem.write_to_path(tls.key)
     pem = issued.cert_chain_pems[0].bytes().decode()
-    return ssl.PEM_cert_to_DER_cert(pem), issued.private_key_pem.bytes(), before
+    return ssl.PEM_cert_to_DER_cert(pem), issued.private_key_pem.bytes()
 
 
 def write_key(tls: TlsSettings, key: bytes) -> None:
@@ -157,7 +155,8 @@ async def test_a_renewed_certificate_is_taken_up_when_it_is_asked_for(
     site = await start_server(tls=tls, trust=trust)
     before = await served(site)
     kept = await secured(site)
-    renewed, _, _ = issue(tls)
+    renewed, key = issue(tls)
+    write_key(tls, key)
     assert await served(site) == before
     assert await site.server.renew(tls)
     assert await served(site) == renewed != before
@@ -173,8 +172,7 @@ async def test_a_certificate_that_does_not_fit_leaves_the_one_before_in_use(
 ) -> None:
     site = await start_server(tls=tls, trust=trust)
     before = await served(site)
-    renewed, key, old_key = issue(tls)
-    write_key(tls, old_key)
+    renewed, key = issue(tls)
     with pytest.raises(CertificateUnusable):
         await site.server.renew(tls)
     assert await served(site) == before
@@ -192,8 +190,7 @@ async def test_a_renewed_certificate_is_taken_up_by_itself(
     before = await served(site)
     with capture_logs() as lines, trio.fail_after(PATIENCE_S):
         # As when it looks between the writing of the one file and of the other.
-        renewed, key, old_key = issue(tls)
-        write_key(tls, old_key)
+        renewed, key = issue(tls)
         while not any(line["event"] == "certificate_unusable" for line in lines):
             assert await served(site) == before
         write_key(tls, key)

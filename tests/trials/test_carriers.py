@@ -13,10 +13,10 @@ from trials import carriers
 def test_failing_carriers_and_kill_9_break_no_promise(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trial = carriers.Trial(folder=tmp_path, seed=7, rounds=3, seconds=1.5)
+    trial = carriers.Trial(folder=tmp_path, seed=7, rounds=1, seconds=1.5)
     asyncio.run(trial.run())
     told = capsys.readouterr().out
-    assert re.search(r"3 kills, 11 of 11 kinds of fault met, .* promises kept", told)
+    assert re.search(r"1 kills, 11 of 11 kinds of fault met, .* promises kept", told)
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 3, 12, 20, 40])

@@ -198,6 +198,7 @@ def opened(
     *,
     settings: dict[str, object] | None = None,
     wrapper: tuple[str, ...] = (),
+    program: tuple[str, ...] = ("-m", "phonegate"),
     authority: Path | None = None,
     database: Path | None = None,
     host: str = "127.0.0.1",
@@ -206,7 +207,9 @@ def opened(
     """Runs a gateway with honest clients, and ends both."""
     database = folder / "phonegate.db" if database is None else database
     chosen = {**SETTINGS, **(settings or {})}
-    with GatewayProcess(database, settings=chosen, wrapper=wrapper, also=also) as gateway:
+    with GatewayProcess(
+        database, settings=chosen, wrapper=wrapper, program=program, also=also
+    ) as gateway:
         scheme = "http" if authority is None else "https"
         honest = HonestProcess(folder, f"{scheme}://127.0.0.1:{gateway.port}", authority)
         try:

@@ -251,6 +251,8 @@ class OrgImports:
         if chunk.table == "ended_keys":
             # Their messages come later. Until then none of them is cleared away.
             rows = [[key, ended_at + _NOT_YET] for key, ended_at in rows]
+        if chunk.table == "assistants":
+            rows = _undeclared(columns, rows)
         if chunk.table == "conversations":
             self._connection.executemany(_CONVERSATION, [(one.org, *row) for row in rows])
         else:
@@ -361,6 +363,15 @@ def columns_here(chunk: Chunk, head: Head) -> tuple[str, ...]:
         raise FileProblem(f"it has rows of {table!a} that this gateway can't read")
     demand(_PARTS[table], chunk, head)
     return columns
+
+
+def _undeclared(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """Makes assistants ones that no configuration declares.
+
+    That of this gateway does not, so that its next start would end them.
+    """
+    place = columns.index("from_file")
+    return [[*row[:place], 0, *row[place + 1 :]] for row in rows]
 
 
 def _quoted(names: Sequence[str]) -> list[str]:

@@ -409,7 +409,7 @@ async def test_an_unknown_url_is_answered_as_programs_read_it(web: Web, path: st
 
 
 async def test_guesses_count_as_those_of_unknown_callers(web: Web) -> None:
-    limits = RateLimits(Bounds(address_requests_per_s=10))
+    limits = RateLimits(Bounds(address_requests_per_s=1))
     bounded = build_web(web.database, rate_limits=limits)
     path = await make(web)
     replies = [await post(bounded, f"/hooks/pgh_{n}") for n in range(200)]
@@ -419,7 +419,7 @@ async def test_guesses_count_as_those_of_unknown_callers(web: Web) -> None:
 
 
 async def test_calls_that_are_not_the_program_s_count_as_those_of_its_org(web: Web) -> None:
-    limits = RateLimits(Bounds(org_requests_per_s=2))
+    limits = RateLimits(Bounds(org_requests_per_s=1))
     path = await make(web, verification={"kind": "header", "header": "X-Mine", "secret": "s" * 20})
     bounded = build_web(web.database, rate_limits=limits)
     statuses = [(await post(bounded, path)).status for _ in range(30)]

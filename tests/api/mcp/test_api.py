@@ -9,11 +9,11 @@ import attrs
 import pytest
 import trio
 import trio.testing
-from jsonschema import Draft202012Validator
 
 from phonegate.api.app import build_app
 from phonegate.api.fair_share import SHARE
 from phonegate.api.main_pipeline import build_pipeline
+from phonegate.api.mcp import tools
 from phonegate.api.mcp.api import MAX_BATCH_BYTES, MAX_POST_BYTES
 from phonegate.api.mcp.protocol import CAPABILITIES_META, VERSION_META
 from phonegate.api.mcp.tools import TOOLS
@@ -28,6 +28,7 @@ from tests.api.conftest import (
     Web,
 )
 from tests.captured_logs import capture_logs
+from tests.json_schema import validator
 from tests.patience import PATIENCE_S
 
 NEW = "2026-07-28"
@@ -68,7 +69,7 @@ class Agent:
         result = reply.json["result"]
         if "structuredContent" in result:
             (declared,) = (one.declaration for one in TOOLS if one.name == tool)
-            Draft202012Validator(declared["outputSchema"]).validate(result["structuredContent"])
+            validator(declared["outputSchema"]).validate(result["structuredContent"])
         return result
 
     async def refused(self, tool: str, **arguments: Any) -> list[str]:
@@ -156,7 +157,7 @@ async def test_the_list_is_the_same_each_time_and_says_all(agent: Agent) -> None
         assert tool["title"]
         assert len(tool["description"]) > 40
         for place in ("inputSchema", "outputSchema"):
-            Draft202012Validator.check_schema(tool[place])
+            validator(tool[place]).check_schema(tool[place])
             assert tool[place]["type"] == "object"
         for name, field in tool["inputSchema"]["properties"].items():
             assert field["description"], name
@@ -624,10 +625,13 @@ async def test_other_tools_take_their_part_of_it(web: Web, nursery: trio.Nursery
     assert found[0]["isError"] is False
 
 
-async def test_a_wait_ends_before_its_request_would(web: Web) -> None:
+async def test_a_wait_ends_before_its_request_would(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
     agent = await make_agent(web)
+    monkeypatch.setattr(tools, "ANSWER_S", PATIENCE_S)
     # The deadline of the request, as the pipeline sets one.
-    with trio.fail_after(2.5) as scope:
+    with trio.fail_after(PATIENCE_S + 0.5) as scope:
         found = await agent.use("wait_for_reply", timeout_s=25)
     assert found["structuredContent"]["timed_out"] is True
     assert trio.current_time() < scope.deadline

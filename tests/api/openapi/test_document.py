@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
 import pytest
 
 import phonegate
@@ -25,6 +24,7 @@ from phonegate.model.events import EVENT_TYPES, MEANINGS, Event, EventType
 from phonegate.typed_json.fields import fields_of
 from tests.api.conftest import Web
 from tests.domain.sample_events import message_event
+from tests.json_schema import validator
 
 TABLE = build_table()
 DESCRIBED = [one for one in TABLE.endpoints if not one.protocol and not one.by_basic]
@@ -60,7 +60,7 @@ def test_each_type_of_event_is_a_webhook_with_its_own_schema() -> None:
             "webhook-signature",
         ]
         schema = call["requestBody"]["content"]["application/json"]["schema"]
-        whole = jsonschema.Draft202012Validator({**schema, "components": DOCUMENT["components"]})
+        whole = validator({**schema, "components": DOCUMENT["components"]})
         for other in EVENT_TYPES:
             found = [error.message for error in whole.iter_errors(_sample(other))]
             assert bool(found) == (other != type_), found

@@ -13,13 +13,13 @@ from typing import Any
 
 import attrs
 import httpx
-import jsonschema
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from kit.fake_carrier import FakeCarrierProcess
 from kit.gateway import GatewayProcess
 from tests.events.webhooks.plain_receiver import plain_receiver
+from tests.json_schema import validator
 from tests.patience import PATIENCE_S
 
 ORG = "myorg"
@@ -122,7 +122,7 @@ class Reader:
         found = reply.json()
         assert reply.status_code == example.status, reply.text
         schema = {**example.schema, "components": self.document["components"]}
-        jsonschema.Draft202012Validator(schema).validate(found)
+        validator(schema).validate(found)
         assert difference(example.answer, found) is None, (example.operation, found)
         return found
 

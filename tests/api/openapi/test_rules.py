@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from phonegate.api.rules import (
 )
 from phonegate.typed_json.fields import Rule, Wrong
 from phonegate.typed_json.rules import OneOf, Several, Text, Whole
+from tests.json_schema import validator
 
 RULES: tuple[Rule, ...] = (
     Text(0, 5),
@@ -60,7 +60,7 @@ def takes(rule: Rule, value: Any) -> bool:
 
 
 def allows(rule: Rule, value: Any) -> bool:
-    valid: bool = jsonschema.Draft202012Validator(schema_of_rule(rule)).is_valid(value)
+    valid: bool = validator(schema_of_rule(rule)).is_valid(value)
     return valid
 
 

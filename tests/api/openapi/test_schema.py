@@ -2,7 +2,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import attrs
-import jsonschema
 import pytest
 
 from phonegate.api.assistants_types import NewAssistant
@@ -15,6 +14,7 @@ from phonegate.api.openapi.schema import (
 )
 from phonegate.typed_json.fields import field, fields_of
 from phonegate.typed_json.rules import Several, Text, Whole
+from tests.json_schema import validator
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +70,7 @@ def test_a_request() -> None:
     }
     assert schema["properties"]["limit"]["default"] == 3
     assert schema["$defs"]["Part"]["description"] == "A part."
-    jsonschema.Draft202012Validator.check_schema(schema)
+    validator(schema).check_schema(schema)
 
 
 def test_an_answer() -> None:
@@ -127,7 +127,7 @@ def test_names_and_nulls() -> None:
     ],
 )
 def test_a_send_is_one_message_or_several(body: Any, *, right: bool) -> None:
-    assert jsonschema.Draft202012Validator(schema_of(Send)).is_valid(body) is right
+    assert validator(schema_of(Send)).is_valid(body) is right
 
 
 TWILIO = {"account_sid": f"AC{'0' * 32}", "auth_token": "12345678"}
@@ -156,6 +156,6 @@ def test_credentials_are_those_of_the_provider(
         "phone_numbers": ["+15551234567"],
         "credentials": credentials,
     }
-    valid = jsonschema.Draft202012Validator(schema_of(NewAssistant)).is_valid
+    valid = validator(schema_of(NewAssistant)).is_valid
     assert valid(body) is right
     assert not valid({**body, "phone_numbers": ["+15551234567", "+15551234567"]})

@@ -24,6 +24,11 @@ from tests import new_database
 from tests.patience import PATIENCE_S
 
 SECRET = "whsec_" + "QUJD" * 11
+PACE = 20.0
+"""Of the delays until further tries: the first one, of five seconds, could pass while a test looks
+at what came before it."""
+NEXT_TRY_MS = 110_000
+"""The first delay at that pace, and some more."""
 RULES = Rules(allow=parse_networks(["127.0.0.0/8"]))
 
 
@@ -73,9 +78,7 @@ class Site:
     orgs: dict[str, Org] = attrs.field(factory=dict)
 
     @classmethod
-    def make(
-        cls, folder: Path, *, calls_at_once: int = 16, whole_s: float = 5.0, luck: float = 0.0
-    ) -> "Site":
+    def make(cls, folder: Path, *, calls_at_once: int = 16, luck: float = 0.0) -> "Site":
         bus = Bus()
         database = Database.open(new_database.make(folder / "gateway.db"), publish=bus.publish)
         replies, clock = SentReplies(), Clock()
@@ -87,7 +90,7 @@ class Site:
             cast("WebhookReplies", replies),
             now_ms=clock,
             calls_at_once=calls_at_once,
-            timings=CallTimings(whole_s=whole_s, body_s=0.1),
+            timings=CallTimings(whole_s=2 * PATIENCE_S, body_s=PATIENCE_S, pace=PACE),
             luck=lambda: luck,
         )
         dispatcher = Dispatcher(
@@ -95,7 +98,7 @@ class Site:
             courier,
             calls_at_once=calls_at_once,
             now_ms=clock,
-            timings=DispatcherTimings(look_s=0.05, trouble_s=0.05, goodbye_s=0.2),
+            timings=DispatcherTimings(look_s=0.05, trouble_s=0.05, goodbye_s=PATIENCE_S),
         )
         bus.subscribe("webhooks", dispatcher.note)
         return cls(database, bus, courier, dispatcher, replies, clock)

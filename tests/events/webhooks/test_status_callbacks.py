@@ -18,7 +18,7 @@ from phonegate.model.states import Cause
 from phonegate.model.webhooks import Webhook
 from phonegate.store.tables import Tables
 from tests.events.webhooks.receiver import Received, Receiver, http
-from tests.events.webhooks.site import Site
+from tests.events.webhooks.site import NEXT_TRY_MS, Site
 
 TOKEN = "pk_k3v9_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -131,7 +131,7 @@ async def test_jasmin_s_are_repeated_until_they_are_acknowledged(
     assert failed.next_at is not None
     # The next one of the message waits for it.
     await become(site, message, Cause.DELIVERED, delivered_at=site.clock())
-    site.clock.ahead_ms = 10_000
+    site.clock.ahead_ms = NEXT_TRY_MS
     calls = await receiver.count(3)
     assert form(calls[0]) == form(calls[1])
     assert [form(call)["message_status"] for call in calls] == ["ESME_ROK", "ESME_ROK", "DELIVRD"]

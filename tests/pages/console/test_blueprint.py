@@ -86,7 +86,10 @@ async def test_no_org_takes_all_turns(
     going.set()
 
 
-async def test_pages_count_as_requests_of_their_org(database: Database) -> None:
+async def test_pages_count_as_requests_of_their_org(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("phonegate.pages.console.blueprint.perf_counter", lambda: 1_000.0)
     web = build_web(database, rate_limits=RateLimits(Bounds(org_requests_per_s=1)))
     await web.make_org()
     person = await Person.signed_in(web)

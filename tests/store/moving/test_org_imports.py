@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from phonegate.domain.assistant_sync import sync_declared
 from phonegate.model.facts import OrgChanged
 from phonegate.model.messages import NewMessage
 from tests.buses import heard
@@ -106,3 +107,24 @@ async def test_who_came_in_right_before_an_org_is_suspended_is_sent_away(
     changed = heard(there.bus, OrgChanged)
     await there.mover.take_in(path, unseen)
     assert changed == [OrgChanged(1)]
+
+
+async def test_an_assistant_that_the_other_gateways_configuration_declares_stays(
+    here: Site, there: Site, tmp_path: Path
+) -> None:
+    await Filler(here, "mine").fill("myorg", each=2)
+    await here.database.write(
+        lambda tx: tx._connection.execute("UPDATE assistants SET from_file = 1")
+    )
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    await there.mover.take_in(path, unseen)
+    # As each start of a gateway does whose configuration declares none.
+    ended = await there.database.write(lambda tx: sync_declared(tx, [], kept, 5))
+    assert ended == []
+    assert there.rows("SELECT count(*) FROM assistants") == [(2,)]
+
+
+def kept(*_: Any) -> Any:
+    """Is called for what a configuration declares."""
+    raise AssertionError

@@ -20,6 +20,7 @@ from trials.abuse.victim import Victim
 from trials.attackers import ORG, SECRET, frame
 
 AT_ONCE = 4
+"""Clients that send the same, in an attack of `LONG_S` and more."""
 PAUSE_S = 0.01
 SOURCE = "127.0.0.68"
 """Its own: what is counted of it is not counted of the attackers of other cases."""
@@ -31,7 +32,7 @@ HEADER = 15_000
 """Bytes of a header: just below the limit of a head."""
 FRAME = 65_000
 LONG_S = 2.0
-"""An attack of this length and more has texts as long as they may be."""
+"""An attack of this length and more has texts as long as they may be, and many clients."""
 FAILURES = {500, 502, 504}
 
 _OPEN = b'{"org_id":"%s","messages":' % ORG.encode()
@@ -226,7 +227,7 @@ async def _send(victim: Victim, content: Content, seconds: float, counts: Counte
             await trio.sleep(PAUSE_S)
 
     async with trio.open_nursery() as nursery:
-        for _ in range(AT_ONCE):
+        for _ in range(AT_ONCE if victim.seconds >= LONG_S else 1):
             nursery.start_soon(client)
 
 
