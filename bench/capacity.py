@@ -64,7 +64,7 @@ async def page_ms(server: Server, query: str) -> float:
     return statistics.median(taken)
 
 
-async def sends(server: Server, seconds: float) -> tuple[float, float]:
+async def sends(server: Server, seconds: float, warm_s: float) -> tuple[float, float]:
     """Returns the sends a second of 64 clients, and the 99th percentile of the answers, in ms."""
     async with Org(server, "bench") as org:
         await org.connect(1)
@@ -80,7 +80,7 @@ async def sends(server: Server, seconds: float) -> tuple[float, float]:
         loops = Loops(server.port, CLIENTS, make, accepted)
         org.deliveries.begin()
         try:
-            await loops.run(WARM_S)
+            await loops.run(warm_s)
             loops.answers.clear()
             await loops.run(seconds)
         finally:
@@ -104,7 +104,7 @@ def command_s(*words: str) -> float:
     return time.perf_counter() - begun
 
 
-async def measure(folder: Path, messages: int, seconds: float) -> list[str]:
+async def measure(folder: Path, messages: int, seconds: float, warm_s: float = WARM_S) -> list[str]:
     """Returns the cells of a row."""
     database = folder / "capacity.db"
     fill(database, FULL, SECRET, messages=messages, conversations=CONVERSATIONS)
@@ -112,7 +112,7 @@ async def measure(folder: Path, messages: int, seconds: float) -> list[str]:
     async with Server(phonegate(), database) as server:
         newest = await page_ms(server, "")
         search = await page_ms(server, "&q=needle")
-        rate, p99 = await sends(server, seconds)
+        rate, p99 = await sends(server, seconds, warm_s)
         memory = server.rss_bytes()
         at = ("--database", str(database))
         backup = command_s("backup", str(folder / "copy.db"), *at)

@@ -129,13 +129,13 @@ async def turn(server: Server, org: Org, api: Api, seconds: float) -> None:
     api.cpu_us.append(spent / max(sent, 1) * 1e6)
 
 
-async def measure(folder: Path, seconds: float, rounds: int) -> list[str]:
+async def measure(folder: Path, seconds: float, rounds: int, warm_s: float = WARM_S) -> list[str]:
     """Returns the lines of a table."""
     async with Server(phonegate(), folder / "dialects.db") as server, Org(server, "bench") as org:
         await org.connect(1)
         compared = apis(org, await key_of(org))
         for api in compared:
-            await turn(server, org, api, WARM_S)
+            await turn(server, org, api, warm_s)
             api.rates.clear()
             api.cpu_us.clear()
         for _ in range(rounds):

@@ -130,7 +130,7 @@ class House:
         """A phone that holds the SIM, and may say so."""
         query = urlencode({"org_id": "myorg", "secret_key": SECRET, **named})
         address = f"ws://127.0.0.1:{self.gateway.port}/websocket?{query}"
-        with connect(address, proxy=None) as link:
+        with connect(address, proxy=None, open_timeout=PATIENCE_S) as link:
             link.recv()
             if sims:
                 reported = [{"slot": 0, "number": SIM}]
@@ -566,7 +566,7 @@ def test_a_long_poll_answers_as_printed(house: House) -> None:
     def page(command: str) -> Any:
         local = command.replace(GATEWAY, house.gateway.url).replace("curl", "curl -sS", 1)
         done = subprocess.run(
-            ["bash", "-c", local], capture_output=True, text=True, check=True, timeout=60
+            ["bash", "-c", local], capture_output=True, text=True, check=True, timeout=PATIENCE_S
         )
         return json.loads(done.stdout)
 

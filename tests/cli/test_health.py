@@ -104,6 +104,8 @@ def answering(*parts: bytes, pause_s: float = 0.0) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
+            # It waits for a connection for ever if the time was over before there was one.
+            socket.create_connection(listener.getsockname()).close()
             thread.join(PATIENCE_S)
 
 
