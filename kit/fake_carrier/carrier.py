@@ -48,6 +48,7 @@ class FakeCarrier:
         self.trouble = Trouble()
         self.courier = Courier(self.ledger, self._wake)
         self.base_url = ""
+        self._sleep = trio.sleep
         self._exchange = Exchange(
             twilio=self.twilio,
             telnyx=self.telnyx,
@@ -219,7 +220,7 @@ class FakeCarrier:
     async def _with(self, fault: Fault | None, carrier: CarrierName, request: Request) -> Answer:
         kind = None if fault is None else fault.kind
         if fault is not None and kind == "late_accept":
-            await trio.sleep(fault.delay_s)
+            await self._sleep(fault.delay_s)
         decided: Answer | None = None
         before = len(self.ledger.accepted)
         if kind not in UNTAKEN:
@@ -244,7 +245,7 @@ class FakeCarrier:
             assert decided is not None
             return decided
         if kind == "slow":
-            await trio.sleep(fault.delay_s)
+            await self._sleep(fault.delay_s)
         return _spoiled(fault, carrier, decided)
 
 

@@ -1,7 +1,10 @@
 """The modem's serial port, as an abstract Unix socket, and its control port."""
 
+import fcntl
 import json
 import socket
+import struct
+import termios
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +18,15 @@ ESCAPE = b"\x1b"
 LINE_LIMIT = 4096
 """Bytes of the longest command line: an SMS has at most 352 digits."""
 IDLE_S = 0.25
-"""The line is idle for so long before the modem says something by itself. ModemManager overlooks a
-notice that it reads together with the answer to a command, and a busy machine reads late."""
+"""All that the modem has said was read for so long before it says something by itself: what
+ModemManager does with an answer takes it a while."""
+LOCKED_S = 5.0
+"""The modem says nothing by itself for so long once ModemManager has opened its memory, unless it
+has read or deleted an SMS before. It overlooks a notice of another SMS that comes meanwhile, and a
+busy machine lets it stand still for seconds."""
+LOOK_S = 0.01
+"""Between two looks at whether all was read. The kernel tells of it only when asked."""
+_OPENS_MEMORY = ("AT+CPMS=", "\r\n+CMTI:")
 NOTICES = 1000
 
 
@@ -37,8 +47,8 @@ class Port:
         self.changed = trio.Event()
         """Set, and replaced, after each command, so that others may look at the modem again."""
         self._open: dict[trio.SocketStream, trio.MemorySendChannel[bytes]] = {}
-        self._busy_at = 0.0
-        """When something was said last, by trio's clock."""
+        self._quiet_until = 0.0
+        """When the modem may say something by itself again, by trio's clock."""
         self._announce, self._notices = trio.open_memory_channel[str](NOTICES)
         modem.announce = self._announce.send_nowait
         modem.vanish = self.hang_up
@@ -46,10 +56,25 @@ class Port:
     async def run(self) -> None:
         """Says what the modem says by itself, until cancelled."""
         async for text in self._notices:
-            while (left := self._busy_at + IDLE_S - trio.current_time()) > 0:  # noqa: ASYNC110 - it grows
-                await trio.sleep(left)
+            while True:
+                if not all(_is_idle(*one) for one in self._open.items()):
+                    self._keep_quiet(IDLE_S)
+                if trio.current_time() >= self._quiet_until:
+                    break
+                await trio.sleep(LOOK_S)
             self.say(text)
-            self._busy_at = trio.current_time()
+            if self._open:
+                self._note(text)
+
+    def _note(self, text: str) -> None:
+        """Notes a command, or what the modem has said by itself."""
+        if text.startswith(_OPENS_MEMORY):
+            self._keep_quiet(LOCKED_S)
+        else:
+            self._quiet_until = trio.current_time() + IDLE_S
+
+    def _keep_quiet(self, seconds: float) -> None:
+        self._quiet_until = max(self._quiet_until, trio.current_time() + seconds)
 
     def say(self, text: str) -> None:
         """Says something to everyone at the port."""
@@ -106,9 +131,22 @@ class Port:
             prompted = answer is not None and answer.endswith("> ")
             if answer:
                 channel.send_nowait(answer.encode("ascii"))
-            self._busy_at = trio.current_time()
+            self._note(text)
             self.changed.set()
             self.changed = trio.Event()
+
+
+def _is_idle(stream: trio.SocketStream, channel: trio.MemorySendChannel[bytes]) -> bool:
+    """Tells whether all is read that was sent to and from the far end, or the port is closed."""
+    if stream.socket.fileno() < 0:
+        return True
+    if channel.statistics().current_buffer_used:
+        return False
+    ours, theirs = (
+        struct.unpack("i", fcntl.ioctl(stream.socket.fileno(), asked, bytes(4)))[0]
+        for asked in (termios.TIOCOUTQ, termios.FIONREAD)
+    )
+    return not ours and not theirs
 
 
 async def control(port: Port, stream: trio.SocketStream) -> None:

@@ -66,6 +66,8 @@ class Heartbeat:
                 due = self._turns[0][0] if self._turns else float("inf")
                 self._sleep.deadline = max(due, self._next_round)
                 await trio.sleep_forever()
+            # What phones said while the process stood still is read before they are judged.
+            await trio.lowlevel.checkpoint()
             now = trio.current_time()
             for _ in range(AT_ONCE):
                 if not (self._turns and self._turns[0][0] <= now):

@@ -6,12 +6,13 @@ import attrs
 from hypothesis import HealthCheck, settings
 
 from phonegate.domain.carrier import Outbound
+from tests.patience import PATIENCE_S
 
 patient = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """The first text that Hypothesis draws on a machine takes a second: it makes a table of Unicode."""
 
 NOW = 1_700_000_000_000
-DEADLINE_S = 5.0
+DEADLINE_S = PATIENCE_S
 
 SID = "AC" + "0123456789abcdef" * 2
 SERVICE = "MG" + "fedcba9876543210" * 2

@@ -21,13 +21,14 @@ from phonegate.model.times import now_ms
 
 from .samples import API_KEY, BODY, TOKEN
 from .stand_base import Stand
-from .stub import nowhere
+from .stub import end_time, nowhere
 
 
 class FakeStand(Stand):
     """A client of ours in front of the fake carrier."""
 
     name: CarrierName
+    carrier: Twilio | Telnyx
     sender: str
     refuser: str
     refusal: str
@@ -46,7 +47,7 @@ class FakeStand(Stand):
         await nursery.start(fake.serve)
         return cls(fake, await nowhere())
 
-    def _open(self, url: str) -> Account:
+    def _open(self, url: str) -> Twilio | Telnyx:
         if self.name == "twilio":
             return Twilio(url, self.fake.twilio.sid, TOKEN, grace_s=0)
         return Telnyx(url, API_KEY, grace_s=0)
@@ -73,9 +74,14 @@ class FakeStand(Stand):
             for sms in self.fake.ledger.on_air(carrier=self.name)
         ]
 
-    def trouble(self, kind: FaultKind, *, reading: bool = False) -> None:
-        fault = Fault(kind=kind, carrier=self.name, delay_s=0.6, retry_after_s=7)
+    def trouble(self, kind: FaultKind, *, reading: bool = False, delay_s: float = 0.6) -> None:
+        fault = Fault(kind=kind, carrier=self.name, delay_s=delay_s, retry_after_s=7)
         self.fake.fault(attrs.evolve(fault, on="read") if reading else fault)
+
+    async def end_time(self) -> None:
+        requests = self.fake.ledger.requests
+        await self.fake.wait_until(lambda: bool(requests) and requests[-1].fault == "slow")
+        end_time(self.carrier._api)
 
     async def done(self, carrier_id: str) -> None:
         await self.fake.wait_for(carrier_id)

@@ -55,8 +55,12 @@ class Stand(ABC):
         """What was taken, once for each SMS that goes out: sender, recipient, body, media."""
 
     @abstractmethod
-    def trouble(self, kind: FaultKind, *, reading: bool = False) -> None:
-        """Makes the next request to send, or else to read, go wrong."""
+    def trouble(self, kind: FaultKind, *, reading: bool = False, delay_s: float = 0.6) -> None:
+        """Makes the next request to send, or else to read, go wrong. `slow` takes `delay_s`."""
+
+    @abstractmethod
+    async def end_time(self) -> None:
+        """Ends the time of a request that is `slow`, once the far end has done what it asks."""
 
     @abstractmethod
     async def done(self, carrier_id: str) -> None:

@@ -8,12 +8,12 @@ from phonegate.domain.carrier import NotTaken, OutcomeUnknown
 from tests.patience import PATIENCE_S
 
 from .samples import NOW
-from .stub import Act, answer, answer_bytes, close, hang, nowhere, stub
+from .stub import Act, answer, answer_bytes, close, end_time, hang, nowhere, stub
 
 MOST = 1_000
 
 
-async def ask(to: ApiClient, *, deadline_s: float = 5.0, content: bytes = b"{}") -> Response:
+async def ask(to: ApiClient, *, deadline_s: float = PATIENCE_S, content: bytes = b"{}") -> Response:
     return await to.ask(
         "POST",
         "/x",
@@ -24,11 +24,11 @@ async def ask(to: ApiClient, *, deadline_s: float = 5.0, content: bytes = b"{}")
     )
 
 
-async def ask_stub(*acts: Act, deadline_s: float = 5.0) -> Response:
+async def ask_stub(*acts: Act) -> Response:
     async with stub(*acts) as served:
         to = ApiClient(served.url)
         try:
-            return await ask(to, deadline_s=deadline_s)
+            return await ask(to)
         finally:
             await to.aclose()
 
@@ -102,22 +102,38 @@ async def test_a_link_that_breaks_after_the_request_leaves_it_unknown(act: Act) 
     assert "canary" not in str(caught.value)
 
 
-@pytest.mark.parametrize("act", [hang, _half], ids=["silent", "half a status"])
+@pytest.mark.parametrize("act", [close, _half], ids=["silent", "half a status"])
 async def test_time_that_runs_out_after_the_request_leaves_it_unknown(act: Act) -> None:
-    async def then_wait(stream: trio.SocketStream) -> None:
+    async def then_end(stream: trio.SocketStream) -> None:
         await act(stream)
+        end_time(to)
         await trio.sleep_forever()
 
-    with pytest.raises(OutcomeUnknown, match="no answer in time"):
-        await ask_stub(then_wait, deadline_s=0.2)
+    async with stub(then_end) as served:
+        to = ApiClient(served.url)
+        with pytest.raises(OutcomeUnknown, match="no answer in time"):
+            await ask(to)
+        await to.aclose()
 
 
-async def test_a_status_counts_though_its_body_never_comes() -> None:
+async def test_a_status_counts_though_its_body_never_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def stall(stream: trio.SocketStream) -> None:
         await stream.send_all(answer_bytes(400, b"{", length=100))
         await trio.sleep_forever()
 
-    got = await ask_stub(stall, deadline_s=0.2)
+    read = api_client._read
+
+    async def end(response: httpx.Response, most_bytes: int) -> bytes | None:
+        end_time(to)
+        return await read(response, most_bytes)
+
+    monkeypatch.setattr(api_client, "_read", end)
+    async with stub(stall) as served:
+        to = ApiClient(served.url)
+        got = await ask(to)
+        await to.aclose()
     assert (got.status, got.body) == (400, None)
 
 
@@ -152,12 +168,16 @@ async def test_a_compressed_body_is_not_unpacked() -> None:
 
 
 async def test_requests_that_ran_out_of_time_hold_no_connection() -> None:
-    acts = [hang] * (api_client.MAX_CONNECTIONS + 2)
+    async def end(_: trio.SocketStream) -> None:
+        end_time(to)
+        await trio.sleep_forever()
+
+    acts = [end] * (api_client.MAX_CONNECTIONS + 2)
     async with stub(*acts, answer(200, b"{}")) as served:
         to = ApiClient(served.url)
         for _ in acts:
             with pytest.raises(OutcomeUnknown):
-                await ask(to, deadline_s=0.05)
+                await ask(to)
         assert (await ask(to)).status == 200
         await to.aclose()
 
@@ -168,7 +188,7 @@ async def test_waiting_for_a_free_connection_means_not_taken() -> None:
 
         async def occupy() -> None:
             with pytest.raises(OutcomeUnknown):
-                await ask(to, deadline_s=30)
+                await ask(to)
 
         for _ in range(api_client.MAX_CONNECTIONS):
             nursery.start_soon(occupy)
@@ -209,7 +229,7 @@ async def test_a_header_that_no_request_can_have_is_not_quoted() -> None:
                 "GET",
                 "/",
                 headers={"authorization": "canary\r\nx: y"},
-                until=trio.current_time() + 5,
+                until=trio.current_time() + PATIENCE_S,
                 most_bytes=MOST,
             )
         assert "canary" not in str(caught.value)

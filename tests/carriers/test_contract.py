@@ -1,22 +1,48 @@
 """What every way to send promises, tried on each of them over real sockets."""
 
+from collections.abc import Awaitable
+from typing import TypeVar
+
 import attrs
 import pytest
 import trio
 
 from kit.fake_carrier import FaultKind
-from phonegate.domain.carrier import CarrierMessage, CarrierRefusal, NotTaken, OutcomeUnknown
+from phonegate.domain.carrier import (
+    CarrierError,
+    CarrierMessage,
+    CarrierRefusal,
+    NotTaken,
+    OutcomeUnknown,
+)
 
 from .samples import BODY, CANARIES, DEADLINE_S
 from .stand_base import LOST_AFTERWARDS, LOST_BEFORE, Stand
 
-SHORT_S = 0.3
-"""Less than the far end's slowness."""
+T = TypeVar("T")
+
 PICTURES = ("https://example.com/a.jpg", "https://example.com/b.png?x=1&y=2")
 
 
-def patience_s(kind: FaultKind) -> float:
-    return SHORT_S if kind == "slow" else DEADLINE_S
+HELD_S = 3_600
+"""How slow the far end is where a test ends the time."""
+
+
+async def in_trouble(stand: Stand, kind: FaultKind, ask: Awaitable[T]) -> T:
+    """Asks, with an end to the time where the answer is held back."""
+    failure: CarrierError | None = None
+    async with trio.open_nursery() as nursery:
+        if kind == "slow":
+            nursery.start_soon(stand.end_time)
+        try:
+            got = await ask
+        except CarrierError as error:
+            # A nursery would make a group of it.
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return got
 
 
 def no_canary_in(error: Exception) -> None:
@@ -104,10 +130,10 @@ async def test_what_is_out_of_reach_has_not_taken_it(stand: Stand) -> None:
 
 @pytest.mark.parametrize("kind", LOST_AFTERWARDS)
 async def test_a_lost_answer_is_found_and_nothing_sent_twice(stand: Stand, kind: FaultKind) -> None:
-    stand.trouble(kind)
+    stand.trouble(kind, delay_s=HELD_S)
     message = stand.message()
     with pytest.raises(OutcomeUnknown) as caught:
-        await stand.carrier.send(message, deadline_s=patience_s(kind))
+        await in_trouble(stand, kind, stand.carrier.send(message, deadline_s=DEADLINE_S))
     no_canary_in(caught.value)
     found = await stand.carrier.find(message, deadline_s=DEADLINE_S)
     assert found is not None
@@ -133,9 +159,9 @@ async def test_a_lost_request_ends_up_sent_once(stand: Stand, kind: FaultKind) -
 @pytest.mark.parametrize("kind", ["rate_limited", *LOST_BEFORE, *LOST_AFTERWARDS])
 async def test_what_can_not_be_asked_now_is_no_answer(stand: Stand, kind: FaultKind) -> None:
     sent = await stand.carrier.send(stand.message(), deadline_s=DEADLINE_S)
-    stand.trouble(kind, reading=True)
+    stand.trouble(kind, reading=True, delay_s=HELD_S)
     with pytest.raises(NotTaken) as caught:
-        await stand.carrier.fetch(sent.id, deadline_s=patience_s(kind))
+        await in_trouble(stand, kind, stand.carrier.fetch(sent.id, deadline_s=DEADLINE_S))
     no_canary_in(caught.value)
     assert await stand.carrier.fetch(sent.id, deadline_s=DEADLINE_S) is not None
 

@@ -712,15 +712,27 @@ class TestFaults:
         nursery.cancel_scope.cancel()
 
     async def test_late_is_accepted_even_when_the_client_has_gone(
-        self, still: FakeCarrier, http: httpx.AsyncClient, post: Post
+        self,
+        still: FakeCarrier,
+        http: httpx.AsyncClient,
+        post: Post,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        still.fault(Fault(kind="late_accept", delay_s=0.05))
+        late = trio.Event()
+
+        async def sleep(seconds: float) -> None:
+            assert seconds == 7
+            await late.wait()
+
+        monkeypatch.setattr(still, "_sleep", sleep)
+        still.fault(Fault(kind="late_accept", delay_s=7))
         with trio.fail_after(PATIENCE_S):
             async with trio.open_nursery() as client:
                 client.start_soon(post, http, still)
                 await still.wait_until(lambda: not still.trouble.waiting)
                 assert still.ledger.accepted == []
                 client.cancel_scope.cancel()
+            late.set()
             await still.wait_until(lambda: bool(still.ledger.accepted))
 
     async def test_the_other_carrier_goes_on(

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 import trio
+from trio.testing import MockClock
 
 from phonegate.domain import carrier_pool
 from phonegate.domain.carrier import CarrierFault, CarrierMessage
@@ -102,7 +103,7 @@ async def test_the_one_unused_longest_makes_room(
 
 
 async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
-    scene: Scene, nursery: trio.Nursery
+    scene: Scene, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     async def hold(*, task_status: "trio.TaskStatus[None]") -> None:
         async with scene.pool.hold(ASSISTANT, patience_s=PATIENCE_S):
@@ -118,8 +119,10 @@ async def test_a_full_line_makes_others_of_it_wait_and_then_refuses(
         for _ in range(MAX_WAITING):
             waiting.start_soon(scene.use)
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(Throttled), trio.fail_after(1):
+        now = trio.current_time()
+        with pytest.raises(Throttled):
             await scene.use()
+        assert trio.current_time() == now
         # Another assistant's line is another.
         await scene.use(other(2))
         waiting.cancel_scope.cancel()
@@ -137,9 +140,9 @@ async def test_closing_closes_all_and_opens_none(scene: Scene) -> None:
 
 
 async def test_an_account_that_won_t_close_holds_nobody_up(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
 ) -> None:
-    scene = build_scene(closing_s=0.01)
+    scene = build_scene(closing_s=2)
     for assistant in (1, 2):
         await scene.use(other(assistant))
 
@@ -149,8 +152,8 @@ async def test_an_account_that_won_t_close_holds_nobody_up(
         await trio.sleep_forever()
 
     monkeypatch.setattr(Played, "aclose", hang)
-    with trio.fail_after(2):
-        await scene.pool.close()
+    await scene.pool.close()
+    assert trio.current_time() == 2
 
 
 async def test_credentials_that_are_wrong_are_told_as_such() -> None:

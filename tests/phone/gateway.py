@@ -72,7 +72,11 @@ class Gateway:
     async def run(self, *, task_status: trio.TaskStatus["Gateway"]) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         server = WebSocketServer(
-            self._serve, listeners, connect_timeout=2, disconnect_timeout=0.2, message_queue_size=64
+            self._serve,
+            listeners,
+            connect_timeout=PATIENCE_S,
+            disconnect_timeout=PATIENCE_S,
+            message_queue_size=64,
         )
         self.url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
 
@@ -128,7 +132,7 @@ class Gateway:
         except ConnectionClosed:
             # Whoever closes it from this side waits for the phone's answer, which is read while
             # this handler is there.
-            with trio.move_on_after(1):
+            with trio.move_on_after(PATIENCE_S):
                 await peer.websocket._close_handshake.wait()
 
     async def _listen(self, peer: Peer, device: str | None) -> None:

@@ -50,7 +50,8 @@ async def url(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[str]:
 
 
 def client(url: str) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=url, headers={"X-Secret-Key": SECRET}, trust_env=False)
+    headers = {"X-Secret-Key": SECRET}
+    return httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=PATIENCE_S)
 
 
 async def poll(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -135,8 +136,8 @@ async def test_whatever_the_phones_do_each_sms_goes_out_once_and_ends(url: str) 
     async with client(url) as api, trio.open_nursery() as phones:
         with trio.fail_after(PATIENCE_S):
             await phones.start(fleet.run)
-            await send_through(fleet, api)
-            await poll(all_answers_arrived)
+        await send_through(fleet, api)
+        await poll(all_answers_arrived)
         out, received = await messages(api, "out"), await messages(api, "in")
         phones.cancel_scope.cancel()
     times = check(out, radio)
@@ -157,7 +158,7 @@ async def test_phones_of_the_basic_protocol_too(url: str) -> None:
     async with client(url) as api, trio.open_nursery() as phones:
         with trio.fail_after(PATIENCE_S):
             await phones.start(fleet.run)
-            await send_through(fleet, api)
+        await send_through(fleet, api)
         out = await messages(api, "out")
         phones.cancel_scope.cancel()
     check(out, radio)

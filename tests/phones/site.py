@@ -73,7 +73,14 @@ HASTY = attrs.evolve(PATIENT, delivery=DeliverySettings(late_result_grace_s=0.0)
 LOOPBACK = Rules(allow=parse_networks(["127.0.0.0/8"]))
 """Where media of tests are."""
 
-APP_TIMINGS = SmsgateTimings(away_s=PATIENCE_S, fetch_pauses_s=(0.01, 0.01), room_s=0.01)
+APP_TIMINGS = SmsgateTimings(
+    away_s=PATIENCE_S,
+    feed_s=PATIENCE_S,
+    commit_s=PATIENCE_S,
+    fetch_s=PATIENCE_S,
+    fetch_pauses_s=(0.01, 0.01),
+    room_s=0.01,
+)
 """A phone that is an app counts as away only where a test has it so (`leave`)."""
 
 
@@ -175,7 +182,7 @@ class Site:
         self.serving += 1
         if self.send_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.send_buffer)
-        stream = Connection(plain.socket, peer_timeout_s=20, linger_s=self.linger_s)
+        stream = Connection(plain.socket, peer_timeout_s=PATIENCE_S, linger_s=self.linger_s)
         reader = HeadReader(16_384)
         try:
             while data := await stream.receive_some(16_384):
@@ -225,7 +232,7 @@ class Site:
             try:
                 yield phone
             finally:
-                with trio.move_on_after(2, shield=True):
+                with trio.move_on_after(PATIENCE_S, shield=True):
                     await link.aclose()
                 # Which the library leaves open where the far end closed first.
                 await trio.aclose_forcefully(link._stream)

@@ -72,6 +72,26 @@ async def test_phones_that_are_due_soon_after_others_are_seen_to_together(
     assert all(len(phone.seen) == 1 for phone in others)
 
 
+async def test_what_came_while_the_process_stood_still_is_read_before_a_beat(
+    beating: Heartbeat, mock_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    turns: list[str] = []
+    phone = Phone(1)
+    phone.then = lambda: turns.append("beat")
+
+    async def read() -> None:
+        for second in range(1, 21):
+            await trio.sleep_until(second)
+            turns.append("read")
+
+    beating.watch(phone)
+    nursery.start_soon(read)
+    await blocked()
+    # Trio wakes those that are due at the same time in any order.
+    await pass_time(mock_clock, 20)
+    assert turns == ["read", "beat"] * 20
+
+
 async def test_an_ended_watch_is_not_kept(
     beating: Heartbeat, mock_clock: trio.testing.MockClock
 ) -> None:

@@ -281,13 +281,21 @@ async def test_a_link_that_dies_before_its_phone_is_recognised_leaves_nothing_st
         assert await phone.settled() == []
 
 
-async def test_a_phone_that_never_tells_who_it_is_is_served_after_the_grace(start: Start) -> None:
-    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=0.2)))
+def end_grace(site: Site) -> None:
+    """Ends the grace of the phone that came last."""
+    session = site.sessions()[-1]
+    session.station.state._grace_until = trio.current_time()
+    session.tick()
+
+
+async def test_a_phone_that_never_tells_who_it_is_is_served_after_the_grace(site: Site) -> None:
     async with site.phone() as known:
         await known.sims(NUMBER)
     await site.until_online(0)
     await site.send("hi")
     async with site.phone() as phone:
+        assert await phone.settled() == []
+        end_grace(site)
         assert await bodies(phone, 1) == ["hi"]
         await site.until_fed()
         await site.send("at once")
@@ -376,10 +384,8 @@ async def test_what_is_asked_of_a_named_phones_number_waits_for_its_name(site: S
 
 @pytest.mark.parametrize("hello", [True, False])
 async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
-    start: Start, *, hello: bool
+    site: Site, *, hello: bool
 ) -> None:
-    grace_s = 60.0 if hello else 0.2
-    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(late_result_grace_s=grace_s)))
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER)
         row = site.stations()[0].online.phone
@@ -388,6 +394,9 @@ async def test_a_phone_without_a_name_gets_the_number_of_a_named_one(
         await phone.say("sims", sims=[{"slot": 0, "number": NUMBER}])
         if hello:
             await phone.hello()
+        else:
+            assert await phone.settled() == []
+            end_grace(site)
         await site.send("by number", sim_selector=NUMBER)
         assert await bodies(phone, 1) == ["by number"]
         assert site.stations()[0].online.phone != row

@@ -36,7 +36,7 @@ async def all_of(site: Site) -> list[ManagedPhone]:
 
 @pytest.fixture
 async def site(database: Database, nursery: trio.Nursery) -> Site:
-    timings = PhoneTimings(goodbye_s=0.2)
+    timings = PhoneTimings(goodbye_s=PATIENCE_S)
     opened = Site(database, HASTY, timings=timings)
     await nursery.start(opened.serve)
     return opened

@@ -15,6 +15,7 @@ from phonegate.phones.reservations import Reservations
 from phonegate.phones.send_order import SendOrder
 from phonegate.phones.state import PhoneState
 from tests.domain.messages import message
+from tests.patience import PATIENCE_S
 
 from .test_state import link
 
@@ -139,7 +140,7 @@ async def test_a_pause_waits_for_nothing_over_a_link_that_ends() -> None:
     phone = parts()
     assert phone.reservations.reserve(None, 1)
     phone.state.parting = True
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE_S):
         async with phone.reservations.pause():
             assert phone.reservations.stopped
 

@@ -11,6 +11,7 @@ import trio.testing
 from phonegate.config.settings import DeliverySettings, PacingSettings, PhoneSettings
 from phonegate.domain.sending import Outgoing
 from phonegate.model.bounds import MAX_CHARACTERS, MAX_SEGMENTS
+from phonegate.phones.feeder import Feeder
 from phonegate.phones.session import Session
 from phonegate.phones.switchboard import Switchboard
 from phonegate.store.tables import Tables
@@ -365,7 +366,8 @@ async def test_little_room_is_used_though_the_rest_of_the_window_is_never_answer
 
 
 async def test_little_room_that_another_sim_takes_is_looked_for_again(start: Start) -> None:
-    site = await start(attrs.evolve(PATIENT, delivery=with_delivery(window=6)), gather_s=0.4)
+    delivery = with_delivery(window=6)
+    site = await start(attrs.evolve(PATIENT, delivery=delivery), gather_s=PATIENCE_S)
     async with site.phone(device_id="a") as phone:
         await phone.sims(NUMBER, OTHER)
         await site.until_fed()
@@ -378,12 +380,22 @@ async def test_little_room_that_another_sim_takes_is_looked_for_again(start: Sta
         assert await phone.settled() == []
         await site.send("x", sim_selector=OTHER)
         assert await bodies(phone, 1) == ["x"], "while the feeder waits for more room"
-        worker = site.stations()[0].feeder.worker
-        with trio.fail_after(PATIENCE_S):
-            while worker._here and not worker._idle:  # noqa: ASYNC110 - it tells nobody
-                await trio.sleep(0.005)
+        feeder = site.stations()[0].feeder
+        await have_gathered(feeder)
+        assert feeder._scarce_since is None
         await phone.say("send_result", id=pushes[4]["id"], success=True)
+        assert await phone.settled() == []
+        await have_gathered(feeder)
         assert await bodies(phone, 1) == ["j"]
+
+
+async def have_gathered(feeder: Feeder) -> None:
+    """Ends the time for which little room is left unused. The feeder waits for its end."""
+    await feeder.worker.done()
+    assert feeder._scarce_since is not None
+    feeder._scarce_since -= PATIENCE_S
+    feeder.worker.call()
+    await feeder.worker.done()
 
 
 async def test_given_up_messages_free_the_window(start: Start) -> None:

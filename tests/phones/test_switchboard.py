@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from phonegate.domain.dispatch import Dispatcher, OnlinePhone
 from phonegate.domain.forecast import Outlook
@@ -391,7 +392,9 @@ async def test_a_message_stored_under_a_row_that_the_phone_left_still_reaches_it
     assert station.told == [("adopts", 5)]
 
 
-async def test_close_all_reaches_all_and_drops_the_slow(board: Switchboard) -> None:
+async def test_close_all_reaches_all_and_drops_the_slow(
+    board: Switchboard, autojump_clock: MockClock
+) -> None:
     quick, slow, late = fake(1), fake(2), fake(3)
     board.join(quick)
     board.join(slow)
@@ -405,7 +408,7 @@ async def test_close_all_reaches_all_and_drops_the_slow(board: Switchboard) -> N
             nursery.start_soon(end, station)
         quick.ended.set()
         late.ended.set()
-        await board.close_all(1012, "restart", goodbye_s=0.02)
+        await board.close_all(1012, "restart", goodbye_s=2)
         assert quick.told == [1012]
         # Nor was it asked to send in place of the one that went before it.
         assert slow.told == [1012, "drop"]

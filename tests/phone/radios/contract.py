@@ -14,12 +14,29 @@ import trio
 
 from phonegate.phone.address import Address
 from phonegate.phone.program import run_radio
-from phonegate.phone.radios.radio import Radio
+from phonegate.phone.radios.radio import Outcome, Radio, Uncertain
+from phonegate.phone.transmitter import TIMED_OUT
+from tests.patience import PATIENCE_S
 from tests.phone.gateway import SECRET, Gateway, Order
 
 PHONE: Final = "contract"
-DEADLINE_S: Final = 20
-"""For each wait. A promise that is kept takes far less, also with a real daemon below the radio."""
+
+
+@attrs.define
+class AttemptTime:
+    """The time that a radio has for its attempts. A test ends it, where else a clock would."""
+
+    _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+
+    async def within(self, attempt: Awaitable[Outcome]) -> Outcome:
+        """Attempts, and ends as the program ends an attempt whose time is over."""
+        with trio.CancelScope() as self._scope:
+            return await attempt
+        return Uncertain(TIMED_OUT)
+
+    def end(self) -> None:
+        """Ends the attempt that is under way."""
+        self._scope.cancel()
 
 
 class Handset(Protocol):
@@ -31,7 +48,7 @@ class Handset(Protocol):
     def radio(self) -> Radio:
         """A new radio on this device, as in a program that has just been started.
 
-        Its `attempt_s` is short, at most 3 s, where the next answer is held.
+        Each of its attempts has `PATIENCE_S` at least, unless `end_attempt` ends it.
         """
 
     def on_air(self) -> list[tuple[str, str]]:
@@ -42,6 +59,9 @@ class Handset(Protocol):
 
     async def hold_next_answer(self) -> None:
         """Makes the network take the next message, but its answer never reach the radio."""
+
+    def end_attempt(self) -> None:
+        """Ends the time of the attempt that is under way."""
 
     async def deliver(self) -> None:
         """Makes the recipient's phone confirm the newest message on the air."""
@@ -100,7 +120,7 @@ class Bench:
     async def program(self) -> AsyncIterator[None]:
         """A run of the program, which is killed at the end of the context."""
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(DEADLINE_S):
+            with trio.fail_after(PATIENCE_S):
                 await nursery.start(self._run)
             yield
             nursery.cancel_scope.cancel()
@@ -124,12 +144,12 @@ class Bench:
 
     async def result(self, order: Order) -> dict[str, Any]:
         """The result of a message, once it came."""
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await self.gateway.settled([order])
         return order.results[-1]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        with trio.fail_after(DEADLINE_S):
+        with trio.fail_after(PATIENCE_S):
             await self.gateway.until(condition)
 
     async def let_go(self) -> None:
@@ -177,7 +197,10 @@ async def a_refused_message_is_not_said_to_be_sent(bench: Bench) -> None:
 async def a_lost_answer_is_uncertain_and_holds_up_nobody(bench: Bench) -> None:
     async with bench.program():
         await bench.handset.hold_next_answer()
-        assert (await bench.result(await bench.send("lost")))["uncertain"]
+        lost = await bench.send("lost")
+        await bench.handset.until_on_air(1)
+        bench.handset.end_attempt()
+        assert (await bench.result(lost))["uncertain"]
         assert (await bench.result(await bench.send("next")))["success"]
     assert [body for _, body in bench.handset.on_air()] == ["lost", "next"]
 

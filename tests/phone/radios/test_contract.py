@@ -18,20 +18,24 @@ from phonegate.phone.simulated_faults import Dice, Plan
 from tests.patience import PATIENCE_S
 from tests.phone.gateway import Gateway
 
-from .contract import PROMISES, Promise, RadioKind, keep
+from .contract import PROMISES, AttemptTime, Promise, RadioKind, keep
 
 
 class Disturbed(SimulatedRadio):
     """A simulated radio that a test disturbs."""
 
-    attempt_s = 0.3
+    attempt_s = PATIENCE_S
     fail = hold = False
 
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self.sent = trio.Event()
+        self.time = AttemptTime()
 
     async def attempt(self, transmission: Transmission) -> Outcome:
+        return await self.time.within(self._attempt(transmission))
+
+    async def _attempt(self, transmission: Transmission) -> Outcome:
         if self.fail:
             self.fail = False
             return Failed("NO_CREDIT")
@@ -74,6 +78,9 @@ class SimulatedHandset:
 
     async def hold_next_answer(self) -> None:
         self.running.hold = True
+
+    def end_attempt(self) -> None:
+        self.running.time.end()
 
     async def deliver(self) -> None:
         desk: Desk | None = self.running.desk

@@ -12,9 +12,14 @@ import trio
 
 from phonegate.phone.radios.modem.radio import ModemRadio
 from phonegate.phone.radios.radio import Outcome, Radio, Transmission
-from tests.patience import PATIENCE_S
 from tests.phone.gateway import Gateway
-from tests.phone.radios.contract import PROMISES, Promise, keep, the_longest_text_is_sent_whole
+from tests.phone.radios.contract import (
+    PROMISES,
+    AttemptTime,
+    Promise,
+    keep,
+    the_longest_text_is_sent_whole,
+)
 
 from .machine import WHERE_INSTALLED, Machine
 
@@ -25,14 +30,12 @@ class Watched(ModemRadio):
     """A radio whose modem gives a late answer once nobody waits for it any more."""
 
     machine: Machine
-    handset: "ModemHandset"
-
-    @property
-    def attempt_s(self) -> float:
-        """Short where an answer is held alone: under load, an answer may take many seconds."""
-        return 2.5 if self.handset.holds else PATIENCE_S
+    time: AttemptTime
 
     async def attempt(self, transmission: Transmission) -> Outcome:
+        return await self.time.within(self._attempt(transmission))
+
+    async def _attempt(self, transmission: Transmission) -> Outcome:
         try:
             return await super().attempt(transmission)
         except trio.Cancelled:
@@ -43,12 +46,12 @@ class Watched(ModemRadio):
 @attrs.define
 class ModemHandset:
     machine: Machine
-    holds: bool = False
+    time: AttemptTime = attrs.field(factory=AttemptTime)
     _seconds: Iterator[int] = attrs.field(factory=lambda: itertools.count(int(time.time())))
 
     def radio(self) -> Radio:
         radio = Watched(bus=self.machine.bus.address)
-        radio.machine, radio.handset = self.machine, self
+        radio.machine, radio.time = self.machine, self.time
         return radio
 
     def on_air(self) -> list[tuple[str, str]]:
@@ -58,8 +61,10 @@ class ModemHandset:
         self.machine.modem.order("fault", then="refuse")
 
     async def hold_next_answer(self) -> None:
-        self.holds = True
         self.machine.modem.order("fault", then="hold")
+
+    def end_attempt(self) -> None:
+        self.time.end()
 
     async def deliver(self) -> None:
         self.machine.modem.order("deliver")

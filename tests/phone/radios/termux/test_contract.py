@@ -10,24 +10,35 @@ import pytest
 import trio
 
 from kit.fake_termux import FakeTermux
-from phonegate.phone.radios.radio import Radio
+from kit.fake_termux.program import KNOBS
+from phonegate.phone.radios.radio import Outcome, Radio, Transmission
 from phonegate.phone.radios.termux.commands import Ended
 from phonegate.phone.radios.termux.handset import SEND, Handset
 from phonegate.phone.radios.termux.radio import TermuxRadio
 from phonegate.phone.radios.termux.timings import Timings
 from tests.patience import PATIENCE_S
 from tests.phone.gateway import Gateway
-from tests.phone.radios.contract import PROMISES, Promise, RadioKind, keep
+from tests.phone.radios.contract import PROMISES, AttemptTime, Promise, RadioKind, keep
 from tests.phone.radios.termux.fakes import InProcess
 
 SHORT = Timings(
-    answer_s=0.3,
+    answer_s=PATIENCE_S,
+    # Nothing but a row that never comes is waited for so long.
     sent_within_s=0.2,
     look_every_s=0.01,
     poll_every_s=0.02,
     again_after_s=0.02,
-    farewell_s=0.3,
+    farewell_s=PATIENCE_S,
 )
+
+
+class Timed(TermuxRadio):
+    """A radio whose attempts a test ends."""
+
+    time: AttemptTime
+
+    async def attempt(self, transmission: Transmission) -> Outcome:
+        return await self.time.within(super().attempt(transmission))
 
 
 class OnceWrong(InProcess):
@@ -46,16 +57,19 @@ class OnceWrong(InProcess):
         try:
             return await super().run(name, *arguments, deadline_s=deadline_s, text=text)
         finally:
-            self._phone.set(**dict.fromkeys(wrong, False))
+            self._phone.set(**{name: KNOBS[name] for name in wrong})
 
 
 @attrs.define
 class TermuxHandset:
     phone: FakeTermux
     commands: OnceWrong
+    time: AttemptTime = attrs.field(factory=AttemptTime)
 
     def radio(self) -> Radio:
-        return TermuxRadio(Handset(self.commands, SHORT), timings=SHORT)
+        radio = Timed(Handset(self.commands, SHORT), timings=SHORT)
+        radio.time = self.time
+        return radio
 
     def on_air(self) -> list[tuple[str, str]]:
         return [(sent.to, sent.body) for sent in self.phone.air()]
@@ -64,7 +78,10 @@ class TermuxHandset:
         self.commands.next = {"radio_fails": True}
 
     async def hold_next_answer(self) -> None:
-        self.commands.next = {"lose_rows": True}
+        self.commands.next = {"lose_rows": True, "hang_after": [SEND]}
+
+    def end_attempt(self) -> None:
+        self.time.end()
 
     async def deliver(self) -> None:
         raise AssertionError("no delivery is ever seen")
