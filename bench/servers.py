@@ -19,7 +19,7 @@ from kit.gateway import UNLIMITED, environment
 from kit.load import http
 from kit.load.loops import Wrong
 from kit.load.phones import Refused
-from kit.program import ROOT, START_DEADLINE_S, DidNotStart, DidNotStop, Program, cores
+from kit.program import PATIENCE_S, ROOT, DidNotStart, DidNotStop, Program, cores
 
 FAULTS = (Wrong, DidNotStart, DidNotStop, http.AnswerLost, Refused, TimeoutError, OSError)
 """What costs a side its figures of one measure in one round, and not the run."""
@@ -124,7 +124,7 @@ class Server(Program):
 
     async def _answering(self) -> None:
         request = http.encode("GET", "/health")
-        while time.monotonic() < self.begun + START_DEADLINE_S:
+        while time.monotonic() < self.begun + PATIENCE_S:
             if self.process.poll() is not None:
                 break
             with contextlib.suppress(http.AnswerLost, TimeoutError):

@@ -43,8 +43,9 @@ if TYPE_CHECKING:
 GOODBYE_S = 3.0
 """Time for the close frames of all phones; the rest of the drain belongs to running requests."""
 
-HANG_UP_S = 1.0
-"""Of the drain, kept for storing what became of messages that no carrier has answered."""
+HANG_UP_S = 3.0
+"""Of the drain, kept for storing what became of messages that no carrier has answered: a flush to
+an SD card can take a second or two."""
 
 OPEN_TO_ALL = (
     "every caller who reaches this gateway can make an org and store messages. "
@@ -333,9 +334,7 @@ class _Gateway:
                 self.core.services.feed.close()
                 modem.cancel()
                 self.core.simulated.close()
-                drained_at = trio.current_time() + self.core.settings.http.drain_s
-                sockets.cancel_scope.deadline = drained_at
-                services.start_soon(self._hang_up, drained_at - HANG_UP_S)
+                services.start_soon(self._hang_up, sockets.cancel_scope)
                 with trio.move_on_after(GOODBYE_S):
                     await self.core.phones.switchboard.close_all(RESTART, "the gateway restarts")
                 await self.core.attendance.finish()
@@ -369,9 +368,13 @@ class _Gateway:
             self.core.settings, reread, renew_certificate, log_as_set, self.operations.take_up
         )
 
-    async def _hang_up(self, at: float) -> None:
-        """Ends what carriers have not answered by then, so that its outcome can be stored."""
-        await trio.sleep_until(at)
+    async def _hang_up(self, sockets: trio.CancelScope) -> None:
+        """Ends the drain: what no carrier has answered first, so that its outcome can be stored."""
+        drain_s = self.core.settings.http.drain_s
+        kept_s = min(HANG_UP_S, drain_s)
+        await trio.sleep(drain_s - kept_s)
+        # Not set before: a machine that stood still until now would pass both times at once.
+        sockets.deadline = trio.current_time() + kept_s
         await self.core.carrier_pool.close()
 
 

@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 from kit.program import ROOT, Program
 
-ANSWER_DEADLINE_S = 30
+ANSWER_DEADLINE_S = 60
 
 
 class FakeCarrierProcess(Program):

@@ -19,6 +19,7 @@ import attrs
 import pytest
 
 from tests.end_to_end.node_packages import package_folder
+from tests.patience import PATIENCE_S
 
 HOST = "https://api.burki.dev"
 API_KEY = "YOUR_API_KEY"
@@ -27,8 +28,6 @@ TO = "+1555123456"
 TEXT = "Hello from your AI assistant!"
 
 AXIOS = "axios@1.21.1"
-"""Less than a test may hang."""
-RUN_DEADLINE_S = 50
 
 CURL = """\
 curl -X POST "https://api.burki.dev/sms/send" \\
@@ -228,7 +227,7 @@ def _execute(command: list[str], **environment: str) -> "subprocess.CompletedPro
         capture_output=True,
         text=True,
         check=False,
-        timeout=RUN_DEADLINE_S,
+        timeout=PATIENCE_S,
         env={**os.environ, "NO_PROXY": "127.0.0.1", "NO_COLOR": "1", **environment},
     )
 
@@ -249,7 +248,7 @@ class Curl(Program):
     needs = "curl"
 
     def _start(self, program: str, call: Call, folder: Path) -> "subprocess.CompletedProcess[str]":
-        quiet = "curl -sS --max-time 30 -w '\\n%{http_code}'"
+        quiet = "curl -sS --max-time 60 -w '\\n%{http_code}'"
         return _execute(["bash", "-c", _with_values(program, call).replace("curl", quiet, 1)])
 
     def _read(self, printed: str, call: Call) -> Outcome:

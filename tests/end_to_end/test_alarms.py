@@ -54,7 +54,7 @@ def arrived(folder: Path) -> int:
 def raised(client: httpx.Client) -> tuple[str, str]:
     """The alarm of the org's only event about one, and its sentence."""
     query: dict[str, str | int] = {"types": "alarm.*", "since_id": 0, "wait": 20}
-    (event,) = client.get(f"/events/{ORG}", params=query, timeout=30).json()["events"]
+    (event,) = client.get(f"/events/{ORG}", params=query, timeout=PATIENCE_S).json()["events"]
     assert event["type"] == "alarm.raised"
     alarm = event["data"]["alarm"]
     return alarm["alarm"], alarm["sentence"]

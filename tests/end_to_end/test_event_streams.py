@@ -6,6 +6,7 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,6 +49,13 @@ def page(gateway: GatewayProcess, headers: Mapping[str, str] = HEADERS, **query:
     return answer.json()
 
 
+def until_followed(gateway: GatewayProcess, *, by: int) -> None:
+    """Waits until so many follow."""
+    end = time.monotonic() + PATIENCE_S
+    while gateway.status()["event_followers"] != by:
+        assert time.monotonic() < end
+
+
 def bodies(events: list[Any]) -> list[str]:
     return [event["data"]["message"]["body"] for event in events]
 
@@ -75,7 +83,7 @@ class Stream(threading.Thread):
     def run(self) -> None:
         try:
             with (
-                httpx.Client(timeout=httpx.Timeout(PATIENCE_S, read=60), verify=self._verify) as c,
+                httpx.Client(timeout=PATIENCE_S, verify=self._verify) as c,
                 connect_sse(
                     c, "GET", f"{self._url}/events/{ORG}", headers=self._headers, params=self._query
                 ) as source,
@@ -177,9 +185,10 @@ def test_a_poll_waits_for_what_happens(
         waiting = threading.Thread(
             target=lambda query=query: got.append(page(gateway, headers, wait=30, **query))
         )
+        # One that was answered is counted no more, or it would pass for this one.
+        until_followed(gateway, by=0)
         waiting.start()
-        while gateway.status()["event_followers"] == 0:
-            pass
+        until_followed(gateway, by=1)
         push(gateway, "new")
         waiting.join(PATIENCE_S)
         found = got.pop()
@@ -383,8 +392,7 @@ def test_a_gateway_that_stops_ends_streams_and_polls(
     waiting = threading.Thread(target=lambda: got.append(page(gateway, headers, wait=60)))
     waiting.start()
     with Stream(gateway.url, headers=headers) as stream:
-        while gateway.status()["event_followers"] < 2:
-            pass
+        until_followed(gateway, by=2)
         assert gateway.stop() == 0
         stream.ends()
         assert stream.broken is None
@@ -419,8 +427,7 @@ def test_one_credential_has_not_all_streams(start: Callable[..., GatewayProcess]
     with ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(opened(gateway, bearer))
-        while gateway.status()["event_followers"] < 200:
-            pass
+        until_followed(gateway, by=200)
         asked = {**bearer, "Accept": "text/event-stream"}
         refused = httpx.get(f"{gateway.url}/events/{ORG}", headers=asked)
         assert refused.status_code == 429

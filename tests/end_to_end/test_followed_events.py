@@ -60,7 +60,9 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 def call(gateway: GatewayProcess, method: str, path: str, **more: Any) -> Any:
     headers = {"X-Secret-Key": SECRET}
     url = f"{gateway.url}{path}"
-    answer = httpx.request(method, url, headers=headers, trust_env=False, timeout=30, **more)
+    answer = httpx.request(
+        method, url, headers=headers, trust_env=False, timeout=PATIENCE_S, **more
+    )
     return answer.raise_for_status().json()
 
 

@@ -18,7 +18,6 @@ from tests.patience import PATIENCE_S
 
 ORG, SECRET = "old-clients", "a-secret-of-this-test"
 SIM, FRIEND, OTHER = "+15551112222", "+15553334444", "+15559990000"
-RUN_DEADLINE_S = 20
 TEXT = "Grüße ☺ Привет"
 
 
@@ -37,7 +36,7 @@ class Site:
             capture_output=True,
             check=True,
             text=True,
-            timeout=RUN_DEADLINE_S,
+            timeout=PATIENCE_S,
         )
         return done.stdout.removesuffix("\n")
 

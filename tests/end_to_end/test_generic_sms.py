@@ -61,7 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def curl(*words: str) -> tuple[int, str]:
     """Runs curl; the status and the body of the answer."""
     done = subprocess.run(
-        ["curl", "-sS", "--max-time", "20", "-w", "\n%{http_code}", *words],
+        ["curl", "-sS", "--max-time", "60", "-w", "\n%{http_code}", *words],
         capture_output=True,
         text=True,
         check=True,

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 SECRET = "my-secret-key-123"
@@ -78,7 +79,7 @@ def replicating(program: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, output
         assert "level=ERROR" not in output, output
 
@@ -142,7 +143,9 @@ def test_what_was_replicated_is_served_again_after_the_machine_is_lost(tmp_path:
     for line in restore.strip().splitlines():
         words = shlex.split(line.split("#")[0])
         if words[:2] == ["litestream", "restore"]:
-            subprocess.run([program, *words[1:]], check=True, capture_output=True, timeout=30)
+            subprocess.run(
+                [program, *words[1:]], check=True, capture_output=True, timeout=PATIENCE_S
+            )
     plain = sqlite3.connect(database)
     assert plain.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     plain.close()

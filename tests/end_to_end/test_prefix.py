@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from kit.gateway import GatewayProcess
 from phonegate.config.settings import TlsSettings
+from tests.patience import PATIENCE_S
 from tests.server.conftest import authority_file, tls, trust
 from tests.server.test_proxies import proxy
 
@@ -87,15 +88,15 @@ def look_around(client: httpx.Client, base: str, printed: str) -> None:
 
 def greet(url: str, trust: ssl.SSLContext | None = None) -> None:
     url = f"{url}/websocket?org_id=myorg&secret_key={SECRET}"
-    with connect(url, open_timeout=10, ssl=trust) as phone:
-        assert json.loads(phone.recv(10))["type"] == "connected"
+    with connect(url, open_timeout=PATIENCE_S, ssl=trust) as phone:
+        assert json.loads(phone.recv(PATIENCE_S))["type"] == "connected"
 
 
 @pytest.mark.parametrize("path", ["/sms", ""])
 def test_all_is_there_with_the_prefix_that_is_set_and_without(
     gateway: GatewayProcess, path: str
 ) -> None:
-    with httpx.Client(timeout=20) as client:
+    with httpx.Client(timeout=PATIENCE_S) as client:
         look_around(client, gateway.url + path, f"{gateway.url}/sms")
     greet(f"ws://127.0.0.1:{gateway.port}{path}")
 
@@ -144,7 +145,7 @@ def test_two_prefixes_are_none(behind: GatewayProcess) -> None:
 
 def test_the_prefix_of_a_trusted_proxy_is_printed(behind: GatewayProcess) -> None:
     headers = {"X-Forwarded-Prefix": "/a/b/"}
-    with httpx.Client(headers=headers, timeout=20) as client:
+    with httpx.Client(headers=headers, timeout=PATIENCE_S) as client:
         # The proxy has taken it off the paths, so the page's links are of the proxy's side.
         document = client.get(f"{behind.url}/openapi.json").json()
         assert document["servers"][0]["url"] == f"{behind.url}/a/b"
@@ -188,7 +189,7 @@ async def test_all_is_there_through_a_proxy(
 
     def visit(address: str) -> None:
         scheme = "http" if is_set else "https"  # of a proxy that is not trusted
-        with httpx.Client(verify=trust, timeout=20) as client:
+        with httpx.Client(verify=trust, timeout=PATIENCE_S) as client:
             if is_set:
                 assert client.get(f"https://{address}/sms/health").status_code == 200
                 page = client.get(f"https://{address}/sms/reference").text
@@ -202,5 +203,5 @@ async def test_all_is_there_through_a_proxy(
             greet(f"wss://{address}/sms", trust)
 
     async with running as address:
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE_S):
             await trio.to_thread.run_sync(visit, address)

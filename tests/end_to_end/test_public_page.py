@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 HOST = "https://phonesms.trucopilot.com"
 
@@ -64,7 +65,7 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
 
 def shell(command: str, gateway: GatewayProcess) -> Any:
     """Runs one of the page's commands against `gateway`; its answer as JSON."""
-    local = command.replace(HOST, gateway.url).replace("curl", "curl -sS --max-time 30", 1)
+    local = command.replace(HOST, gateway.url).replace("curl", "curl -sS --max-time 60", 1)
     done = subprocess.run(["bash", "-c", local], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
@@ -90,7 +91,7 @@ class Phone:
 
     def leave(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -102,9 +103,9 @@ def phone(gateway: GatewayProcess, tmp_path: Path) -> Iterator[Phone]:
     program.leave()
 
 
-def eventually(check: Any, seconds: float = 30) -> Any:
+def eventually(check: Any) -> Any:
     """Asks again until the answer is true: for what another process does in its own time."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     while not (answer := check()):
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.02)

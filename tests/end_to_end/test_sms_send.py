@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import httpx
@@ -77,6 +77,13 @@ def eventually(check: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, "it did not come about"
         time.sleep(0.02)
     return answer
+
+
+class HasUrl(Protocol):
+    """A gateway, as a process of its own or in this one."""
+
+    @property
+    def url(self) -> str: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -161,7 +168,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 phone.wait(PATIENCE_S)
 
 
-def new_org(gateway: GatewayProcess, name: str) -> str:
+def new_org(gateway: HasUrl, name: str) -> str:
     """Makes an org; an API key of it."""
     message = {"address": "+15550009999", "body": "first", "date": 1, "id": "first"}
     content = {"org_id": name, "secret_key": SECRET, "messages": [message]}
@@ -173,9 +180,7 @@ def new_org(gateway: GatewayProcess, name: str) -> str:
     return key
 
 
-def new_assistant(
-    gateway: GatewayProcess, fake: FakeCarrierProcess, provider: str, key: str
-) -> str:
+def new_assistant(gateway: HasUrl, fake: FakeCarrierProcess, provider: str, key: str) -> str:
     """Makes an assistant that owns the page's sender; where its carrier may call."""
     account = fake.accounts()[provider]
     wanted = {"twilio": ("account_sid", "auth_token"), "telnyx": ("api_key", "public_key")}

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from kit.gateway import GatewayProcess
+from tests.patience import PATIENCE_S
 
 ORG, SECRET = "alerts", "a-secret-of-this-test"
 RUN_DEADLINE_S = 50
@@ -46,7 +47,7 @@ def notify(body: str, *urls: str) -> bool:
     """Runs Apprise's own command."""
     program = Path(sys.executable).with_name("apprise")
     done = subprocess.run(
-        [program, "-b", body, *urls], capture_output=True, check=False, timeout=RUN_DEADLINE_S
+        [program, "-b", body, *urls], capture_output=True, check=False, timeout=PATIENCE_S
     )
     return done.returncode == 0
 

@@ -34,7 +34,6 @@ from tests.patience import PATIENCE_S
 
 ORG, SECRET = "smsgate-clients", "a-secret-of-this-test"
 SIM, FRIEND, OTHER = "+15551112222", "+15553334444", "+15559990000"
-RUN_DEADLINE_S = 40
 CLIENT = "android-sms-gateway@3.0.0"
 
 BASES = ("/api/3rdparty/v1", "/3rdparty/v1", "")
@@ -295,7 +294,7 @@ def test_the_client_for_javascript(site: Site, base: str, tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         check=False,
-        timeout=RUN_DEADLINE_S,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

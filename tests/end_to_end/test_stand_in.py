@@ -190,7 +190,7 @@ RUNTIMES = (
         words=("php", "-r", PHP["streams"], "--"),
     ),
     Runtime(
-        name="curl", setting=f"CURL_CA_BUNDLE={BUNDLE}", words=("curl", "-sS", "--max-time", "30")
+        name="curl", setting=f"CURL_CA_BUNDLE={BUNDLE}", words=("curl", "-sS", "--max-time", "60")
     ),
     Runtime(name="Go", setting=f"SSL_CERT_FILE={BUNDLE}", words=("go", "run", "fetch.go")),
     Runtime(name="Ruby", setting=f"SSL_CERT_FILE={BUNDLE}", words=("ruby", "-e", RUBY)),

@@ -60,7 +60,7 @@ class World:
 
 
 def _json(*words: str) -> Any:
-    command = ["curl", "-sS", "--fail-with-body", "--max-time", "30", *words]
+    command = ["curl", "-sS", "--fail-with-body", "--max-time", "60", *words]
     return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
@@ -86,7 +86,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         scopes = ("--scope", "send", "--scope", "read")
         key = _phonegate(folder, "key", "add", ORG, "program", *scopes)["key"]
         link = f"ws://127.0.0.1:{gateway.port}/websocket?org_id={ORG}&secret_key={secret}"
-        with connect(link) as phone:
+        with connect(link, open_timeout=PATIENCE_S) as phone:
             phone.recv()
             phone.send(json.dumps({"type": "sims", "sims": [{"slot": 0, "number": SIM}]}))
             phone.send('{"type":"ping"}')
