@@ -5,7 +5,7 @@ import logging
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from phonegate.events.bus import Bus
 from phonegate.log import Logger
 from phonegate.process import GARBAGE
 from phonegate.store.database import Database
-from tests import ignored_signals, new_database
+from tests import first_imports, ignored_signals, new_database
 from tests.forked_programs import forked_programs
 from tests.known_routes import KnownRoutes
 from tests.patience import PATIENCE_S
@@ -146,8 +146,10 @@ def bus() -> Bus:
 
 @pytest.fixture
 async def database(tmp_path: Path, nursery: trio.Nursery, bus: Bus) -> AsyncIterator[Database]:
-    """The real store, on a new file, with its writer running."""
-    opened = Database.open(new_database.make(tmp_path / "phonegate.db"), publish=bus.publish)
+    """The real store, on a new file, with its writer running. Each reader costs a millisecond."""
+    opened = Database.open(
+        new_database.make(tmp_path / "phonegate.db"), readers=2, publish=bus.publish
+    )
     await nursery.start(opened.run_writer)
     yield opened
     opened.stop_writing()
@@ -167,15 +169,17 @@ def pytest_configure() -> None:
     ignored_signals.keep_from_programs()
 
 
-def pytest_collection() -> None:
-    # All that is loaded and collected stays: no part of it is garbage.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    # All that is loaded and collected stays: no part of it is garbage, nor need any of it be
+    # searched for garbage in the tests.
     gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    # Nor need any of it be searched for garbage in the tests.
-    gc.freeze()
-    gc.enable()
+    try:
+        first_imports.begin_apart(session)
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,7 +3,6 @@
 Blueprints bring what is not in the table, such as pages. No globals, no background tasks.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -204,7 +203,8 @@ def build_app(
 
 def _rule(template: str) -> QuartRule:
     """Returns the route of a path template, for every method: the pipeline refuses the others."""
-    return QuartRule(re.sub(r"\{(\w+)\}", r"<\1>", template), endpoint=TABLE, strict_slashes=False)
+    rule = template.replace("{", "<").replace("}", ">")
+    return QuartRule(rule, endpoint=TABLE, strict_slashes=False)
 
 
 def _with_room(response: Response, request: Request, pipeline: Pipeline) -> Response:

@@ -94,6 +94,14 @@ def test_what_is_not_asked(place: str, sentence: str, capsys: pytest.CaptureFixt
     assert (code, sentence in err) == (1, True)
 
 
+def test_a_proxy_that_can_t_be_used_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:9")
+    code, _, err = check(capsys, "https://example.org/phonegate.pyz")
+    assert (code, "ALL_PROXY" in err) == (1, True)
+
+
 @contextmanager
 def serving(answers: dict[str, tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
