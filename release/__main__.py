@@ -20,8 +20,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="python -m release",
-        description="Builds every file of a release: wheel and sdist, zipapp, Debian package, bill "
-        "of materials, notes and SHA256SUMS. Any Python from 3.11 builds the same bytes.",
+        description="Builds every file of a release: wheel and sdist, zipapp, Debian package, "
+        "add-on for Home Assistant, bill of materials, notes and SHA256SUMS. Any Python from 3.11 "
+        "builds the same bytes.",
     )
     made.add_argument("--output", type=Path, default=ROOT / "dist", help="the folder for them")
     made.add_argument(

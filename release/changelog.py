@@ -63,7 +63,7 @@ def released(text: str, version: str, day: str) -> str:
     """The changelog in which all that was to come has come, in a version of a day.
 
     Raises:
-        NoSuchSection: Nothing is to come, or the version has a section already.
+        NoSuchSection: Nothing is to come.
     """
     if not section(text, UNRELEASED):
         raise NoSuchSection(UNRELEASED)

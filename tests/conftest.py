@@ -47,23 +47,6 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-NOTED_BY_THE_WAY = (
-    *("authentication._TOUCH_DEADLINE_S", "sessions.TOUCH_DEADLINE_S"),
-    *("familiar_callers._NOTE_DEADLINE_S", "dialect_tokens.NOTE_DEADLINE_S"),
-    "hooks.hooks._NOTE_DEADLINE_S",
-)
-"""The second for which a request waits until what it notes by the way is stored."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _notes_waited_for() -> Iterator[None]:
-    """Has requests wait for their notes for longer than a busy machine takes to store them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in NOTED_BY_THE_WAY:
-            patch.setattr(f"phonegate.domain.{name}", PATIENCE_S)
-        yield
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _routes_as_compiled_before() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -127,6 +110,21 @@ def _logging_as_imported() -> Iterator[None]:
     yield
     Logger.output = None
     logging.getLogger().handlers[:] = handlers
+
+
+NOTED_BY_THE_WAY = (
+    *("authentication._TOUCH_DEADLINE_S", "sessions.TOUCH_DEADLINE_S"),
+    *("familiar_callers._NOTE_DEADLINE_S", "dialect_tokens.NOTE_DEADLINE_S"),
+    "hooks.hooks._NOTE_DEADLINE_S",
+)
+"""The second for which a request waits until what it notes by the way is stored."""
+
+
+@pytest.fixture
+def notes_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has requests wait for their notes for longer than a busy machine takes to store them."""
+    for name in NOTED_BY_THE_WAY:
+        monkeypatch.setattr(f"phonegate.domain.{name}", PATIENCE_S)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Runs `python -m phonegate …` in forks of a process that has read the program before.
+"""Runs `python -m phonegate …` and the like in forks of a process that has read phonegate before.
 
 Hundreds of tests start the program, and two thirds of what a start costs is reading its modules.
 Each worker of pytest has one such process. It is asked over a socket (`tests.forked_programs`), and
@@ -18,8 +18,6 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
-PROGRAM = "phonegate"
-
 STREAMS = ("stdin", "stdout", "stderr")
 
 MOST_BYTES = 1_000_000
@@ -27,10 +25,9 @@ MOST_BYTES = 1_000_000
 
 
 def main() -> None:
-    """Serves the orders for a program that come over a descriptor, which its words name."""
-    program, number = sys.argv[1:]
-    _read_before(program)
-    orders = socket.socket(fileno=int(number))
+    """Serves the orders that come over the descriptor in its last word."""
+    _read_before()
+    orders = socket.socket(fileno=int(sys.argv[1]))
     # Ctrl-C is for pytest, which ends this process.
     heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = _next_to_run(orders)
@@ -42,18 +39,28 @@ def main() -> None:
         signal.signal(signal.SIGINT, heeded)
         _clothe(order)
         # What is not caught, and all that Python does at its end, are as usual.
-        runpy.run_module(program, run_name="__main__", alter_sys=True)
+        _run(order["words"])
 
 
-def _read_before(program: str) -> None:
-    if program == PROGRAM:
-        from phonegate.cli import COMMANDS  # noqa: PLC0415 - reading it is what this is for
+def _read_before() -> None:
+    from phonegate.cli import COMMANDS  # noqa: PLC0415 - reading it is what this is for
 
-        commands = (f"cli.{entry.module}" for entry in COMMANDS.values())
-        for name in ("gateway", "applications", *commands):
-            importlib.import_module(f"{PROGRAM}.{name}")
+    commands = (f"cli.{entry.module}" for entry in COMMANDS.values())
+    for name in ("gateway", "applications", *commands):
+        importlib.import_module(f"phonegate.{name}")
     gc.collect()
     gc.freeze()
+
+
+def _run(words: list[str]) -> None:
+    if words[1] == "-m":
+        sys.argv[:] = words[2:]
+        sys.path[0] = str(Path.cwd())
+        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[:] = words[1:]
+        sys.path[0] = str(Path(words[1]).parent)
+        runpy.run_path(words[1], run_name="__main__")
 
 
 def _next_to_run(orders: socket.socket) -> dict[str, Any] | None:
@@ -119,8 +126,6 @@ def _clothe(order: dict[str, Any]) -> None:
     os.environ.update(order["variables"])
     time.tzset()
     sys.orig_argv[:] = order["words"]
-    sys.argv[:] = ["-m", *order["words"][3:]]
-    sys.path[0] = str(Path.cwd())
     for number, name in enumerate(STREAMS):
         stream = _stream(number, name, like=getattr(sys, f"__{name}__"))
         setattr(sys, name, stream)

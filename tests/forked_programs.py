@@ -1,4 +1,4 @@
-"""Has `python -m phonegate …` run in a fork of a process that has read the program before.
+"""Has `python -m phonegate …` and the like run in a fork of a process that has read it before.
 
 See `tests.fork_server`. All else that is started is started as usual, and so is the program where
 something is asked for that only a start of Python's own can give: variables that Python or the
@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,14 @@ from typing import Any
 import pytest
 
 from kit.program import ROOT
-from tests.fork_server import MOST_BYTES, PROGRAM
+from tests.fork_server import MOST_BYTES
 from tests.patience import PATIENCE_S
+
+PROGRAMS: Collection[tuple[str, ...]] = (
+    ("-m", "phonegate"),
+    (str(ROOT / "trials" / "short_timeouts.py"),),
+)
+"""The words that follow Python's name where a program is started that is forked."""
 
 HEEDED_AT_START = ("PYTHON", "LD_", "LANG", "LC_", "MALLOC_", "GLIBC_")
 """How the names of variables begin that Python, the loader and the C library read once."""
@@ -48,10 +54,9 @@ _AS_STARTED = {
 
 
 class ForkServer:
-    """The process that forks a program, begun when that is first started."""
+    """The process that forks programs, begun when the first of them is started."""
 
-    def __init__(self, program: str) -> None:
-        self._program = program
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._orders: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +90,7 @@ class ForkServer:
         self._orders.settimeout(PATIENCE_S)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fork_server", self._program, str(theirs.fileno())],
+                [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
                 pass_fds=[theirs.fileno()],
@@ -99,21 +104,21 @@ def _adopt_orphans(asked: bool) -> None:  # noqa: FBT001
 
 
 @contextmanager
-def forked_programs(program: str = PROGRAM) -> Iterator[None]:
-    """Has `subprocess.Popen` fork a program, as far as it can, within the context.
+def forked_programs(programs: Collection[tuple[str, ...]] = PROGRAMS) -> Iterator[None]:
+    """Has `subprocess.Popen` fork programs, as far as it can, within the context.
 
     Only Linux gives forks of forks to the worker. Elsewhere all is started as usual.
 
     Args:
-        program: The module that Python is to run.
+        programs: The words that follow Python's name where one of them is started.
     """
-    start = (sys.executable, "-m", program)
+    starts = [(sys.executable, *words) for words in programs]
     usual: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]
-    server = ForkServer(program)
+    server = ForkServer()
 
     def execute(process: Any, *args: Any, **options: Any) -> None:
         asked = _ASKED.bind(process, *args, **options).arguments
-        order = _order(asked, start)
+        order = _order(asked, starts)
         if order is None:
             usual(process, *args, **options)
             return
@@ -133,10 +138,12 @@ def forked_programs(program: str = PROGRAM) -> Iterator[None]:
     server.close()
 
 
-def _order(asked: Mapping[str, Any], start: tuple[str, ...]) -> dict[str, Any] | None:
+def _order(asked: Mapping[str, Any], starts: Collection[tuple[str, ...]]) -> dict[str, Any] | None:
     """Returns what to have forked, or None for what is to be started as usual."""
     words = asked["args"]
-    if isinstance(words, str | bytes | os.PathLike) or tuple(words[: len(start)]) != start:
+    if isinstance(words, str | bytes | os.PathLike):
+        return None
+    if not any(tuple(words[: len(start)]) == start for start in starts):
         return None
     if any(asked[name] != value for name, value in _AS_STARTED.items()):
         return None

@@ -247,7 +247,7 @@ def test_a_first_message_goes_through_each_provider_as_printed(
                 taken = fake.ledger()["accepted"][-1]
                 assert (taken["carrier"], taken["id"]) == (provider, sent["message_id"])
             url = f"ws://127.0.0.1:{gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
-            with connect(url) as phone:
+            with connect(url, open_timeout=PATIENCE_S) as phone:
                 phone.recv()
                 phone.send('{"type":"sims","sims":[{"slot":0,"number":"+15551112222"}]}')
                 phone.send('{"type":"ping"}')
@@ -301,7 +301,7 @@ def test_the_printed_frames_of_the_gateway_are_what_it_sends(gateway: GatewayPro
         json.loads(text)["type"]: set(json.loads(text)) for text in frames("gateway → phone")
     }
     url = f"ws://127.0.0.1:{gateway.port}/websocket?org_id=myorg&secret_key={SECRET}"
-    with connect(url) as link:
+    with connect(url, open_timeout=PATIENCE_S) as link:
         assert printed["connected"] == set(json.loads(link.recv()))
         for text in frames("phone → gateway"):
             if '"hello"' in text or '"inbound"' in text:

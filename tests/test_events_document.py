@@ -24,7 +24,7 @@ from click.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
 from kit.gateway import GatewayProcess
-from kit.program import Program, child_environment
+from kit.program import Program
 from phonegate.cli import group
 from phonegate.events.webhooks import caller, schedule
 from phonegate.http import outgoing_address, outgoing_call
@@ -354,7 +354,7 @@ CHECKS = "Checking who calls"
 SMS = "phonegate webhook add myorg http://receiver --event message.received"
 
 
-def test_the_check_by_hand_and_the_shells_are_right(house: House, tmp_path: Path) -> None:
+def test_the_check_by_hand_is_right(house: House) -> None:
     with recording() as receiver:
         _, secret = house.add(SMS, ("http://receiver", receiver.url))
         house.receive("Ünïcode 🙂")
@@ -367,45 +367,6 @@ def test_the_check_by_hand_and_the_shells_are_right(house: House, tmp_path: Path
     assert not is_signed(secret, {**call.headers, "webhook-timestamp": "1"}, call.body)
     assert not is_signed(secret, {**call.headers, "webhook-signature": "v1,é"}, call.body)
     assert not is_signed(secret, {}, call.body)
-    (tmp_path / "body.json").write_bytes(call.body)
-    done = subprocess.run(
-        ["bash", "-c", the(CHECKS, "sh")],
-        cwd=tmp_path,
-        env=child_environment(
-            WEBHOOK_SECRET=secret,
-            WEBHOOK_ID=call.headers["webhook-id"],
-            WEBHOOK_TIMESTAMP=call.headers["webhook-timestamp"],
-        ),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"v1,{done.stdout.strip()}" == call.headers["webhook-signature"]
-
-
-@pytest.mark.parametrize("language", ["js", "php"])
-def test_the_receivers_in_other_languages_work_as_printed(house: House, language: str) -> None:
-    program = {"js": "node", "php": "php"}[language]
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    port = free_port()
-    number, secret = house.add(SMS, ("http://receiver", f"http://127.0.0.1:{port}"))
-    text = the(CHECKS, language)
-    if language == "js":
-        assert "listen(5000," in text
-        text = text.replace("listen(5000,", f"listen({port},")
-        command = ["node", "receiver.mjs"]
-    else:
-        assert "php -S 127.0.0.1:5000 receiver.php" in DOCUMENT
-        command = ["php", "-S", f"127.0.0.1:{port}", "receiver.php"]
-    (house.folder / command[-1]).write_text(text)
-    with Receiver(command, port=port, folder=house.folder, WEBHOOK_SECRET=secret) as receiver:
-        house.receive("Ünïcode 🙂")
-        receiver.wait_for_line("message.received Ünïcode 🙂")
-        false = {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
-        refused = httpx.post(receiver.url, json={}, headers=false, trust_env=False)
-        assert refused.status_code == 401
-        assert "204" in house.owner(f"phonegate webhook test myorg {number}")
 
 
 # -- the commands

@@ -13,22 +13,27 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from kit.program import ROOT, child_environment, cores, on_core
+from tests import told
 from tests.forked_programs import forked_programs
 
-TOLD = [sys.executable, "-m", "tests.told"]
+MODULE = ("-m", "tests.told")
+FILE = (str(Path(told.__file__)),)
 
 
 @pytest.fixture
 def forked() -> Iterator[None]:
-    with forked_programs("tests.told"):
+    with forked_programs((MODULE, FILE)):
         yield
 
 
-def run(*words: str, **options: Any) -> tuple[dict[str, Any], str, int]:
+def run(
+    *words: str, program: tuple[str, ...] = MODULE, **options: Any
+) -> tuple[dict[str, Any], str, int]:
     """Returns what the program says, what it writes as trouble, and its exit code."""
     # With these, since some library may have set others past Python.
     options = {"cwd": ROOT, "env": child_environment(), **options}
-    done = subprocess.run([*TOLD, *words], check=False, capture_output=True, text=True, **options)
+    command = [sys.executable, *program, *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
     return json.loads(done.stdout), done.stderr, done.returncode
 
 
@@ -38,6 +43,7 @@ WAYS: list[dict[str, Any]] = [
     {"start_new_session": True},
     {"process_group": 0},
     {"env": child_environment(TZ="Pacific/Apia", ONLY="hére")},
+    {"program": FILE},
 ]
 
 
@@ -88,7 +94,9 @@ def test_what_is_started_where_no_folder_is_does_not_start(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("forked")
 def test_its_end_by_a_signal_is_seen() -> None:
-    with subprocess.Popen([*TOLD, "0"], cwd=ROOT, stdin=subprocess.PIPE) as program:
+    with subprocess.Popen(
+        [sys.executable, *MODULE, "0"], cwd=ROOT, stdin=subprocess.PIPE
+    ) as program:
         program.send_signal(signal.SIGKILL)
         assert program.wait() == -signal.SIGKILL
 

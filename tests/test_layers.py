@@ -16,6 +16,7 @@ LAYERS: tuple[frozenset[str], ...] = (
             "bind_address",
             "colour",
             "deferred_methods",
+            "environment_proxies",
             "event_stream",
             "file_owner",
             "histogram",

@@ -22,7 +22,7 @@ import trio
 from kit.gateway import GatewayProcess
 from trials.attackers import ORG, SECRET, Attackers
 
-SETTINGS = {"HTTP_HEAD_TIMEOUT_S": 2, "HTTP_PEER_TIMEOUT_S": 3}
+SETTINGS = {"HTTP_HEAD_TIMEOUT_S": 3, "HTTP_PEER_TIMEOUT_S": 3}
 AT_ONCE = 100
 """Hostile connections at the same time."""
 SETTLE_S = 30.0

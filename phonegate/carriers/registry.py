@@ -8,13 +8,14 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from phonegate import environment_proxies
 from phonegate.carriers import telnyx, twilio
 from phonegate.carriers.credentials import check_fields, in_words, unusable_fields
 from phonegate.carriers.provider import Provider
 from phonegate.config.settings import CarrierSettings
 from phonegate.domain.carrier import Account
 from phonegate.model.assistants import PHONE, Assistant
-from phonegate.model.refusals import FieldProblem
+from phonegate.model.refusals import FieldProblem, Refused
 
 CARRIERS: Final[Mapping[str, Provider]] = {
     provider.name: provider for provider in (twilio.PROVIDER, telnyx.PROVIDER)
@@ -68,10 +69,15 @@ def open_account(
 
     Raises:
         BadInput: The credentials can't be right.
+        Refused: The environment names a proxy that can't be used.
     """
     credentials = check_credentials(assistant.provider, assistant.credentials)
     url = base_url(assistant.provider, settings)
-    return CARRIERS[assistant.provider].open(url, credentials, grace_s)
+    try:
+        with environment_proxies.explained():
+            return CARRIERS[assistant.provider].open(url, credentials, grace_s)
+    except environment_proxies.UnusableProxy as error:
+        raise Refused(str(error)) from None
 
 
 def account_mark(assistant: Assistant) -> str:

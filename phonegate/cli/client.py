@@ -11,6 +11,7 @@ from phonegate import trust
 from phonegate.cli import gateway_words, options
 from phonegate.cli.failure import Failure
 from phonegate.client import NO_RETRIES, Gateway, GatewayError, Retries, connection
+from phonegate.client.header_value import is_header_value
 from phonegate.config import client_environment
 from phonegate.domain.credentials import is_key_like
 
@@ -58,9 +59,11 @@ def sendable(secret: str) -> str:
     Raises:
         Failure: It can't.
     """
-    if not (secret.isascii() and secret.isprintable()):
+    if not is_header_value(secret):
         names = " and ".join(client_environment.CREDENTIALS)
-        raise Failure(f"The secret must be printable ASCII. Check {names}.")
+        raise Failure(
+            f"The secret must be printable ASCII, without blanks around it. Check {names}."
+        )
     return secret
 
 

@@ -44,6 +44,7 @@ def _loaded() -> tuple[type[BaseException], ...]:
         "phonegate.phone.errors": "PhoneError",
         "phonegate.model.storage_errors": "StoreError",
         "phonegate.trust": "UnusableAuthority",
+        "phonegate.environment_proxies": "UnusableProxy",
         "phonegate.local_ca.errors": "LocalCaError",
     }
     found = ((sys.modules.get(module), name) for module, name in names.items())

@@ -22,6 +22,7 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
     """
     # Imported here to keep `--help` fast.
     from phonegate.cli import client, mcp_pipes  # noqa: PLC0415
+    from phonegate.client import connection  # noqa: PLC0415
     from phonegate.domain.credentials import is_key_like  # noqa: PLC0415
 
     credential = client.from_environment()
@@ -39,4 +40,4 @@ def command(*, url: str, org: str | None, cacert: Path | None) -> None:
         settings["params"] = {"org_id": org}
     # A person ends this by Ctrl-C, which is not a failure.
     with contextlib.suppress(KeyboardInterrupt):
-        mcp_pipes.run(url, settings, sys.stdin.fileno(), sys.stdout.fileno())
+        mcp_pipes.run(connection.address(url), settings, sys.stdin.fileno(), sys.stdout.fileno())

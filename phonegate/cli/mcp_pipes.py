@@ -12,6 +12,7 @@ from typing import Any, Final, TypeGuard
 import httpx
 import trio
 
+from phonegate import environment_proxies
 from phonegate.api.mcp.protocol import PARSE_ERROR, REFUSED, encoded, named_version
 from phonegate.cli import gateway_words
 from phonegate.client.connection import FAULTS, unanswered
@@ -47,7 +48,9 @@ def run(url: str, settings: Mapping[str, Any], source: int, target: int) -> None
 
 
 async def _serve(url: str, settings: Mapping[str, Any], source: int, target: int) -> None:
-    async with httpx.AsyncClient(**settings) as http:
+    with environment_proxies.explained():
+        made = httpx.AsyncClient(**settings)
+    async with made as http:
         await McpBridge(url, http, source, target).run()
 
 

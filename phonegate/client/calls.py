@@ -15,6 +15,7 @@ import attrs
 from phonegate.client.answers import understood
 from phonegate.client.effects import Answer, Ask, Clock, Found, Operation, Pause, Request, Retrying
 from phonegate.client.errors import GatewayError, NotAGateway
+from phonegate.client.header_value import is_header_value
 from phonegate.client.messages import (
     Cancelled,
     Message,
@@ -132,7 +133,16 @@ class Calls:
         is_repeatable: bool | None = None,
         manner: Manner | None = None,
     ) -> Operation[dict[str, Any]]:
-        """Makes any request. `{org}` in the path stands for the OrgId."""
+        """Makes any request. `{org}` in the path stands for the OrgId.
+
+        Raises:
+            ValueError: No header can hold the key.
+        """
+        if not (idempotency_key is None or is_header_value(idempotency_key)):
+            raise ValueError(
+                f"The idempotency_key {idempotency_key!a} must be printable ASCII, without blanks "
+                "around it."
+            )
         if is_repeatable is None:
             is_repeatable = method == "GET" or idempotency_key is not None
         request = Request(
@@ -156,7 +166,7 @@ class Calls:
         """Sends messages: all of them, or none."""
         asked = to_send(messages)
         body = asked[0] if len(asked) == 1 else {"messages": asked}
-        key = idempotency_key or secrets.token_hex(16)
+        key = secrets.token_hex(16) if idempotency_key is None else idempotency_key
         answer = yield from self.request("POST", "/send/{org}", body=body, idempotency_key=key)
         return SendAnswer.read(answer)
 
@@ -180,7 +190,7 @@ class Calls:
             ttl=ttl,
             send_at=moment(send_at),
         )
-        key = idempotency_key or secrets.token_hex(16)
+        key = secrets.token_hex(16) if idempotency_key is None else idempotency_key
         query = {"org_id": self._org.known}
         answer = yield from self.request(
             "POST", "/sms/send", query=query, body=asked, idempotency_key=key

@@ -4,13 +4,13 @@ import ssl
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 import phonegate
-from phonegate import event_stream, trust
+from phonegate import environment_proxies, event_stream, trust
 from phonegate.bind_address import is_loopback
 from phonegate.client.effects import Answer, Request
 from phonegate.client.errors import (
@@ -22,7 +22,10 @@ from phonegate.client.errors import (
     Unreachable,
     Untrusted,
 )
+from phonegate.client.header_value import is_header_value
 from phonegate.client.retries import ANSWER_S
+
+Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
 CONNECT_S: Final = 10.0
 
@@ -31,6 +34,31 @@ LONGEST_ANSWER: Final = 64 * 1024 * 1024
 
 Authority = str | Path | ssl.SSLContext
 """A file with the certificates that alone are trusted, or a context of one's own."""
+
+
+def opened(
+    kind: type[Client], url: str, credential: str, cacert: Authority | None = None
+) -> Client:
+    """Makes a client of httpx. The arguments are those of `settings`.
+
+    Raises:
+        BadSetup: One of these can't be used, or a proxy of the environment can't.
+    """
+    arguments = settings(url, credential, cacert)
+    try:
+        with environment_proxies.explained():
+            return kind(**arguments)
+    except environment_proxies.UnusableProxy as error:
+        raise BadSetup(str(error)) from None
+
+
+def address(url: str) -> str:
+    """Returns a gateway's address without a name and password in it.
+
+    Errors show this one. A proxy that asks for the two is given them by `settings`.
+    """
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def settings(url: str, credential: str, cacert: Authority | None = None) -> dict[str, Any]:
@@ -51,10 +79,12 @@ def settings(url: str, credential: str, cacert: Authority | None = None) -> dict
         host = None
     if not host:
         raise _no_address(url)
-    if not (credential and credential.isascii() and credential.isprintable()):
-        raise BadSetup("The secret or API key must be printable ASCII.")
+    if not is_header_value(credential):
+        raise BadSetup("The secret or API key must be printable ASCII, without blanks around it.")
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
     return {
         "headers": {"X-Secret-Key": credential, "User-Agent": f"phonegate/{phonegate.__version__}"},
+        "auth": (name, password) if name or password else None,
         "timeout": httpx.Timeout(ANSWER_S, connect=CONNECT_S),
         "verify": _trusted(cacert),
         # A proxy of the environment is for other machines, not for this one.
@@ -139,7 +169,7 @@ def unanswered(url: str, error: Exception) -> GatewayError:
 
     The error's own text is left out, since it may quote the request.
     """
-    distrusted = trust.distrust(error, urlsplit(url).netloc.rpartition("@")[2])
+    distrusted = trust.distrust(error, urlsplit(url).netloc)
     if distrusted is not None:
         return Untrusted(url, distrusted)
     match error:
@@ -169,7 +199,8 @@ def _trusted(cacert: Authority | None) -> ssl.SSLContext:
 
 
 def _no_address(url: str) -> BadSetup:
-    return BadSetup(f"{url!r} is no gateway address such as http://127.0.0.1:8080")
+    shown = url.rpartition("@")[2]
+    return BadSetup(f"{shown!r} is no gateway address such as http://127.0.0.1:8080")
 
 
 def _headers(headers: httpx.Headers) -> Mapping[str, str]:

@@ -38,6 +38,9 @@ SILENCE_S: Final = 25.0
 LONG_POLL_S: Final = 25
 """Seconds of a long poll: fewer than the 30 after which many proxies give up."""
 
+LATE_S: Final = 10.0
+"""Seconds in which the answer of a long poll comes, once its own have passed."""
+
 SHORT_S: Final = 1.0
 """A stream that brings nothing and ends sooner was no success: the next is opened later."""
 
@@ -71,6 +74,10 @@ class Following:
         Raises:
             NoEvents: The gateway does not know what they are.
         """
+        manner = manner or self._calls.manner
+        if wait_s := query.get("wait"):
+            # Given up sooner, it would bring nothing.
+            manner = attrs.evolve(manner, timeout_s=max(manner.timeout_s, wait_s + LATE_S))
         try:
             answer = yield from self._calls.request("GET", _EVENTS, query=query, manner=manner)
         except NotFound:

@@ -14,15 +14,14 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from release.build_tools import run
 from release.deb import changelog
 from release.deb import copyright as rights
 from release.deb.version import debian_version
@@ -48,6 +47,9 @@ CONFFILES: Final = ("etc/phonegate/gateway.toml",)
 DATA_MODE, PROGRAM_MODE, SECRET_MODE = 0o644, 0o755, 0o640
 
 KIB: Final = 1024
+
+STEP_S: Final = 120
+"""Seconds for a program of the build, on a busy machine too. They end within those of the part."""
 
 LEVEL = "-z6"
 """How hard dpkg-deb compresses."""
@@ -128,7 +130,9 @@ def make(site: Path, tree: Path, day: str, version: str) -> None:
     """Has the packages in `site` write what phonegate says of itself."""
     run(
         *(sys.executable, "-P", "-B", "-m", "release.deb.made_files", str(tree), day, version),
-        environment={"PYTHONPATH": os.pathsep.join(map(str, (site, ROOT)))},
+        deadline_s=STEP_S,
+        path=(site, ROOT),
+        quiet=True,
     )
 
 
@@ -193,25 +197,10 @@ def pack(tree: Path, target: Path, epoch: int) -> None:
     run(
         *("dpkg-deb", "--root-owner-group", "--uniform-compression", "-Zxz", LEVEL),
         *("--build", str(tree), str(target)),
-        environment={"SOURCE_DATE_EPOCH": str(epoch), "DPKG_DEB_THREADS_MAX": "1"},
+        deadline_s=STEP_S,
+        variables={"SOURCE_DATE_EPOCH": str(epoch), "DPKG_DEB_THREADS_MAX": "1"},
+        quiet=True,
     )
-
-
-def run(*command: str, environment: Mapping[str, str]) -> None:
-    """Runs a program. Where it fails, the build ends with its words.
-
-    Raises:
-        SystemExit: It failed.
-    """
-    done = subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise SystemExit(f"{command[0]} failed ({done.returncode}):\n{done.stdout}{done.stderr}")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ async def make(web: Web, body: dict[str, Any], **how: Any) -> Any:
     return await web.call("POST", f"/keys/{ORG}", body, **how)
 
 
+@pytest.mark.usefixtures("notes_waited_for")
 async def test_a_key_is_made_listed_used_and_revoked(web: Web) -> None:
     made = await make(web, {"name": "billing", "scopes": ["read"]})
     assert made.status == 201

@@ -122,6 +122,7 @@ async def test_a_key_reaches_no_further(web: Web) -> None:
         assert codes == ["forbidden" if path.endswith(ORG) else "unauthorized"] * 3
 
 
+@pytest.mark.usefixtures("notes_waited_for")
 async def test_the_use_of_a_key_is_noted(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = pipeline_of(web)
     _, bearer = await make_key(web)

@@ -27,7 +27,7 @@ from phonegate.carriers.twilio.client import Twilio
 from phonegate.config.settings import CarrierSettings
 from phonegate.model.assistants import Assistant
 from phonegate.model.dialects import DIALECTS
-from phonegate.model.refusals import BadInput
+from phonegate.model.refusals import BadInput, Refused
 from phonegate.model.webhooks import Shape
 
 from .samples import API_KEY, SERVICE, SID, TOKEN
@@ -134,6 +134,15 @@ async def test_accounts_are_opened_by_provider(provider: str, kind: type) -> Non
 def test_wrong_credentials_open_nothing(name: str) -> None:
     with pytest.raises(BadInput):
         open_account(attrs.evolve(assistant(name), credentials={}), CarrierSettings())
+
+
+@pytest.mark.parametrize("name", CARRIERS)
+def test_a_proxy_that_can_t_be_used_opens_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:9")
+    with pytest.raises(Refused, match="proxy"):
+        open_account(assistant(name), CarrierSettings())
 
 
 def test_the_mark_of_an_account_never_changes() -> None:

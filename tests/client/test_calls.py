@@ -48,6 +48,16 @@ def test_a_send_is_repeated_under_its_key(fault: Any) -> None:
     assert script.retried == [1, 2]
 
 
+@pytest.mark.parametrize("key", ["", " a", "a\n", "\u00e9"])
+def test_a_key_that_no_header_can_hold_asks_nothing(key: str) -> None:
+    script = Script([])
+    with pytest.raises(ValueError, match="idempotency_key"):
+        script.run(calls().send_all(ONE, key))
+    with pytest.raises(ValueError, match="idempotency_key"):
+        script.run(calls().request("POST", "/sms/send", body={}, idempotency_key=key))
+    assert script.asked == []
+
+
 def test_each_call_has_a_key_of_its_own() -> None:
     script = Script([SENT, SENT, SENT])
     for _ in range(2):

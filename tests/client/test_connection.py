@@ -2,7 +2,11 @@
 
 import pytest
 
+from phonegate.client import AsyncGateway, BadSetup, Gateway, NotConnected, connection
 from phonegate.client.connection import settings
+from phonegate.client.retries import NO_RETRIES
+
+WITH_PASSWORD = "http://me:hunter2@127.0.0.1:1"
 
 
 @pytest.mark.parametrize(
@@ -15,3 +19,35 @@ from phonegate.client.connection import settings
 )
 def test_a_proxy_of_the_environment_is_for_other_machines(url: str, *, by_proxy: bool) -> None:
     assert settings(url, "secret")["trust_env"] == by_proxy
+
+
+@pytest.mark.parametrize("kind", [Gateway, AsyncGateway])
+def test_a_proxy_that_can_t_be_used_is_explained(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:9")
+    with pytest.raises(BadSetup, match="ALL_PROXY"):
+        kind("https://sms.example.org", "secret")
+
+
+def test_a_password_in_the_address_is_for_a_proxy_and_in_no_error() -> None:
+    assert settings("http://m%40e:hunter2@127.0.0.1:1", "secret")["auth"] == ("m@e", "hunter2")
+    assert settings("http://127.0.0.1:1", "secret")["auth"] is None
+    with Gateway(WITH_PASSWORD, "secret", retries=NO_RETRIES) as gateway:
+        assert gateway.url == "http://127.0.0.1:1"
+        with pytest.raises(NotConnected) as away:
+            gateway.me()
+    assert "hunter2" not in str(away.value) + away.value.url
+    with pytest.raises(BadSetup) as wrong:
+        Gateway("ftp://me:hunter2@127.0.0.1", "secret")
+    assert "hunter2" not in str(wrong.value)
+
+
+def test_the_address_keeps_its_path() -> None:
+    assert connection.address("https://me:pw@[::1]:8443/sms") == "https://[::1]:8443/sms"
+
+
+@pytest.mark.parametrize("credential", ["", " key", "key\n", "k\u00e9y"])
+def test_a_credential_that_no_header_can_hold_is_refused_at_once(credential: str) -> None:
+    with pytest.raises(BadSetup, match="blanks"):
+        settings("http://127.0.0.1:1", credential)

@@ -17,7 +17,7 @@ from phonegate.client import (
     TimedOut,
     Unreachable,
 )
-from phonegate.client.following import LONG_POLL_S, Following, read_news
+from phonegate.client.following import LATE_S, LONG_POLL_S, Following, read_news
 from phonegate.event_stream import StreamEvent
 from phonegate.model.bounds import MAX_PAGE
 from tests.cli.stub import changed, event, events_page, frames
@@ -170,6 +170,17 @@ def test_an_answer_that_is_no_stream_is_an_error(content: dict[str, Any]) -> Non
 def test_a_stream_of_something_else_is_an_error(data: str) -> None:
     with pytest.raises(NotAGateway, match="answered with no event stream"):
         follow(Script([STREAM, f"data: {data}\n\n".encode()]), 1)
+
+
+@pytest.mark.parametrize(("timeout_s", "waited_s"), [(5, 20 + LATE_S), (300, 300)])
+def test_a_page_that_waits_is_not_given_up_before_it_comes(
+    timeout_s: float, waited_s: float
+) -> None:
+    script = Script([page(), page()])
+    patient = Following(calls(timeout_s=timeout_s, deadline_s=None))
+    script.run(patient.page({"since_id": 2, "wait": 20}))
+    script.run(patient.page({"since_id": 2}))
+    assert script.timeouts == [waited_s, timeout_s]
 
 
 def test_a_page_says_where_to_go_on() -> None:

@@ -17,6 +17,7 @@ from phonegate.config import reader
 from phonegate.config.settings import Settings
 from phonegate.model.stand_ins import TWILIO_HOST
 from tests.deploy.instructions import ROOT, only, variables
+from tests.patience import PATIENCE_S
 
 FOLDER = ROOT / "deploy" / "docker"
 BASE = ROOT / "compose.yaml"
@@ -160,7 +161,7 @@ def test_caddy_takes_its_file() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
 
@@ -180,14 +181,14 @@ def test_litestream_runs_as_the_gateway_and_is_alone_to_checkpoint() -> None:
 @pytest.mark.parametrize("name", ["litestream.yml", "litestream.s3.yml"])
 def test_litestream_takes_its_files(name: str) -> None:
     words = [litestream_program(), "databases", "-config", str(FOLDER / name)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert variables()["PHONEGATE_DATABASE_PATH"] in done.stdout
 
 
 def test_litestream_s_image_is_the_version_that_was_tested() -> None:
     words = [litestream_program(), "version"]
-    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE_S)
     image = read(named("litestream"))["services"]["litestream"]["image"]
     assert image.rpartition(":")[2] == done.stdout.strip().removeprefix("v")
 

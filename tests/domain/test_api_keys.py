@@ -142,6 +142,7 @@ class TestKeys:
         with pytest.raises(NotFound):
             await accounts.keys.add(org.id, "app")
 
+    @pytest.mark.usefixtures("notes_waited_for")
     async def test_its_last_use_is_noted_once_a_minute(
         self, accounts: Accounts, clock: Clock, database: Database
     ) -> None:
@@ -176,6 +177,7 @@ class TestKeys:
         monkeypatch.setattr(Database, "write", lambda _self, op: full(op))
         await enter(accounts, text)
 
+    @pytest.mark.usefixtures("notes_waited_for")
     async def test_a_stuck_disk_costs_a_bounded_time(
         self, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
     ) -> None:

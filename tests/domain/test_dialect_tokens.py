@@ -97,6 +97,7 @@ async def test_it_has_the_limits_of_its_key_and_no_more_scopes(site: Site) -> No
         await site.by_key("messages:send", "webhooks:write")
 
 
+@pytest.mark.usefixtures("notes_waited_for")
 async def test_the_owner_of_its_key_sees_that_it_is_used(site: Site) -> None:
     made = await site.by_key("messages:send")
 

@@ -233,6 +233,7 @@ async def test_a_clock_that_was_set_back_ends_none(site: Site) -> None:
     assert await site.sessions.find(token) is not None
 
 
+@pytest.mark.usefixtures("notes_waited_for")
 async def test_its_use_is_noted_once_in_minutes_and_so_is_that_of_its_key(site: Site) -> None:
     token = await site.by_key()
 

@@ -42,6 +42,7 @@ from tests.end_to_end.console_world import (
     SECRET,
     build,
 )
+from tests.patience import PATIENCE_S
 
 QUIET: Final = {"hours": "23:00-06:00", "zone": "Europe/Berlin"}
 
@@ -130,10 +131,10 @@ def phones(url: str) -> Iterator[None]:
     token: list[trio.lowlevel.TrioToken] = []
     thread = threading.Thread(target=trio.run, args=(run,), daemon=True)
     thread.start()
-    assert up.wait(30)
+    assert up.wait(PATIENCE_S)
     yield
     token[0].run_sync_soon(scope.cancel)
-    thread.join(30)
+    thread.join(PATIENCE_S)
 
 
 def furnish(url: str, hooks: str) -> None:

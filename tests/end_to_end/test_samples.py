@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -201,6 +202,7 @@ def test_a_webhook_is_verified(site: Site, language: Language) -> None:
                 return link.connect_ex(("127.0.0.1", port)) == 0
 
         until(listens)
+        leave_amid_a_call(port)
         called = site.client.test_webhook(made.webhook.id)
         assert called.delivery.status == 204, output.read_text()
         assert called.delivery.type in output.read_text()
@@ -215,6 +217,14 @@ def test_a_webhook_is_verified(site: Site, language: Language) -> None:
         ):
             assert httpx.post(url, content=body, headers=headers).status_code == status
     site.client.remove_webhook(made.webhook.id)
+
+
+def leave_amid_a_call(port: int) -> None:
+    """Breaks a connection off before the body has come, as any stranger may."""
+    with socket.create_connection(("127.0.0.1", port)) as link:
+        link.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+        # The end of the connection is a reset (socket(7)).
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def signed(secret: str, seconds: int, body: bytes) -> dict[str, str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.patience import PATIENCE_S
 from trials.abuse import trial
 from trials.abuse.__main__ import verdict
 from trials.abuse.case import Case, EnvironmentName
-from trials.abuse.cases import CASES
+from trials.abuse.cases import CASES, documents
 from trials.abuse.environments import ENVIRONMENTS
 from trials.abuse.honest_process import HonestProcess
 from trials.abuse.trial import Report
@@ -80,6 +81,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """All stages at once, since each mostly waits."""
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
         patch.setattr(HonestProcess, "pace_s", PACE_S)
+        patch.setattr(documents, "SOON_S", PATIENCE_S)
         yield {
             environment: pool.submit(
                 play, environment, tmp_path_factory.mktemp(environment.replace(" ", "-"))

@@ -1,16 +1,26 @@
 """Days in short, and what makes them fail."""
 
+import itertools
+import time
 from pathlib import Path
 
 import uvloop
 
+from tests.patience import PATIENCE_S
 from trials import soak
 
 
 def test_a_soak_lives_its_day_without_a_failure(tmp_path: Path) -> None:
-    faults, samples = uvloop.run(soak.soak(tmp_path, 1, 1))
-    assert faults == []
-    assert samples[-1].messages > 20
+    end = time.monotonic() + PATIENCE_S
+    # A machine that stands still sleeps through a day of one second: then it has another.
+    for number in itertools.count():
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        faults, samples = uvloop.run(soak.soak(folder, 1, 1))
+        assert faults == []
+        if samples and samples[-1].messages > 20:
+            break
+        assert time.monotonic() < end
     assert samples[-1].tasks > 0
 
 

@@ -100,13 +100,15 @@ class Wave:
         return trio.current_time() < self.until
 
     def keep(self, count: int, attack: Callable[[], Awaitable[None]]) -> None:
-        """So many that attack again and again."""
+        """So many that attack again and again, and once at least."""
 
         async def one() -> None:
-            while self.lasts():
+            while True:
                 with contextlib.suppress(OSError, trio.BrokenResourceError):
                     await attack()
                 await trio.lowlevel.checkpoint()
+                if not self.lasts():
+                    return
 
         for _ in range(count):
             self.nursery.start_soon(one)

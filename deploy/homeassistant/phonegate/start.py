@@ -82,9 +82,11 @@ def run(command: list[str], options: Mapping[str, Any], user: pwd.struct_passwd 
     with subprocess.Popen(command, cwd=DATA, env=environ, **rights) as process:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _: process.send_signal(number))
+        # Python waits with a deadline by looking twenty times a second.
+        look_s = LOOK_S if options.get("ssl") else None
         while True:
             try:
-                return process.wait(LOOK_S)
+                return process.wait(look_s)
             except subprocess.TimeoutExpired:
                 copy_certificate(options, user)
 

@@ -42,6 +42,7 @@ def take(place: str) -> Taken:
 
     Raises:
         Failure: It can't be had, is too large, or is at an address that may not be asked.
+        UnusableProxy: The environment names a proxy that can't be used.
     """
     if urlsplit(place).scheme.lower() in SCHEMES:
         return _download(place)
@@ -70,14 +71,16 @@ def _download(url: str) -> Taken:
     # Imported here to keep `--help` fast.
     import httpx  # noqa: PLC0415
 
-    from phonegate import trust  # noqa: PLC0415 - as above
+    from phonegate import environment_proxies, trust  # noqa: PLC0415 - as above
 
     until = time.monotonic() + DEADLINE_S
     remark = ""
     try:
         # A proxy for the web knows no way into this network.
         far = url.lower().startswith("https:")
-        with httpx.Client(timeout=ANSWER_S, verify=trust.context(), trust_env=far) as client:
+        with environment_proxies.explained():
+            made = httpx.Client(timeout=ANSWER_S, verify=trust.context(), trust_env=far)
+        with made as client:
             for _ in range(MOST_REDIRECTS + 1):
                 remark = _admit(url) or remark
                 if time.monotonic() > until:

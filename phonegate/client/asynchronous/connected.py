@@ -33,7 +33,8 @@ class AsyncConnected:
         on_retry: Is called before each new try with the error, and how often it was tried.
 
     Raises:
-        BadSetup: The address, the credential or the file can't be used.
+        BadSetup: The address, the credential or the file can't be used, or a proxy of the
+            environment can't.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class AsyncConnected:
         on_retry: OnRetry | None = None,
     ) -> None:
         manner = Manner(retries=retries, timeout_s=timeout_s, deadline_s=deadline_s)
-        self._http = httpx.AsyncClient(**connection.settings(url, credential, cacert))
-        self._calls = Calls(url, org, manner)
+        self._http = connection.opened(httpx.AsyncClient, url, credential, cacert)
+        self._calls = Calls(connection.address(url), org, manner)
         self._shell = AsyncShell(self._http, self._calls.url, on_retry)
 
     async def __aenter__(self) -> Self:

@@ -54,7 +54,8 @@ class MessageCalls(Connected):
             Refused: A number, the SIM or another field is wrong, or a limit is reached.
             GatewayError: There was no answer. The messages may be stored all the same: a call with
                 the same key tells, and never stores them twice.
-            ValueError: `send_at` has no time zone.
+            ValueError: `send_at` has no time zone, or no header can hold the key: it must be
+                printable ASCII, without blanks around it.
         """
         each = [
             Outgoing(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 import phonegate
-from phonegate import trust
+from phonegate import environment_proxies, trust
 from phonegate.operations.notices.messenger import NotDelivered
 
 if TYPE_CHECKING:
@@ -42,16 +42,20 @@ async def call(
     import httpx  # noqa: PLC0415 - few gateways need it, and loading it takes long
 
     try:
-        async with (
-            httpx.AsyncClient(
+        with environment_proxies.explained():
+            made = httpx.AsyncClient(
                 verify=_trust() if url.startswith("https") else _NO_TLS,
                 timeout=httpx.Timeout(None, connect=CONNECT_S),
                 headers={"user-agent": f"phonegate/{phonegate.__version__}"},
-            ) as client,
+            )
+        async with (
+            made as client,
             client.stream(method, url, headers=headers, content=content) as answer,
         ):
             said = f"HTTP {answer.status_code}"
             text = await _beginning(answer)
+    except environment_proxies.UnusableProxy as error:
+        raise NotDelivered(str(error)) from None
     except _failures() as error:
         raise NotDelivered(_why(error)) from None
     shown = f"{said}: {text}" if text else said

@@ -76,7 +76,11 @@ function isSigned(headers, body) {
 
 createServer(async (request, response) => {
   const pieces = [];
-  for await (const piece of request) pieces.push(piece);
+  try {
+    for await (const piece of request) pieces.push(piece);
+  } catch {
+    return; // The caller has left.
+  }
   const body = Buffer.concat(pieces);
   if (!isSigned(request.headers, body)) {
     response.writeHead(400).end();

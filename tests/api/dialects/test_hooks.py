@@ -26,6 +26,8 @@ from tests.api import conftest
 from tests.api.conftest import NOW, ORG, SECRET, Reply, Web, build_web
 from tests.captured_logs import capture_logs
 
+pytestmark = pytest.mark.usefixtures("notes_waited_for")
+
 MAPPING: dict[str, Any] = {"to": ["{to}"], "text": "{text}"}
 POSTED = {"to": "+15553334444", "text": "Your table is ready"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

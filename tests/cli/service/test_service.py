@@ -145,6 +145,23 @@ def test_root_is_asked_for_with_the_line_that_gives_it(
     assert " service install\n" in err
 
 
+@pytest.mark.parametrize("seen", [{"ActiveState": "failed"}, {"NRestarts": "2"}])
+def test_a_start_that_has_failed_is_not_waited_for(
+    seen: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failed(Manager):
+        def properties(self) -> dict[str, str]:
+            return seen
+
+        def journal(self, lines: int) -> list[str]:
+            return []
+
+    monkeypatch.setattr(start, "START_S", 0.0)
+    now = Configured(settings=Settings(), database=Path("x.db"))
+    with pytest.raises(Failure, match="does not start"):
+        start.wait(Failed(of_user=True), now)
+
+
 @pytest.mark.parametrize(("pid", "counts"), [("7", True), ("8", False), ("0", False)])
 def test_only_the_services_own_process_counts(
     pid: str,

@@ -1,13 +1,17 @@
 """What is found of a service before it is installed."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import attrs
 import pytest
 
 from phonegate.cli.failure import Failure
+from phonegate.cli.installation import Installation
 from phonegate.cli.service.places import Places, of_machine
-from phonegate.cli.service.survey import configured
+from phonegate.cli.service.survey import configured, survey
+from phonegate.operations import schema_steps
 
 
 @pytest.fixture
@@ -44,3 +48,24 @@ def test_what_the_shell_sets_is_not_what_the_service_gets(
 ) -> None:
     monkeypatch.setenv("PHONEGATE_HTTP_BIND", "192.0.2.1:1")
     assert configured(places).settings.http.bind != ("192.0.2.1:1",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "migrates"),
+    [
+        (None, False),
+        (0, False),
+        (1, True),
+        (schema_steps.KNOWN - 1, True),
+        (schema_steps.KNOWN, False),
+    ],
+)
+def test_a_database_that_the_program_would_change_is_seen(
+    places: Places, steps: int | None, *, migrates: bool
+) -> None:
+    if steps is not None:
+        places.state.mkdir()
+        with closing(sqlite3.connect(places.database)) as made:
+            made.execute(f"PRAGMA user_version = {steps}")
+    program = Installation(way="venv", place=Path("/opt/x"), program=("x",), code=())
+    assert survey(places, program, configured(places)).migrates is migrates

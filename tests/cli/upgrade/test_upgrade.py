@@ -95,6 +95,14 @@ def test_what_is_not_asked(place: str, sentence: str, capsys: pytest.CaptureFixt
     assert (code, sentence in err) == (1, True)
 
 
+def test_a_proxy_that_can_t_be_used_is_explained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("all_proxy", "gopher://127.0.0.1:9")
+    code, _, err = check(capsys, "https://example.org/phonegate.pyz")
+    assert (code, "ALL_PROXY" in err) == (1, True)
+
+
 @contextmanager
 def serving(answers: dict[str, tuple[int, dict[str, str], bytes]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
@@ -146,14 +154,16 @@ def test_an_address_of_the_own_network_is_asked_with_a_remark(
 
 
 def test_a_download_has_limits(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    with serving({"/": (200, {}, b"x" * 5000)}) as url:
+    answers = {"/": (200, {}, b"x" * 5000), "/loop": (302, {"Location": "/loop"}, b"")}
+    with serving(answers) as url:
         monkeypatch.setattr(source, "LARGEST", 4999)
         with pytest.raises(Failure, match="is larger than"):
             source.take(f"{url}/")
         monkeypatch.setattr(source, "LARGEST", 5000)
         monkeypatch.setattr(source, "DEADLINE_S", -1)
-        with pytest.raises(Failure, match="did not end within"):
-            source.take(f"{url}/")
+        for path in ("/", "/loop"):
+            with pytest.raises(Failure, match="did not end within"):
+                source.take(url + path)
     (folder / "large").write_bytes(b"x" * 5001)
     with pytest.raises(Failure, match="is larger than"):
         source.take("large")

@@ -31,6 +31,11 @@ async def refused(url: str) -> str:
     return str(caught.value)
 
 
+async def test_a_proxy_that_can_t_be_used_is_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", f"gopher://me:{SECRET}@127.0.0.1:9")
+    assert "ALL_PROXY" in await refused("http://127.0.0.1:9/")
+
+
 async def test_a_receiver_gets_json() -> None:
     with receiving(answer=b"fine\x1b[31m\nthanks") as receiver:
         said = await send(f"{receiver.url}/alarms?key={SECRET}")

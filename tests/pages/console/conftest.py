@@ -1,15 +1,27 @@
 """A person at the console: a client that keeps its cookie and sends forms as a browser does."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 import httpx
+import pytest
 
 from tests.api.conftest import HOME, ORG, SECRET, Web, database, web
+from tests.patience import PATIENCE_S
 
 __all__ = ["Person", "database", "web"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_batches_in_one_step() -> Iterator[None]:
+    """Has a request go on with a batch for longer than a busy machine takes over all of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        name = "phonegate.pages.console.sending.batch_sending.STEP_S"
+        patch.setattr(name, PATIENCE_S)
+        yield
+
 
 _CSRF = re.compile(r'data-csrf="([0-9a-f]+)"')
 

@@ -15,6 +15,7 @@ from phonegate.phone.smsgate.app_phone import AppPhone
 from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.handset import Owner
 from phonegate.phone.smsgate.mobile_api import Clients
+from tests.patience import PATIENCE_S
 from tests.phone.smsgate.mobile_server import TOKEN, MobileServer
 
 SIMS = (
@@ -22,7 +23,8 @@ SIMS = (
     SimCard(slot=1, number="+15557770002"),
 )
 OWNER = Owner(device_id="app-1", name="Google/panther", sims=SIMS, token=TOKEN)
-FAST = attrs.evolve(AppTimings().hastened(1000), restart_s=0)
+PATIENT = AppTimings(connect_s=PATIENCE_S, socket_s=PATIENCE_S, request_s=PATIENCE_S)
+FAST = attrs.evolve(PATIENT.hastened(1000), restart_s=0)
 
 MakePhone = Callable[..., AppPhone]
 

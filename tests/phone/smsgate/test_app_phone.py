@@ -94,7 +94,7 @@ async def test_a_known_id_is_reported_again_and_never_sent_again(
     server: MobileServer, make_phone: MakePhone, nursery: trio.Nursery
 ) -> None:
     listed = server.message("m1")
-    phone = await started(make_phone(), nursery)
+    phone = await started(make_phone(timings=UNHURRIED), nursery)
     await server.until(lambda: "Sent" in server.states("m1"))
     await until(phone, lambda: not phone.memory.jobs)
     server.messages["m1"] = {**listed, "textMessage": {"text": "another text"}}

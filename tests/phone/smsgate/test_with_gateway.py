@@ -30,20 +30,19 @@ from phonegate.phone.smsgate.app import picture
 from phonegate.phone.smsgate.app_faults import AppPlan
 from phonegate.phone.smsgate.app_journal import AppJournal
 from phonegate.phone.smsgate.app_phone import AppPhone
-from phonegate.phone.smsgate.app_timings import AppTimings
 from phonegate.phone.smsgate.handset import Owner
 from phonegate.phone.smsgate.mobile_api import Clients, api_address
 from phonegate.phones.smsgate.smsgate_timings import SmsgateTimings
 from tests.http.media_server import PNG, MediaServer
 from tests.patience import PATIENCE_S
-from tests.phone.smsgate.conftest import OWNER, SIMS
+from tests.phone.smsgate.conftest import OWNER, PATIENT, SIMS
 
 ORG, SECRET = "myorg", "my-own-secret-key-1"
 TIMINGS = Timings(
     scheduler=SchedulerTimings(longest_sleep_s=0.1),
     smsgate=SmsgateTimings(keepalive_s=1.0, feed_s=0.3, away_s=2.0),
 )
-APP = attrs.evolve(AppTimings().hastened(100), restart_s=0.01)
+APP = attrs.evolve(PATIENT.hastened(100), restart_s=0.01)
 
 
 class Stand:
@@ -86,7 +85,7 @@ class Stand:
             base_url=self.url,
             headers={"X-Secret-Key": SECRET},
             trust_env=False,
-            timeout=20,
+            timeout=PATIENCE_S,
             # Reading the public authorities would take longer than the request.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )

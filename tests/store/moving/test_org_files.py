@@ -1,5 +1,6 @@
 """The file on the disk: whose it is to read, and where it is written to."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,29 @@ async def test_nothing_is_written_through_a_link(here: Site, tmp_path: Path) -> 
     with pytest.raises(MoveFailed, match="can't be written"):
         await here.mover.export("myorg", path, unseen)
     assert other.read_text() == "another's"
+
+
+async def test_nothing_is_written_to_a_file_of_two_names(here: Site, tmp_path: Path) -> None:
+    await Filler(here, "mine").fill("myorg")
+    other = tmp_path / "other"
+    other.write_text("another's")
+    path = tmp_path / "myorg.org"
+    path.with_name("myorg.org.part").hardlink_to(other)
+    with pytest.raises(MoveFailed, match="can't be written"):
+        await here.mover.export("myorg", path, unseen)
+    assert other.read_text() == "another's"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+async def test_nothing_is_written_to_what_another_user_has_made(here: Site, tmp_path: Path) -> None:
+    await Filler(here, "mine").fill("myorg")
+    path = tmp_path / "myorg.org"
+    part = path.with_name("myorg.org.part")
+    part.touch()
+    os.chown(part, 65_534, 65_534)
+    with pytest.raises(MoveFailed, match="can't be written"):
+        await here.mover.export("myorg", path, unseen)
+    assert part.read_bytes() == b""
 
 
 async def test_a_database_of_another_version_is_not_read(here: Site, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from phonegate.domain.assistant_sync import sync_declared
 from phonegate.model.facts import OrgChanged
 from phonegate.model.messages import NewMessage
+from phonegate.model.refusals import Conflict
 from tests.buses import heard
 from tests.operations.moving_site import Filler, Site
 
@@ -51,6 +52,43 @@ async def test_what_comes_to_others_meanwhile_comes_after_it(
     done = await there.mover.take_in(path, unseen)
     assert done.shifts.get("messages", 0) == others
     assert sent == [5 + others + 1]
+
+
+async def test_an_org_that_is_removed_while_it_comes_leaves_nothing(
+    here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Filler(here, "mine").fill("myorg", each=5)
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    put = there.accounts.moves.put
+
+    async def removed_before(*given: Any) -> None:
+        if await there.accounts.moves.coming():
+            await there.accounts.orgs.remove("myorg")
+        await put(*given)
+
+    monkeypatch.setattr(there.accounts.moves, "put", removed_before)
+    with pytest.raises(Conflict, match="removed meanwhile"):
+        await there.mover.take_in(path, unseen)
+    assert there.rows("SELECT * FROM messages") == []
+
+
+async def test_a_part_is_stored_once(
+    here: Site, there: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Filler(here, "mine").fill("myorg", each=5)
+    path = tmp_path / "myorg.org"
+    await here.mover.export("myorg", path, unseen)
+    put = there.accounts.moves.put
+
+    async def twice(*given: Any) -> None:
+        await put(*given)
+        with pytest.raises(Conflict, match="another import of it is under way"):
+            await put(*given)
+
+    monkeypatch.setattr(there.accounts.moves, "put", twice)
+    await there.mover.take_in(path, unseen)
+    assert await there.accounts.moves.coming() == set()
 
 
 async def test_the_ids_up_to_which_repeats_are_known_otherwise_move_too(

@@ -6,7 +6,9 @@ own log, by the address that it came from.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import attrs
 import trio
@@ -23,6 +25,8 @@ BODY = json.dumps({"org_id": ORG, "secret_key": SECRET, "messages": []}).encode(
 SIZE = len(BODY)
 QUIET_S = 0.3
 """With nothing more to come for so long, a connection that stays has said all it had to say."""
+PATIENCE_S = 20.0
+"""For what was passed on and served to stand in the logs, on a busy machine."""
 
 
 @attrs.frozen
@@ -216,16 +220,26 @@ FORMS = [
 ]
 
 
-async def _say(wire: Wire, parts: Sequence[bytes]) -> bytes:
-    """Sends the parts. Returns the answer until the other side closes or sends no more."""
+async def _say(wire: Wire, parts: Sequence[bytes], answers: int) -> bytes:
+    """Sends the parts. Returns what comes until the other side closes or sends no more.
+
+    So many answers are waited for with patience.
+    """
     data = bytearray()
     for part in parts[:-1]:
         await wire.send(part)
         await trio.sleep(0.05)
     await wire.send(parts[-1])
-    while piece := await wire.some(b"\xff\x00\xff", QUIET_S if data else 3 * QUIET_S):
+    while True:
+        quiet_s = QUIET_S if data else 3 * QUIET_S
+        if len(statuses(bytes(data))) < answers:
+            quiet_s = PATIENCE_S
+        piece = b""
+        with trio.move_on_after(quiet_s), suppress(trio.BrokenResourceError):
+            piece = bytes(await wire.stream.receive_some(65_536))
+        if not piece:
+            return bytes(data)
         data += piece
-    return bytes(data)
 
 
 async def _all(victim: Victim, port: int, network: int) -> dict[str, bytes]:
@@ -236,12 +250,30 @@ async def _all(victim: Victim, port: int, network: int) -> dict[str, bytes]:
     async def one(number: int, form: Form) -> None:
         attackers = Attackers(port, victim.chance, source=_address(network, number))
         async with limit, Wire(await attackers.connect()) as wire:
-            answers[form.name] = await _say(wire, form.parts)
+            # Two plain requests in a row must have two answers.
+            answers[form.name] = await _say(wire, form.parts, 0 if number else 2)
 
     async with trio.open_nursery() as nursery:
         for number, form in enumerate(FORMS):
             nursery.start_soon(one, number, form)
     return answers
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    """Waits for it, and goes on without where it does not come."""
+    with trio.move_on_after(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110 - nothing tells
+            await trio.sleep(0.05)
+
+
+def _is_written(victim: Victim, proxy: Proxy, network: int) -> bool:
+    """Tells whether a pair was served, and the proxy has logged all that the gateway served."""
+    passed = proxy.seen()
+    addresses = [_address(network, number) for number in range(len(FORMS))]
+    served = {address: len(victim.served(address)) for address in addresses}
+    return served[addresses[0]] >= 2 and all(
+        count <= len(passed[address]) for address, count in served.items()
+    )
 
 
 def _address(network: int, number: int) -> str:
@@ -254,6 +286,7 @@ def _address(network: int, number: int) -> str:
 )
 async def smuggling(victim: Victim) -> None:
     answers = await _all(victim, victim.port, 2)
+    await _until(lambda: len(victim.served(_address(2, 0))) >= 2)
     refused: Counter[int] = Counter()
     for number, form in enumerate(FORMS):
         found = statuses(answers[form.name])
@@ -284,6 +317,7 @@ async def through_proxies(victim: Victim) -> None:
         async with Proxy.running(name, victim.port) as proxy:
             await _all(victim, proxy.port, network)
             await trio.sleep(QUIET_S)
+            await _until(partial(_is_written, victim, proxy, network))
             passed = proxy.seen()
         total = 0
         for number, form in enumerate(FORMS):

@@ -8,8 +8,10 @@ from typing import Any
 import attrs
 import pytest
 import trio
+from jeepney import HeaderFields, Message
 
 from phonegate.phone.errors import RadioUnusable
+from phonegate.phone.radios.modem.bus import Bus
 from phonegate.phone.radios.modem.inquiry import inquire
 from phonegate.phone.radios.modem.objects import MESSAGING, MODEM
 from phonegate.phone.radios.modem.radio import ModemRadio
@@ -22,8 +24,9 @@ from .desk import DeskMemory
 from .desk import sms as message
 from .mock_manager import ERROR, IMEI, MODEM_PATH, MockManager, modem, sms
 
-QUICK = ModemTimings(appear_s=0, reconnect_s=(0.01, 0.01), settle_s=5)
-HASTY = attrs.evolve(QUICK, call_s=0.2, send_s=0.2)
+QUICK = ModemTimings(appear_s=0, reconnect_s=(0.01, 0.01), settle_s=PATIENCE_S)
+SILENCE_S = 0.05
+"""For a call that gets no answer."""
 THEM = "+15557654321"
 LOCKED: dict[str, Any] = {"UnlockRequired": ("u", 2), "State": ("i", 2)}
 UNAUTHORIZED = f"{ERROR}.Core.Unauthorized"
@@ -38,6 +41,18 @@ def desk() -> DeskMemory:
 async def manager(tmp_path: Path) -> AsyncIterator[MockManager]:
     async with MockManager().serve(tmp_path) as serving:
         yield serving
+
+
+@pytest.fixture
+def hasty(manager: MockManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only calls that get no answer have little time."""
+    ask = Bus._ask
+
+    async def hastily(bus: Bus, message: Message, *, within_s: float) -> tuple[Any, ...]:
+        silent = message.header.fields[HeaderFields.member] in manager.silent
+        return await ask(bus, message, within_s=SILENCE_S if silent else within_s)
+
+    monkeypatch.setattr(Bus, "_ask", hastily)
 
 
 async def start(
@@ -97,16 +112,18 @@ def no_messaging() -> dict[str, Any]:
     ],
 )
 async def test_what_is_wrong_at_the_start_is_said_and_ends_it(
-    manager: MockManager, desk: DeskMemory, situation: dict[str, Any], says: str
+    manager: MockManager, desk: DeskMemory, hasty: None, situation: dict[str, Any], says: str
 ) -> None:
     for name, value in situation.items():
         setattr(manager, name, value)
-    assert re.search(says, await refusal(desk, manager.address, timings=HASTY))
+    assert re.search(says, await refusal(desk, manager.address))
 
 
-async def test_an_inquiry_says_what_is_wrong(manager: MockManager, tmp_path: Path) -> None:
+async def test_an_inquiry_says_what_is_wrong(
+    manager: MockManager, hasty: None, tmp_path: Path
+) -> None:
     async def asked(bus: str = manager.address, wanted: str | None = None) -> str | None:
-        trouble = await inquire(wanted, bus, HASTY)
+        trouble = await inquire(wanted, bus, QUICK)
         return None if trouble is None else trouble.sentence
 
     manager.modems = {MODEM_PATH: modem(**LOCKED)}
@@ -308,9 +325,8 @@ async def test_errors_of_sending_mean_failed_or_uncertain(
 
 
 async def test_what_could_not_even_be_made_has_failed(
-    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+    radio: ModemRadio, manager: MockManager, hasty: None
 ) -> None:
-    radio = await start(nursery, manager, desk, timings=HASTY)
     for body in ("\0", "\ud83d"):
         assert await radio.attempt(message(body)) == Failed("MODEM_NOT_TEXT")
     manager.refuse["Create"] = f"{ERROR}.Core.TooMany"
@@ -321,9 +337,8 @@ async def test_what_could_not_even_be_made_has_failed(
 
 
 async def test_silence_and_the_end_of_the_bus_within_a_send_leave_it_uncertain(
-    nursery: trio.Nursery, manager: MockManager, desk: DeskMemory
+    radio: ModemRadio, manager: MockManager, desk: DeskMemory, hasty: None
 ) -> None:
-    radio = await start(nursery, manager, desk, timings=HASTY)
     manager.silent.add("Send")
     assert await radio.attempt(message("hi")) == Uncertain("MODEM_NO_ANSWER")
     manager.called = lambda method: manager.die() if method == "Send" else None

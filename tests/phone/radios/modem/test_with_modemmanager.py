@@ -28,7 +28,9 @@ TEXTS = [
     pytest.param("😀" * 60, id="parts of emoji"),
 ]
 THEM = "+4915112345678"
-QUICK = ModemTimings(appear_s=10, reconnect_s=(0.05, 0.1), settle_s=5)
+QUICK = ModemTimings(appear_s=10, reconnect_s=(0.05, 0.1), settle_s=PATIENCE_S)
+PATIENT = attrs.evolve(QUICK, appear_s=PATIENCE_S)
+"""For a modem that is there."""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ class Running:
 async def start(
     nursery: trio.Nursery, machine: Machine, desk: DeskMemory, **fields: Any
 ) -> Running:
-    radio = ModemRadio(bus=machine.bus.address, **{"timings": QUICK, **fields})
+    radio = ModemRadio(bus=machine.bus.address, timings=PATIENT, **fields)
     with trio.fail_after(PATIENCE_S):
         identity = await nursery.start(radio.run, desk)
         await radio.ready(sms("any"))
@@ -114,12 +116,14 @@ async def test_what_the_daemon_overlooked_is_found_later(
     nursery: trio.Nursery, machine: Machine, desk: DeskMemory
 ) -> None:
     machine.modem.order("forget")
-    timings = attrs.evolve(QUICK, recheck_s=2, idle_s=2, sweep_s=0.5)
-    radio = (await start(nursery, machine, desk, timings=timings)).radio
+    radio = (await start(nursery, machine, desk)).radio
     machine.modem.order("receive", sender=THEM, text="overlooked", announced=False)
     machine.modem.order("receive", sender=THEM, text="seen")
     await desk.until(lambda one: bool(one.inbox))
     assert desk.bodies() == ["seen"]
+    # As if nothing had been sent and the memory not been read for long.
+    radio._used_at = radio._read_at = float("-inf")
+    radio._look_again()
     await desk.until(lambda one: len(one.inbox) == 2)
     assert set(desk.bodies()) == {"seen", "overlooked"}
     with trio.fail_after(PATIENCE_S):
