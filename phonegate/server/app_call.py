@@ -57,6 +57,8 @@ class AppCall:
         self._timeout_s = timeout_s
         self._patience = trio.CancelScope()
         self._to_app, self._from_client = trio.open_memory_channel[Message](queue)
+        self._heard = False
+        """Whether all of the request's body has come."""
         self._begun = False
         self._over = False
 
@@ -71,6 +73,7 @@ class AppCall:
             self._over = True
             self.hang_up()
         else:
+            self._heard = not message.get("more_body", False)
             with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                 await self._to_app.send(message)
 
@@ -97,7 +100,9 @@ class AppCall:
             _log.warning("request_timed_out", seconds=self._timeout_s)
         if self._begun or self._over:
             return
-        if self._patience.cancelled_caught:
+        if self._patience.cancelled_caught and not self._heard:
+            await self._answer_error("request_timeout", "The body did not arrive in time.")
+        elif self._patience.cancelled_caught:
             await self._answer_error("timeout", "The gateway took too long over this.")
         elif failed:
             await self._answer_error("internal_error", "The gateway failed over this.")

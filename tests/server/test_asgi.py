@@ -120,17 +120,37 @@ class TestRequests:
         assert "a-secret" not in str(logs)
 
     async def test_a_request_that_takes_too_long_is_a_json_504(
-        self, start_server: StartServer
+        self, start_server: StartServer, settable_clock: trio.testing.MockClock
     ) -> None:
-        waits = {"answer_grace_s": PATIENCE_S}
-        site = await start_server(request_timeout_s=0.1, waits=waits)
+        site = await start_server(request_timeout_s=20.0)
         level = Level.now()
         with capture_logs() as logs:
-            answer = await site.get("/stuck")
+            async with await site.connect() as stream:
+                await stream.send_all(
+                    b"GET /stuck HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+                )
+                with trio.fail_after(PATIENCE_S):
+                    await site.app.held.wait()
+                settable_clock.jump(20.0)
+                answer = Answer.read(await read_all(stream))
         assert (answer.status, answer.json["code"]) == (504, "timeout")
         assert site.app.cancelled.is_set()
         assert logs[0]["event"] == "request_timed_out"
         await level.regained()
+
+    async def test_one_whose_body_has_not_come_by_then_is_a_json_408(
+        self, start_server: StartServer, settable_clock: trio.testing.MockClock
+    ) -> None:
+        site = await start_server(request_timeout_s=20.0)
+        async with await site.connect() as stream:
+            await stream.send_all(
+                b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+            )
+            await until(lambda: bool(site.app.calls))
+            settable_clock.jump(20.0)
+            with trio.fail_after(PATIENCE_S):
+                answer = Answer.read(await read_all(stream))
+        assert (answer.status, answer.json["code"]) == (408, "request_timeout")
 
     async def test_a_client_that_leaves_is_told_to_the_application(
         self, start_server: StartServer
