@@ -25,7 +25,7 @@ from phonegate.model.storage_errors import StoreError
 from phonegate.model.times import now_ms
 from phonegate.operations import offline
 from phonegate.operations.control_client import ControlError, NotServing, OwnerRequest, ask
-from phonegate.server import CertificateUnusable, ServerError, tls
+from phonegate.server import CannotListen, CertificateUnusable, ServerError, tls
 
 SAFE_SQLITE = (3, 51, 3)
 """Before this version, commits can be lost when two connections write or checkpoint at once (the
@@ -215,9 +215,13 @@ def _unsigned(settings: Settings, path: Path, serving: str | None) -> Iterator[F
 
 def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
     operator = settings.operator
-    beside = settings.stand_in.bind if settings.stand_in.enabled else ()
-    own = (*settings.http.bind, *settings.http.plain_bind)
-    for bind in (*own, *beside, *filter(None, [operator.bind])):
+    named = {
+        "[http] bind": settings.http.bind,
+        "[http] plain_bind": settings.http.plain_bind,
+        "[stand_in] bind": settings.stand_in.bind if settings.stand_in.enabled else (),
+        "[operator] bind": tuple(filter(None, [operator.bind])),
+    }
+    for setting, bind in ((setting, bind) for setting, binds in named.items() for bind in binds):
         host, port = parse_bind(bind)
         reason = _why_not(host, port)
         if reason is None:
@@ -225,7 +229,7 @@ def _addresses(settings: Settings, serving: str | None) -> Iterator[Finding]:
         elif serving is not None:
             yield Finding("note", "address", f"{bind} is in use, while the gateway serves")
         else:
-            yield Finding("fault", "address", f"{bind} can't be listened on: {reason}")
+            yield Finding("fault", "address", str(CannotListen(bind, reason, setting)))
     if operator.bind and not operator.token and not is_loopback(parse_bind(operator.bind)[0]):
         text = f"anyone who reaches {operator.bind} can read the metrics: set a token"
         yield Finding("note", "operator", text)

@@ -40,6 +40,8 @@ def list_(config: Path | None, database: Path | None, *, as_json: bool) -> None:
     orgs = carry_out(config, database, "GET", "/orgs")["orgs"]
     if as_json:
         terminal.print_json({"orgs": orgs})
+    elif not orgs:
+        click.echo("There is no org yet: `phonegate org add NAME` makes one.")
     else:
         rows = [
             (

@@ -1,6 +1,5 @@
 """`phonegate org suspend`, `resume`, `export` and `import`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +93,12 @@ def export(
             "A file without credentials can't be imported: leave out --move or "
             "--without-credentials."
         )
+    fields: dict[str, Any] = {"org": name, "file": str(file.absolute())}
     if move:
-        if os.path.lexists(file):
-            raise Failure(f"There is a {file.absolute()} already: name another file.")
+        # Before the org is suspended: where the file can't be made, it goes on.
+        carry_out(config, database, "POST", "/exports", {**fields, "only_look": True})
         _suspend(name, config, database)
         click.echo(f"{name} is not served now.", err=True)
-    fields: dict[str, Any] = {"org": name, "file": str(file.absolute())}
     if without_credentials:
         fields["credentials"] = False
     try:
@@ -121,8 +120,8 @@ def export(
         click.echo("This file is for reading: no gateway takes it in.", err=True)
     elif made["suspended"]:
         click.echo(
-            f"Next: phonegate org import {made['file']} on the other gateway. Then, here: "
-            f"phonegate org remove {name}",
+            f"Next: phonegate org import {made['file']} on the other gateway. Lead phones and "
+            f"callers of {name} there. Then, here: phonegate org remove {name}",
             err=True,
         )
     else:

@@ -15,9 +15,10 @@ from phonegate import log
 from phonegate.domain.authentication import Authentication
 from phonegate.domain.credentials import org_problem
 from phonegate.domain.org_options import OrgOptions
+from phonegate.domain.orgs import org_named
 from phonegate.model.facts import Publish, Rescheduled, Suspended, WebhooksChanged
 from phonegate.model.orgs import Org
-from phonegate.model.refusals import Conflict, NotFound
+from phonegate.model.refusals import Conflict
 from phonegate.model.storage_errors import ConstraintBroken
 from phonegate.store.database import Database
 from phonegate.store.moving.org_file import Chunk, Head
@@ -95,14 +96,14 @@ class OrgMoves:
             NotFound: There is no such org.
         """
         async with self._turn:
-            before = await self._database.read(lambda tx: _named(tx, name))
+            before = await self._database.read(lambda tx: org_named(tx, name))
             # Before its phones are sent away, so that none is let in again.
             self._authentication.suspend([before.id])
 
             def suspend(tx: Tables) -> Org:
                 tx.orgs.suspend(before.id, self._now_ms())
                 tx.facts.append(WebhooksChanged(before.id, again=False))
-                return _named(tx, name)
+                return org_named(tx, name)
 
             try:
                 self._publish((Suspended(before.id),))
@@ -124,7 +125,7 @@ class OrgMoves:
         """
 
         def resume(tx: Tables) -> Org:
-            org = _named(tx, name)
+            org = org_named(tx, name)
             if tx.org_imports.named(name) is not None:
                 raise Conflict(
                     f"{name} has not wholly come. Import its file again to go on with it, or "
@@ -132,7 +133,7 @@ class OrgMoves:
                 )
             tx.orgs.resume(org.id)
             self._awake(tx, org.id)
-            return _named(tx, name)
+            return org_named(tx, name)
 
         async with self._turn:
             org = await self._database.write(resume)
@@ -163,8 +164,17 @@ class OrgMoves:
                     f"{name} has come in part from another file. Import that again to go on with "
                     f"it, or remove what has come: phonegate org remove {name}"
                 )
-            if tx.orgs.get(name) is not None:
-                raise Conflict(f"There is an org named {name} already.")
+            there = tx.orgs.get(name)
+            if there is not None and there.suspended_at is not None:
+                raise Conflict(
+                    f"{name} is here already, and suspended. To serve it here: "
+                    f"phonegate org resume {name}"
+                )
+            if there is not None:
+                raise Conflict(
+                    f"There is an org named {name} already, and it is served. Take the file in on "
+                    "a gateway that has no org of this name."
+                )
             return tx.org_imports.begin(head, now, large_ids=large_ids)
 
         try:
@@ -258,10 +268,3 @@ class OrgMoves:
         """Has all parts of the gateway look what they have to do for an org."""
         now = self._now_ms()
         tx.facts += (WebhooksChanged(org), Rescheduled(org, None), Rescheduled(org, now))
-
-
-def _named(tx: Tables, name: str) -> Org:
-    org = tx.orgs.get(name)
-    if org is None:
-        raise NotFound(f"There is no org named {name}.")
-    return org

@@ -49,7 +49,7 @@ class Orgs:
         Raises:
             NotFound: There is none.
         """
-        return await self._database.read(lambda tx: _named(tx, name))
+        return await self._database.read(lambda tx: org_named(tx, name))
 
     async def changeable(self, name: str) -> Org:
         """Returns the org of this name, of which something is about to be changed.
@@ -142,7 +142,7 @@ class Orgs:
         """
 
         def remove(tx: Tables) -> Org:
-            org = _named(tx, name)
+            org = org_named(tx, name)
             tx.sessions.end_of_org(org.id)
             tx.dialect_tokens.end_of_org(org.id)
             tx.orgs.remove(name)
@@ -177,15 +177,20 @@ class Orgs:
         _log.info("registration_changed", mode=mode)
 
 
-def _named(tx: Tables, name: str) -> Org:
+def org_named(tx: Tables, name: str) -> Org:
+    """Returns the org of this name.
+
+    Raises:
+        NotFound: There is none.
+    """
     org = tx.orgs.get(name)
     if org is None:
-        raise NotFound(f"There is no org named {name}.")
+        raise NotFound(f"There is no org named {name}. `phonegate org list` shows those there are.")
     return org
 
 
 def _changeable(tx: Tables, name: str) -> Org:
-    org = _named(tx, name)
+    org = org_named(tx, name)
     if org.suspended_at is not None:
         raise Conflict(
             f"{name} is suspended, and what is changed now may be missing in the file by which it "

@@ -17,7 +17,7 @@ class DatabaseUnusable(StoreError):
         self.path = path
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{path}: {problem}. {remedy}")
+        super().__init__(f"{path}: {problem}. {remedy}.")
 
 
 class DatabaseBusy(StoreError):
@@ -91,7 +91,7 @@ class FileFailed(StoreError):
         self.target = target
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{target}: {problem}. {remedy}")
+        super().__init__(f"{target}: {problem}. {remedy}.")
 
 
 class BackupFailed(FileFailed):

@@ -50,7 +50,10 @@ class NotServing(ControlError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"No gateway is serving {path}.")
+        super().__init__(
+            f"No gateway is serving {path}. Start it with `phonegate serve`, or name the database "
+            "of one that serves by --database."
+        )
 
 
 class ControlUnusable(ControlError):

@@ -85,6 +85,14 @@ class OrgMover:
             limiter=self._turns,
         )
 
+    async def look_at_place(self, target: Path) -> None:
+        """Finds out whether an org could be written to a new file.
+
+        Raises:
+            MoveFailed: It could not.
+        """
+        await trio.to_thread.run_sync(org_files.look_at_place, target, limiter=self._turns)
+
     async def take_in(
         self, source: Path, progress: Progress, *, large_ids: bool = False
     ) -> Imported:

@@ -53,6 +53,7 @@ class NewExport:
         "Whether the file has what gives a right. Without that no gateway takes it in.",
         default=True,
     )
+    only_look: bool = field("Only look whether the file can be made.", default=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,8 +110,12 @@ def moving_endpoints(
     async def export_org(call: Call) -> Answer:
         """Writes an org with all that it has to a file, while everything goes on."""
         name, target, credentials = call.body.org, _path(call.body.file), call.body.credentials
+        only_look = call.body.only_look
 
         async def work(progress: Progress) -> dict[str, Any]:
+            if only_look:
+                await mover.look_at_place(target)
+                return {"file": str(target)}
             made = await mover.export(name, target, progress, credentials=credentials)
             return {
                 "file": str(target),

@@ -78,8 +78,7 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
     except sqlite3.Error as error:
         raise BackupFailed(target, f"it can't be written ({error})", REMEDY) from error
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise BackupFailed(target, f"it can't be written ({reason})", REMEDY) from error
+        raise BackupFailed(target, *unwritable(target, error)) from error
     finally:
         for ending in ("", "-journal", "-wal", "-shm"):
             # Where no file can be made none can be removed, and the first error says more.
@@ -88,6 +87,17 @@ def copy(source: Path, target: Path, progress: Callable[[int, int], None] | None
 
 
 REMEDY: Final = "See to the folder's rights and the space on its disk"
+
+
+def unwritable(target: Path, error: OSError) -> tuple[str, str]:
+    """Returns what is wrong with a file that can't be written, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return (
+            f"its folder {target.parent} is not there",
+            "Make it, or name one where the gateway's user may write",
+        )
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return f"it can't be written ({reason})", REMEDY
 
 
 def _copy(source: Path, temporary: Path, progress: Callable[[int, int], None] | None) -> None:

@@ -35,7 +35,9 @@ def test_an_org_goes_from_one_file_to_another(capsys: Output, tmp_path: Path) ->
     assert main(["org", "export", "shop", "shop.org", "--move"]) == 0
     output, hints = capsys.readouterr()
     assert "shop is not served now" in hints
-    assert "phonegate org remove shop" in hints
+    assert "Lead phones and callers of shop there. Then, here: phonegate org remove shop" in hints
+    assert main(["org", "import", "shop.org"]) == 1
+    assert "To serve it here: phonegate org resume shop" in capsys.readouterr().err
     assert main(["org", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith("suspended")
     (one,) = _listed(capsys, "phonegate.db")
@@ -50,7 +52,7 @@ def test_an_org_goes_from_one_file_to_another(capsys: Output, tmp_path: Path) ->
     assert main(["key", "list", "shop", *there]) == 0
     assert "app" in capsys.readouterr().out
     assert main(["org", "import", "shop.org", *there]) == 1
-    assert "There is an org named shop already" in capsys.readouterr().err
+    assert "There is an org named shop already, and it is served." in capsys.readouterr().err
     assert main(["org", "remove", "shop", "--yes"]) == 0
 
 
@@ -106,8 +108,9 @@ def test_an_org_is_suspended_and_resumed(capsys: Output) -> None:
 def test_who_interrupts_a_suspension_is_led_back(
     capsys: Output, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupted(_config: object, _database: object, method: str, *_: object) -> None:
+        if method == "PUT":
+            raise KeyboardInterrupt
 
     monkeypatch.setattr(org_moving, "carry_out", interrupted)
     assert main(["org", *words]) != 0
@@ -119,20 +122,37 @@ def test_what_goes_wrong_says_what_to_do(capsys: Output, tmp_path: Path) -> None
     (tmp_path / "there.org").write_text("mine")
     (tmp_path / "kept.org").write_text("mine")
     capsys.readouterr()
-    assert main(["org", "export", "shop", "kept.org", "--move"]) == 1
-    assert "name another file" in capsys.readouterr().err
-    assert _listed(capsys, "phonegate.db")[0]["suspended_at"] is None
-    assert main(["org", "export", "shop", "no/folder.org", "--move"]) == 1
-    assert "shop is still suspended" in capsys.readouterr().err
+    for file, words in (("kept.org", "Name another file."), ("no/folder.org", "Make it, or")):
+        assert main(["org", "export", "shop", file, "--move"]) == 1
+        hints = capsys.readouterr().err
+        assert words in hints
+        assert "suspended" not in hints
+        assert _listed(capsys, "phonegate.db")[0]["suspended_at"] is None
     assert main(["org", "export", "other", "other.org"]) == 1
-    assert "no org named other" in capsys.readouterr().err
+    assert "no org named other. `phonegate org list`" in capsys.readouterr().err
     assert main(["org", "export", "other", "other.org", "--move"]) == 1
     assert "no org named other" in capsys.readouterr().err
     assert main(["org", "export", "shop", "no/folder.org"]) == 1
-    assert "can't be written" in capsys.readouterr().err
+    assert f"its folder {tmp_path / 'no'} is not there" in capsys.readouterr().err
     assert main(["org", "import", "none.org"]) == 1
     assert "There is no file" in capsys.readouterr().err
     assert main(["org", "import", "there.org"]) == 1
     assert "no file of an org" in capsys.readouterr().err
     assert (tmp_path / "kept.org").read_text() == "mine"
     assert [one["org"] for one in _listed(capsys, "phonegate.db")] == ["shop"]
+
+
+def test_a_move_that_ends_before_its_file_is_whole_says_how_to_go_on(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["org", "add", "shop"]) == 0
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["org", "export", "shop", "shop.org", "--move"]) == 1
+    hints = capsys.readouterr().err
+    assert "No space left on device" in hints
+    assert "shop is still suspended" in hints
+    assert "phonegate org resume shop" in hints

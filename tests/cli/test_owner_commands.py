@@ -323,7 +323,8 @@ def test_check_tells_every_fault_of_the_machine(capsys: Output) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         Path("gateway.toml").write_text(
-            f'[http]\nbind = ["127.0.0.1:{port}"]\n[database]\npath = "not.db"\n'
+            f'[operator]\nbind = "127.0.0.1:{port}"\n[http]\nbind = ["127.0.0.1:0"]\n'
+            '[database]\npath = "not.db"\n'
             '[tls]\ncertificate = "chain.pem"\nkey = "missing.pem"\n'
         )
         Path("gateway.toml").chmod(0o666)
@@ -332,6 +333,7 @@ def test_check_tells_every_fault_of_the_machine(capsys: Output) -> None:
     faults = [line for line in captured.out.splitlines() if line.startswith("FAULT")]
     assert [fault.split()[1] for fault in faults] == ["database:", "TLS:", "address:"]
     assert "not.db: this is not a database" in captured.out
+    assert "Choose another address or port in [operator] bind." in captured.out
     assert "gateway.toml can be changed by others" in captured.out
     assert captured.err == "3 faults.\n"
     assert Path("not.db").read_text() == "this is a diary"

@@ -13,7 +13,8 @@ _BEGINNING: Final = """\
 Four small programs in each language: they send, read, follow what comes in, and receive a webhook.
 Each works as printed. `PHONEGATE_KEY` is an API key with the scopes `send` and `read`
 (`phonegate key add myorg samples --scope send --scope read`), `myorg` stands for your OrgId,
-and `WEBHOOK_SECRET` is what `phonegate webhook add` has shown.
+and `WEBHOOK_SECRET` is what `phonegate webhook add` has shown. A receiver on the gateway's own
+machine is called where [`[webhooks] allow`](operations.md#where-webhooks-may-go) names it.
 
 The same stand on each gateway's own page, `/reference`, with its address filled in. [The client for
 Python](client.md) does more than is shown here; [sending](sending.md), [receiving](receiving.md)

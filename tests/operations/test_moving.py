@@ -428,7 +428,7 @@ async def test_what_can_not_be_written_leaves_no_file(
     taken.write_text("mine")
     for target, words in (
         (taken, "of this name already"),
-        (tmp_path / "no" / "folder.org", "can't be written"),
+        (tmp_path / "no" / "folder.org", "is not there"),
     ):
         with pytest.raises(MoveFailed, match=words):
             await here.mover.export("myorg", target, unseen)

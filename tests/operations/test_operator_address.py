@@ -193,6 +193,7 @@ def test_status_tells_the_owner(private: GatewayProcess, tmp_path: Path) -> None
     nobody = status(tmp_path / "phonegate.db")
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert "No gateway is serving" in nobody.stderr
+    assert "Start it with `phonegate serve`" in nobody.stderr
 
 
 def test_a_gateway_that_is_well_calls_the_switch_and_one_with_an_alarm_does_not(

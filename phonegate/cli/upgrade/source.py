@@ -52,6 +52,8 @@ def take(place: str) -> Taken:
 
 
 def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise Failure(f"{path} is a folder: name a file in it.")
     if not path.is_file():
         raise Failure(f"There is no file {path}.")
     with path.open("rb") as file:

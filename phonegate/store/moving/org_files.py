@@ -75,9 +75,8 @@ def export(
         MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
             unless the org was served again or removed meanwhile.
     """
-    if os.path.lexists(target):
-        raise MoveFailed(target, "there is something of this name already", "Name another file")
-    part = target.with_name(target.name + SUFFIX)
+    _demand_free(target)
+    part = _part(target)
     try:
         with contextlib.closing(_connect(database)) as connection:
             reader = OrgReader(connection=connection, name=name, credentials=credentials)
@@ -113,8 +112,34 @@ def export(
     except sqlite3.Error as error:
         raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:
-        raise _refused(target, error) from error
+        raise MoveFailed(target, *backup.unwritable(target, error)) from error
     return Exported(head=head, size=size, resumed=before is not None)
+
+
+def look_at_place(target: Path) -> None:
+    """Finds out whether a file can be made. What an earlier try has left beside it stays.
+
+    Raises:
+        MoveFailed: It can't.
+    """
+    _demand_free(target)
+    part = _part(target)
+    left = os.path.lexists(part)
+    try:
+        _open_part(part).close()
+        if not left:
+            part.unlink()
+    except OSError as error:
+        raise MoveFailed(target, *backup.unwritable(target, error)) from error
+
+
+def _demand_free(target: Path) -> None:
+    if os.path.lexists(target):
+        raise MoveFailed(target, "there is something of this name already", "Name another file")
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(target.name + SUFFIX)
 
 
 @contextlib.contextmanager
@@ -134,11 +159,6 @@ def opened(path: Path) -> Iterator[tuple[Reader, int]]:
         raise MoveFailed(
             path, f"it can't be read ({reason})", "Let the gateway's user read it"
         ) from error
-
-
-def _refused(path: Path, error: OSError) -> MoveFailed:
-    reason = os.strerror(error.errno) if error.errno else type(error).__name__
-    return MoveFailed(path, f"it can't be written ({reason})", backup.REMEDY)
 
 
 def _connect(database: Path) -> sqlite3.Connection:

@@ -112,7 +112,9 @@ class OrgReader:
             (self.name,),
         ).fetchone()
         if found is None:
-            raise CantRead(f"there is no org named {self.name}", "See phonegate org list")
+            raise CantRead(
+                f"there is no org named {self.name}", "`phonegate org list` shows those there are"
+            )
         *row, suspended_at = found
         org = dict(zip(columns, row, strict=True))
         coming = self.connection.execute("SELECT 1 FROM imports WHERE org = ?", (org["id"],))

@@ -85,6 +85,7 @@ def test_a_database_of_a_later_version_is_seen(
     ("place", "sentence"),
     [
         ("nothing.pyz", "There is no file nothing.pyz."),
+        (".", ". is a folder: name a file in it."),
         ("ftp://example.org/x", "name a file, or an address of https"),
         ("http://8.8.8.8/x", "http://8.8.8.8/x is not https, and 8.8.8.8 is not in a private"),
     ],

@@ -25,6 +25,24 @@ async def test_what_an_earlier_try_has_left_is_for_its_owner_alone(
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+async def test_to_look_where_a_file_would_be_leaves_all_as_it_is(
+    here: Site, tmp_path: Path
+) -> None:
+    path = tmp_path / "myorg.org"
+    part = path.with_name("myorg.org.part")
+    await here.mover.look_at_place(path)
+    assert not path.exists()
+    assert not part.exists()
+    part.write_text("an earlier try")
+    await here.mover.look_at_place(path)
+    assert part.read_text() == "an earlier try"
+    part.unlink()
+    part.symlink_to(tmp_path / "other")
+    with pytest.raises(MoveFailed, match="can't be written"):
+        await here.mover.look_at_place(path)
+    assert not (tmp_path / "other").exists()
+
+
 async def test_nothing_is_written_through_a_link(here: Site, tmp_path: Path) -> None:
     await Filler(here, "mine").fill("myorg")
     other = tmp_path / "other"
