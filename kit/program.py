@@ -162,7 +162,7 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(deadline_s)
+            return self._ended(deadline_s)
         except subprocess.TimeoutExpired:
             self.kill()
             raise DidNotStop(f"{self.process.args!r} went on for {deadline_s:.0f} s") from None
@@ -170,7 +170,13 @@ class Program:
     def kill(self) -> None:
         """Ends it as a power cut does, as far as a process can see."""
         self.process.kill()
-        self.process.wait()
+        self._ended()
+
+    def _ended(self, deadline_s: float | None = None) -> int:
+        code = self.process.wait(deadline_s)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return code
 
     def cpu_s(self) -> float:
         """Returns the processor seconds that it has used, all its threads together."""

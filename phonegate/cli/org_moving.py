@@ -108,7 +108,8 @@ def export(
         if move:
             click.echo(
                 f"{name} is still suspended, unless it was resumed or removed meanwhile. Export it "
-                f"again to go on, or serve it again here: phonegate org resume {name}",
+                f"again to go on with {file}.part, or serve it again here and delete that file: "
+                f"phonegate org resume {name}",
                 err=True,
             )
         raise

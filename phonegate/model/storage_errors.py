@@ -35,7 +35,7 @@ class StorageUnavailable(StoreError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"storage can't take it now: {reason}")
+        super().__init__(f"storage can't take it now: {reason}. See to the disk, and do it again.")
 
 
 class StoreClosed(StoreError):

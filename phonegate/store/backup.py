@@ -91,7 +91,7 @@ REMEDY: Final = "See to the folder's rights and the space on its disk"
 
 def unwritable(target: Path, error: OSError) -> tuple[str, str]:
     """Returns what is wrong with a file that can't be written, and what to do."""
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not target.parent.exists():
         return (
             f"its folder {target.parent} is not there",
             "Make it, or name one where the gateway's user may write",

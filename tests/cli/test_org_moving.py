@@ -155,4 +155,6 @@ def test_a_move_that_ends_before_its_file_is_whole_says_how_to_go_on(
     hints = capsys.readouterr().err
     assert "No space left on device" in hints
     assert "shop is still suspended" in hints
+    assert "go on with shop.org.part, or" in hints
+    assert Path("shop.org.part").exists()
     assert "phonegate org resume shop" in hints

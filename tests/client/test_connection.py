@@ -4,6 +4,7 @@ import pytest
 
 from phonegate.client import AsyncGateway, BadSetup, Gateway, NotConnected, connection
 from phonegate.client.connection import settings
+from phonegate.client.effects import Request
 from phonegate.client.retries import NO_RETRIES
 
 WITH_PASSWORD = "http://me:hunter2@127.0.0.1:1"
@@ -51,3 +52,12 @@ def test_the_address_keeps_its_path() -> None:
 def test_a_credential_that_no_header_can_hold_is_refused_at_once(credential: str) -> None:
     with pytest.raises(BadSetup, match="blanks"):
         settings("http://127.0.0.1:1", credential)
+
+
+@pytest.mark.parametrize(("streams", "packing"), [(False, "gzip"), (True, "identity")])
+def test_no_packing_is_asked_for_of_which_a_piece_could_be_gigabytes(
+    packing: str, *, streams: bool
+) -> None:
+    request = Request(method="GET", path="/me")
+    made = connection.arguments("http://127.0.0.1:1", request, 1.0, streams=streams)
+    assert made["headers"]["Accept-Encoding"] == packing

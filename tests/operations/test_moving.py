@@ -443,6 +443,11 @@ async def test_what_can_not_be_written_leaves_no_file(
     with pytest.raises(MoveFailed, match="No space left"):
         await here.mover.export("myorg", tmp_path / "myorg.org", unseen)
     assert not (tmp_path / "myorg.org").exists()
+    assert not (tmp_path / "myorg.org.part").exists()
+    await here.accounts.moves.suspend("myorg")
+    with pytest.raises(MoveFailed, match="No space left"):
+        await here.mover.export("myorg", tmp_path / "myorg.org", unseen)
+    assert (tmp_path / "myorg.org.part").exists()
 
 
 def test_new_columns_of_a_later_schema_get_their_defaults() -> None:

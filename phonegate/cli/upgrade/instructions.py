@@ -35,7 +35,7 @@ def instructions(found: Installation, *, service: Places | None, file: str = "")
                 return [f"sudo {line}" if service.user else f"{line} --user"]
             return [
                 _copy(found, None),
-                f"install -m 0644 {new} {shlex.quote(str(found.place))}",
+                f"install -m 0755 {new} {shlex.quote(str(found.place))}",
                 START,
             ]
         case "deb":

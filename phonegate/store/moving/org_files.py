@@ -72,16 +72,18 @@ def export(
         credentials: Whether it has what gives a right. Without that it is for reading alone.
 
     Raises:
-        MoveFailed: There is no file. What is written so far stays beside its name, to go on with,
-            unless the org was served again or removed meanwhile.
+        MoveFailed: There is no file. What is written so far of a suspended org stays beside its
+            name, to go on with, unless it was served again or removed meanwhile.
     """
     _demand_free(target)
     part = _part(target)
+    useless = False
     try:
         with contextlib.closing(_connect(database)) as connection:
             reader = OrgReader(connection=connection, name=name, credentials=credentials)
             head = reader.head(secrets.token_hex(8), program, now)
             with _open_part(part) as file:
+                useless = head.suspended_at is None
                 lines = Lines(file)
                 before = _resume(file, lines, head)
                 if before is None:
@@ -113,6 +115,11 @@ def export(
         raise MoveFailed(target, f"the database can't be read ({error})", backup.REMEDY) from error
     except OSError as error:
         raise MoveFailed(target, *backup.unwritable(target, error)) from error
+    finally:
+        if useless:
+            # Where no file can be made none can be removed, and the first error says more.
+            with contextlib.suppress(OSError):
+                part.unlink()
     return Exported(head=head, size=size, resumed=before is not None)
 
 
