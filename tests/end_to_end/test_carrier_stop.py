@@ -41,7 +41,7 @@ def test_sigterm_answers_everybody_while_the_carrier_hangs(tmp_path: Path) -> No
         settings = {
             "CARRIERS_TWILIO_URL": fake.url,
             "CARRIERS_TELNYX_URL": fake.url,
-            "HTTP_DRAIN_S": 3,
+            "HTTP_DRAIN_S": 5,
             "OPERATOR_TOKEN": TOKEN,
         }
         gateway = GatewayProcess(database, settings=settings)
