@@ -38,11 +38,19 @@ gc.set_threshold(*GARBAGE)
 _UNSAID = httpx._config.DEFAULT_TIMEOUT_CONFIG
 _UNSAID.connect = _UNSAID.read = _UNSAID.write = _UNSAID.pool = PATIENCE_S
 
-# The whole suite has four minutes: a quarter of Hypothesis's usual number of examples.
+# A quarter of Hypothesis's usual number of examples, and the same ones each time: a change is not
+# to be held up by what was wrong before it. `--hypothesis-profile search` looks for new ones.
 # No deadline, and none for making examples: how long they take says more of the machine than of the
 # code.
 settings.register_profile(
-    "suite", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "suite",
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "search", settings.get_profile("suite"), max_examples=500, derandomize=False
 )
 settings.load_profile("suite")
 
