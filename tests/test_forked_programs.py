@@ -19,19 +19,15 @@ from tests.forked_programs import forked_programs
 MODULE = ("-m", "tests.told")
 FILE = (str(Path(told.__file__)),)
 
-
-@pytest.fixture
-def forked() -> Iterator[None]:
-    with forked_programs((MODULE, FILE)):
-        yield
+VARIABLES = child_environment()
+"""The same for all, since pytest and libraries set others meanwhile."""
 
 
 def run(
     *words: str, program: tuple[str, ...] = MODULE, **options: Any
 ) -> tuple[dict[str, Any], str, int]:
     """Returns what the program says, what it writes as trouble, and its exit code."""
-    # With these, since some library may have set others past Python.
-    options = {"cwd": ROOT, "env": child_environment(), **options}
+    options = {"cwd": ROOT, "env": VARIABLES, **options}
     command = [sys.executable, *program, *words]
     done = subprocess.run(command, check=False, capture_output=True, text=True, **options)
     return json.loads(done.stdout), done.stderr, done.returncode
@@ -47,18 +43,30 @@ WAYS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: next(iter(way), "plain"))
-def test_a_forked_program_sees_what_a_started_one_sees(
-    way: dict[str, Any], request: pytest.FixtureRequest
-) -> None:
-    usual = run("3", "two words", **way)
-    request.getfixturevalue("forked")
-    forked = run("3", "two words", **way)
-    assert (usual[0].pop("is_forked"), forked[0].pop("is_forked")) == (False, True)
-    different = {
-        name: (forked[0][name], said) for name, said in usual[0].items() if forked[0][name] != said
-    }
-    assert (different, *forked[1:]) == ({}, "Done.", 3)
+Said = tuple[dict[str, Any], str, int]
+
+
+@pytest.fixture(scope="module")
+def started() -> list[Said]:
+    """What is said of each way where the program is started."""
+    return [run("3", "two words", **way) for way in WAYS]
+
+
+@pytest.fixture(scope="module")
+def forked(started: list[Said]) -> Iterator[None]:
+    del started
+    with forked_programs((MODULE, FILE)):
+        yield
+
+
+@pytest.mark.usefixtures("forked")
+@pytest.mark.parametrize("number", range(len(WAYS)), ids=lambda n: next(iter(WAYS[n]), "plain"))
+def test_a_forked_program_sees_what_a_started_one_sees(number: int, started: list[Said]) -> None:
+    usual, *rest = started[number]
+    said, *others = run("3", "two words", **WAYS[number])
+    different = {name: (said[name], value) for name, value in usual.items() if said[name] != value}
+    assert different == {"is_forked": (True, False)}
+    assert others == rest == ["Done.", 3]
 
 
 @pytest.mark.usefixtures("forked")
