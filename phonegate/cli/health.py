@@ -88,13 +88,30 @@ def _ask(asked: "Probe", until: float) -> bytes:
         OSError: It can't be reached, or breaks off.
         TimeoutError: It takes too long.
     """
-    plain = socket.create_connection(asked.place, _left(until))
+    plain = _connect(asked.place, until)
     if not asked.tls:
         return _exchange(plain, asked, until)
     context = _context(asked)
     plain.settimeout(_left(until))
     with plain:
         return _exchange(context.wrap_socket(plain, server_hostname=asked.place[0]), asked, until)
+
+
+def _connect(place: tuple[str, int], until: float) -> socket.socket:
+    """Connects to the first address of a host that takes it. Each has its share of the time.
+
+    Raises:
+        OSError: None does. It is what the last one said.
+    """
+    trouble = OSError("no address")
+    places = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
+    for number, (*_, address) in enumerate(places):
+        try:
+            share_s = _left(until) / (len(places) - number)
+            return socket.create_connection((str(address[0]), int(address[1])), share_s)
+        except OSError as error:
+            trouble = error
+    raise trouble
 
 
 def _exchange(stream: socket.socket, asked: "Probe", until: float) -> bytes:

@@ -124,3 +124,37 @@ def test_no_gateway_is_a_bad_answer(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["health", "--url", f"http://127.0.0.1:{port}"]) == 1
     said = capsys.readouterr().err
     assert said == f"No gateway answers at http://127.0.0.1:{port}/health: Connection refused.\n"
+
+
+def test_all_addresses_of_a_name_have_the_time_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [(2, 1, 6, "", (f"192.0.2.{number}", 80)) for number in range(4)]
+    asked: list[tuple[str, float]] = []
+
+    def silent(place: tuple[str, int], patience_s: float) -> socket.socket:
+        asked.append((place[0], patience_s))
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", silent)
+    assert main(["health", "--url", "http://gate.example", "--timeout", "60"]) == 1
+    assert "did not answer within 60 s" in capsys.readouterr().err
+    assert [host for host, _ in asked] == [f"192.0.2.{number}" for number in range(4)]
+    # None took any of its time here, so that the next ones had more.
+    for left, (_, patience_s) in zip((4, 3, 2, 1), asked, strict=True):
+        assert patience_s <= 60 / left
+
+
+def test_an_address_that_refuses_is_not_the_last_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refuses = listener.getsockname()
+    with answering() as url:
+        there = ("127.0.0.1", int(url.rpartition(":")[2]))
+        found = [(2, 1, 6, "", place) for place in (refuses, there)]
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+            assert main(["health", "--url", "http://gate.example", "--timeout", "0.3"]) == 1
+    assert "did not answer within 0.3 s" in capsys.readouterr().err
