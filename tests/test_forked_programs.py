@@ -13,11 +13,11 @@ import pytest
 
 from kit.gateway import GatewayProcess
 from kit.program import ROOT, child_environment, cores, on_core
-from tests import told
+from tests import start_report
 from tests.forked_programs import forked_programs
 
-MODULE = ("-m", "tests.told")
-FILE = (str(Path(told.__file__)),)
+MODULE = ("-m", "tests.start_report")
+FILE = (str(Path(start_report.__file__)),)
 
 VARIABLES = child_environment()
 """The same for all, since pytest and libraries set others meanwhile."""

@@ -1,4 +1,4 @@
-"""A program that says what its start gave it."""
+"""A program that reports what its start gave it, as JSON."""
 
 import json
 import os
@@ -11,7 +11,7 @@ STREAMS = (sys.stdin, sys.stdout, sys.stderr)
 
 
 def main() -> None:
-    """Writes it as JSON, and ends with the exit code in the first word."""
+    """Writes the report, and ends with the exit code in the first word."""
     said = {
         "is_forked": b"tests.fork_server" in Path("/proc/self/cmdline").read_bytes(),
         "words": sys.argv[1:],
