@@ -104,7 +104,8 @@ class SmsSender:
             except (NotDelivered, Refused, StoreError, trio.TooSlowError) as error:
                 reasons.append(f"{way.name}: {str(error) or 'the disk is too slow'}")
             else:
-                del self._failed_at[way.key]
+                # Another notice that goes the same way meanwhile may have said so already.
+                self._failed_at.pop(way.key, None)
                 return f"{way.name}: {said}"
         raise NotDelivered("; ".join(reasons))
 

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 import trio
+import trio.testing
 from trio.abc import Clock
 
 from phonegate.api.services import Services
@@ -34,6 +35,8 @@ class Site:
         self.sent: list[tuple[int, Outgoing]] = []
         self.drafts: list[Any] = []
         self.cancelled: list[int] = []
+        self.answers = trio.Event()
+        self.answers.set()
         self._statuses: dict[int, str] = {}
         services = SimpleNamespace(
             accounts=SimpleNamespace(orgs=self),
@@ -69,6 +72,7 @@ class Site:
     async def _send(self, _: Any, items: list[Outgoing]) -> Any:
         (item,) = items
         assert item.phone is not None
+        await self.answers.wait()
         status = self.phones[item.phone]
         if status == "gone":
             raise Conflict("The phone is not online.")
@@ -105,6 +109,21 @@ async def test_it_leaves_first_and_is_short_and_not_for_long(site: Site) -> None
     ((phone, item),) = site.sent
     assert (phone, item.to, item.ttl_s, item.priority) == (1, NUMBER, TTL_S, PRIORITY)
     assert item.body == notice().sms
+
+
+async def test_two_at_once_go_the_only_way_that_there_is(site: Site, autojump_clock: Clock) -> None:
+    site.phones, site.answers = {1: "sent"}, trio.Event()
+    said: list[str] = []
+
+    async def send() -> None:
+        said.append(await site.sender.send(notice()))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        nursery.start_soon(send)
+        await trio.testing.wait_all_tasks_blocked()
+        site.answers.set()
+    assert sorted(said) == [f"phone 1: sent (message {number})" for number in (1, 2)]
 
 
 async def test_the_phone_that_it_is_about_is_not_used(site: Site) -> None:
