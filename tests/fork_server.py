@@ -37,7 +37,7 @@ def main() -> None:
         # Closed already, as all that a program that was just started has not.
         orders.detach()
         signal.signal(signal.SIGINT, heeded)
-        _clothe(order)
+        _prepare_python(order)
         # What is not caught, and all that Python does at its end, are as usual.
         _run(order["words"])
 
@@ -96,7 +96,7 @@ def _fork(order: dict[str, Any], streams: list[int]) -> bytes | None:
             os._exit(0)
         while os.getppid() == between:
             os.sched_yield()
-        _stand_alone(order, streams, keep=writing)
+        _prepare_process(order, streams, keep=writing)
         os.write(writing, json.dumps({"pid": os.getpid()}).encode())
         os.close(writing)
         return None
@@ -106,7 +106,7 @@ def _fork(order: dict[str, Any], streams: list[int]) -> bytes | None:
         return answer.read()
 
 
-def _stand_alone(order: dict[str, Any], streams: list[int], *, keep: int) -> None:
+def _prepare_process(order: dict[str, Any], streams: list[int], *, keep: int) -> None:
     """Gives this process what a program has of its parent, and the streams that it is to have."""
     os.sched_setaffinity(0, order["cores"])
     os.umask(order["umask"])
@@ -120,7 +120,7 @@ def _stand_alone(order: dict[str, Any], streams: list[int], *, keep: int) -> Non
     os.closerange(keep + 1, os.sysconf("SC_OPEN_MAX"))
 
 
-def _clothe(order: dict[str, Any]) -> None:
+def _prepare_python(order: dict[str, Any]) -> None:
     """Sets what Python reads at its start."""
     os.environ.clear()
     os.environ.update(order["variables"])
