@@ -168,8 +168,8 @@ async def test_a_route_opens_to_its_own_org_alone_and_logs_no_credential(
 ) -> None:
     with capture_logs() as lines:
         if place != "path":
-            nobody = await attempt(web, target, endpoint, place, None)
-            assert nobody.status == 401
+            without = await attempt(web, target, endpoint, place, None)
+            assert without.status == 401
         wrong = [
             await attempt(web, target, endpoint, place, "wrong-secret-12"),
             await attempt(web, target, endpoint, place, SECRET[:-1]),

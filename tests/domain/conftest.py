@@ -13,6 +13,10 @@ from tests.domain.account_site import (
     Clock,
     Hashes,
 )
+from tests.operations.moving_site import here, there
+
+__all__ = ["here", "there"]
+"""Fixtures, for pytest to find."""
 
 
 @pytest.fixture

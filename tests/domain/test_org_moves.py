@@ -1,6 +1,5 @@
 """What the rest of the gateway is asked to do when an org is suspended, resumed or has come."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,8 @@ from phonegate.model.facts import Rescheduled, WebhooksChanged
 from phonegate.model.refusals import OrgSuspended, Unauthorized
 from tests.buses import heard
 from tests.domain.account_site import HERE, Clock, enter
-from tests.operations.moving_site import Filler, Site, site
+from tests.operations.moving_site import Filler, Site
 from tests.patience import PATIENCE_S
-
-
-@pytest.fixture
-async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "here") as made:
-        yield made
-
-
-@pytest.fixture
-async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "there") as made:
-        yield made
-
 
 LOOKS: Any = WebhooksChanged | Rescheduled
 

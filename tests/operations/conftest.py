@@ -1,12 +1,9 @@
 """Samples to tell of, and two stores, from one of which orgs come to the other."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-import trio
 
 from phonegate.histogram import Histogram
 from phonegate.model.messages import Backlog, WaitingQueue
@@ -14,7 +11,10 @@ from phonegate.operations.snapshot import Snapshot
 from phonegate.store.data_file import Space
 from phonegate.store.deliveries import Waiting
 from phonegate.store.writer import COMMIT_BOUNDS_S, GROUP_BOUNDS, WriterStatistics
-from tests.operations.moving_site import Site, site
+from tests.operations.moving_site import here, there
+
+__all__ = ["here", "there"]
+"""Fixtures, for pytest to find."""
 
 NOW = 1_800_000_000_000
 AWAY = WaitingQueue(1, "myorg", "", None, None, 3, NOW - 90_000)
@@ -30,18 +30,6 @@ def writer() -> WriterStatistics:
         failures=0,
         failing=False,
     )
-
-
-@pytest.fixture
-async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "here") as made:
-        yield made
-
-
-@pytest.fixture
-async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
-    async with site(tmp_path, nursery, "there") as made:
-        yield made
 
 
 @pytest.fixture

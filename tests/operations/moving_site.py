@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 import trio
 
 from phonegate.domain.accounts import Accounts
@@ -230,3 +231,15 @@ class Filler:
     def _one(self, table: str, column: str, turn: int) -> Any:
         made = self._made.get((table, column), [])
         return made[turn % len(made)] if made else None
+
+
+@pytest.fixture
+async def here(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "here") as made:
+        yield made
+
+
+@pytest.fixture
+async def there(tmp_path: Path, nursery: trio.Nursery) -> AsyncIterator[Site]:
+    async with site(tmp_path, nursery, "there") as made:
+        yield made
