@@ -10,7 +10,9 @@ class UnusableProxy(Exception):
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Makes a client of httpx, which looks for proxies of all schemes at once.
+    """Says in words why a client of httpx can't be made within, where a proxy is to blame.
+
+    httpx looks for the proxies of all schemes when a client is made, whichever it will need.
 
     Raises:
         UnusableProxy: It can't use one of them. The text does not quote it, since it may hold a
